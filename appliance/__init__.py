@@ -1,0 +1,1 @@
+"""Receive, keep, search, show, share and refer a branch hospital's images."""

@@ -1,0 +1,93 @@
+"""The accounts of the shared folder: what the service lists becomes what Samba accepts."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+from typing import TYPE_CHECKING
+
+from appliance.boot.machine import Trouble, run, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from appliance.boot.machine import Machine
+
+LIST = "/var/lib/gurney/archive/smb-accounts"
+#: Samba's own list, smbpasswd(5); it is made anew at each boot.
+SAMBA_LIST = "/run/gurney/smbpasswd"
+GROUP = "gurney-staff"
+#: The service writes the list and may be in a stranger's hands: nothing else passes. useradd takes 32 characters.
+_LINE = re.compile(r"([a-z0-9][a-z0-9._-]{0,31}):([0-9A-F]{32})")
+LONGEST = 1 << 20
+MOST = 2000
+
+
+def take_over_accounts(machine: Machine) -> int:
+    """
+    Give each person of the list an account in Samba, and nobody else.
+
+    Returns
+    -------
+    int
+        How many there are.
+
+    Raises
+    ------
+    Trouble
+        The list is not what the service writes.
+    """
+    wanted = accounts(_text(machine))
+    numbers = {login: number for login in wanted if (number := _number(login)) is not None}
+    lines = (_line(login, numbers[login], wanted[login]) for login in sorted(numbers))
+    write(machine.path(SAMBA_LIST), "".join(lines), mode=0o600)
+    return len(numbers)
+
+
+def accounts(text: str) -> Mapping[str, str]:
+    """
+    Login to hash.
+
+    Raises
+    ------
+    Trouble
+        A line is none of `login:hash`.
+    """
+    found = [_LINE.fullmatch(line) for line in text.splitlines()]
+    if None in found or len(found) > MOST:
+        raise Trouble("the list of accounts is not what the service writes: nobody is let in anew")
+    return {each[1]: each[2] for each in found if each}
+
+
+def people() -> Iterator[str]:
+    """Logins that this machine has for the shared folder."""
+    group = grp.getgrnam(GROUP).gr_gid
+    yield from (entry.pw_name for entry in pwd.getpwall() if entry.pw_gid == group)
+
+
+def _text(machine: Machine) -> str:
+    """The list, read as a file that an unprivileged user may have replaced by something else."""
+    try:
+        descriptor = os.open(machine.path(LIST), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return ""
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(LONGEST).decode("ascii", "replace")
+
+
+def _number(login: str) -> int | None:
+    """The user id of a person, who is made where there is none; None where the name is somebody else's."""
+    group = grp.getgrnam(GROUP).gr_gid
+    try:
+        entry = pwd.getpwnam(login)
+    except KeyError:
+        options = ["--no-create-home", "--gid", str(group), "--shell", "/usr/sbin/nologin", "-K", "UID_MIN=2000"]
+        run("useradd", "--badname", *options, login)
+        entry = pwd.getpwnam(login)
+    return entry.pw_uid if entry.pw_gid == group else None
+
+
+def _line(login: str, number: int, digest: str) -> str:
+    return f"{login}:{number}:{'X' * 32}:{digest}:[U          ]:LCT-00000001:\n"

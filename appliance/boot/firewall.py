@@ -1,0 +1,65 @@
+"""Who may reach the appliance: the networks that the firewall's sets are filled with."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import TYPE_CHECKING
+
+from appliance.boot.machine import Trouble, run, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from appliance.boot.cards import Card
+    from appliance.boot.machine import Machine
+
+Network = IPv4Network | IPv6Network
+#: Further networks, in a context: of modalities behind a router, and of admins.
+FOR_BRANCH, FOR_ADMINS = "GURNEY_BRANCH_NETWORKS", "GURNEY_ADMIN_NETWORKS"
+
+
+def open_firewall(machine: Machine, cards: Sequence[Card], variables: Mapping[str, str]) -> bool:
+    """
+    Let the branch's network in, and the admins' where they are named; True where something has changed.
+
+    The branch's network is the one in which the first card stands.
+
+    Raises
+    ------
+    Trouble
+        A network is none, or the firewall does not take the rules.
+    """
+    own = [network for card in cards[:1] for network in card.networks]
+    branch = [*own, *networks(variables, FOR_BRANCH)]
+    rules = sets({"branch": branch, "admins": networks(variables, FOR_ADMINS)})
+    if not write(machine.run_folder() / "networks.nft", rules):
+        return False
+    run("nft", "-f", "-", stdin=rules)
+    return True
+
+
+def networks(variables: Mapping[str, str], name: str) -> list[Network]:
+    """
+    The networks that a variable lists, apart by blanks or commas.
+
+    Raises
+    ------
+    Trouble
+        One of them is none.
+    """
+    try:
+        return [ip_network(text, strict=False) for text in variables.get(name, "").replace(",", " ").split()]
+    except ValueError as error:
+        raise Trouble(f"{name} in the context cannot be understood: {error}") from None
+
+
+def sets(wanted: Mapping[str, Iterable[Network]]) -> str:
+    """The text for nft that fills the sets of `/etc/nftables.conf`, whatever they held."""
+    lines = []
+    for name, members in wanted.items():
+        for version in (4, 6):
+            texts = sorted(str(network) for network in members if network.version == version)
+            lines.append(f"flush set inet gurney {name}{version}")
+            if texts:
+                lines.append(f"add element inet gurney {name}{version} {{ {', '.join(texts)} }}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,98 @@
+"""A client of an appliance's API, as a program of the house uses it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+
+from appliance.errors import ApplianceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+TIMEOUT_S = 30.0
+
+
+class ApplianceAnswered(ApplianceError):  # noqa: N818 - a verdict, not a fault
+    """The appliance refused; `status` is its HTTP status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ApplianceClient:
+    """A session at one appliance; a context manager that ends it.
+
+    Parameters
+    ----------
+    url
+        The root of its pages, as `http://10.20.1.10:8080`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        with self._translated():
+            self._client = httpx.Client(base_url=self._url, timeout=TIMEOUT_S, trust_env=False)
+
+    def log_in(self, login: str, password: str) -> None:
+        """Open a session.
+
+        Raises
+        ------
+        ApplianceAnswered
+            Wrong login or password, or too many attempts.
+        ApplianceError
+            It does not answer.
+        """
+        self._call("POST", "/api/session", json={"login": login, "password": password})
+
+    def refer(self, patient_id: str, to: str, issuer: str | None = None) -> dict[str, Any]:
+        """Ask for a referral; its `referral_id` and the number of new `instances`."""
+        body = {"patient_id": patient_id, "to": to} | ({"issuer": issuer} if issuer else {})
+        answer: dict[str, Any] = self._call("POST", "/api/referrals", json=body).json()
+        return answer
+
+    def referral(self, referral_id: str) -> dict[str, Any]:
+        """How a referral stands."""
+        answer: dict[str, Any] = self._call("GET", f"/api/referrals/{referral_id}").json()
+        return answer
+
+    def _call(self, method: str, path: str, **what: Any) -> httpx.Response:
+        with self._translated():
+            answer = self._client.request(method, path, **what)
+        if answer.is_error:
+            raise ApplianceAnswered(f"{self._url} refuses: {_detail(answer)}", answer.status_code)
+        return answer
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ApplianceError(f"{self._url} does not answer: {error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End the session as far as that is still possible."""
+        try:
+            if self._client.cookies:
+                self._client.delete("/api/session")
+        except httpx.HTTPError:
+            pass  # it ends by itself
+        finally:
+            self._client.close()
+
+
+def _detail(answer: httpx.Response) -> str:
+    if answer.headers.get("content-type", "").startswith("application/problem+json"):
+        body = answer.json()
+        return str(body.get("detail") or body.get("title"))
+    return f"status {answer.status_code}"

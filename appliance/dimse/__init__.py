@@ -1,0 +1,1 @@
+"""DICOM's own network protocol: the only folder that knows pynetdicom."""

@@ -1,0 +1,55 @@
+"""Who may store: the modalities that the branch's settings name, from the machines that they name."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class NamedModality(Protocol):
+    """What the settings say of a modality."""
+
+    @property
+    def ae_title(self) -> str:
+        """Its AE title."""
+
+    @property
+    def host(self) -> str:
+        """Its address or name."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who is on the line: the AE title that it claims, and the address that it cannot choose."""
+
+    ae_title: str
+    address: str
+
+
+def may_store(caller: Caller, modalities: Iterable[NamedModality]) -> bool:
+    """
+    Whether the settings name the caller: by its AE title, and by its address unless it is this machine itself.
+
+    A host that the settings give by name is looked up now; one that cannot be found is not the caller's.
+    """
+    hosts = [modality.host for modality in modalities if modality.ae_title == caller.ae_title]
+    peer = _address(caller.address)
+    return bool(hosts) and (peer.is_loopback or any(peer in _addresses_of(host) for host in hosts))
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    address = ipaddress.ip_address(text.partition("%")[0])
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _addresses_of(host: str) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return set()
+    return {_address(str(place[0])) for *_, place in found}

@@ -1,0 +1,158 @@
+"""The storage desk: what comes of a C-STORE request, from the first byte in the spool to the status in the answer."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.errors import ApplianceError, ArchiveFull, Unreadable
+from appliance.header import is_uid
+from appliance.part10 import file_meta
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from appliance.archive import Archive
+    from appliance.dimse.callers import Caller, NamedModality
+    from appliance.dimse.tally import Tally
+    from appliance.spool import Arrival, Arriving
+
+
+class NotAllowed(ApplianceError):  # noqa: N818 - named for what it says
+    """The settings no longer name the caller."""
+
+
+class Mismatch(ApplianceError):  # noqa: N818 - named for what it says
+    """The data set is not the instance that the request announced."""
+
+
+class Conflict(ApplianceError):  # noqa: N818 - named for what it says
+    """Another instance is kept under this UID; the first one stays."""
+
+
+SUCCESS = 0x0000
+PROCESSING_FAILURE = 0x0110
+
+#: PS3.4 Table B.2-1 and PS3.7 Annex C: error to the status of the answer.
+STATUSES: dict[type[Exception], int] = {
+    ArchiveFull: 0xA700,
+    Mismatch: 0xA900,
+    Unreadable: 0xC000,
+    Conflict: 0x0111,
+    NotAllowed: 0x0124,
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a C-STORE request announces."""
+
+    caller: Caller
+    message_id: int
+    context_id: int
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the caller is told."""
+
+    status: int
+    comment: str = ""
+
+
+class StorageDesk:
+    """Where requests are taken: the archive that keeps, for the branch that issues the patient IDs."""
+
+    def __init__(self, archive: Archive, branch: str, modalities: Callable[[], Iterable[NamedModality]]) -> None:
+        self.archive = archive
+        self.branch = branch
+        self.modalities = modalities
+
+    def take(self, request: Request, tally: Tally) -> Taking:
+        """Begin with a request; its data set follows piece by piece."""
+        return Taking(self, request, tally)
+
+    def begin(self, request: Request) -> Arriving:
+        """
+        A file in the spool that begins with the request's meta information.
+
+        Raises
+        ------
+        NotAllowed, Unreadable, ArchiveFull
+            It cannot be taken.
+        """
+        if all(modality.ae_title != request.caller.ae_title for modality in self.modalities()):
+            raise NotAllowed("the branch's settings do not name this AE title")
+        if not (is_uid(request.sop_class_uid) and is_uid(request.sop_instance_uid)):
+            raise Unreadable("the request's SOP class or instance is no UID")
+        arriving = self.archive.arriving()
+        arriving.write(file_meta(request.sop_class_uid, request.sop_instance_uid, request.transfer_syntax_uid))
+        return arriving
+
+    def keep(self, request: Request, arriving: Arriving) -> Arrival | None:
+        """
+        Keep the whole file; returns when the disk and the index have it. None where they had it before.
+
+        Raises
+        ------
+        Mismatch, Unreadable, Conflict, ArchiveFull
+            It is not kept.
+        """
+        arrival = arriving.finish()
+        header = arrival.header
+        if (header.sop_class_uid, header.sop_instance_uid) != (request.sop_class_uid, request.sop_instance_uid):
+            arrival.path.unlink()
+            raise Mismatch("the data set's SOP class or instance is not the request's")
+        filed = self.archive.file([arrival], issuer=self.branch, source=request.caller.ae_title)
+        if filed.conflicts:
+            raise Conflict("another data set is kept under this SOP Instance UID")
+        return arrival if filed.new else None
+
+
+class Taking:
+    """One request being taken. What goes wrong is remembered, so that the rest of the data set is read and dropped."""
+
+    def __init__(self, desk: StorageDesk, request: Request, tally: Tally) -> None:
+        self.request = request
+        self._desk = desk
+        self._tally = tally
+        self._arriving: Arriving | None = None
+        self._failure: Answer | None = None
+        with self._failures_remembered():
+            self._arriving = desk.begin(request)
+
+    def write(self, piece: bytes | memoryview) -> None:
+        """Take the next piece of the data set."""
+        if self._arriving is not None:
+            with self._failures_remembered():
+                self._arriving.write(piece)
+
+    def answer(self) -> Answer:
+        """What the caller is told now that the data set is whole; success only once it is kept."""
+        if self._arriving is not None:
+            with self._failures_remembered():
+                self._tally.count(self._desk.keep(self.request, self._arriving))
+        return self._failure or Answer(SUCCESS)
+
+    def drop(self) -> None:
+        """The association ended in the middle of the data set."""
+        if self._arriving is not None:
+            self._arriving.discard()
+            self._arriving = None
+
+    @contextmanager
+    def _failures_remembered(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - a bug must not end the thread that reads: the peer gets an answer
+            self.drop()
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        status = STATUSES.get(type(error), PROCESSING_FAILURE)
+        self._failure = Answer(status, str(error) if isinstance(error, ApplianceError) else "")
+        self._tally.refuse(self.request, status, error)

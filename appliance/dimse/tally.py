@@ -1,0 +1,90 @@
+"""The tally of an association: what it stored and what was refused, for the log and the audit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from appliance.errors import ApplianceError
+
+if TYPE_CHECKING:
+    from appliance.dimse.callers import Caller
+    from appliance.dimse.desk import Request
+    from appliance.spool import Arrival
+
+log = structlog.get_logger("appliance.dimse")
+
+
+#: What the audit calls a refusal, where it is not simply one.
+ACTIONS = {"0x0111": "conflict"}
+
+
+class Recorder(Protocol):
+    """The audit log, as far as it is needed here."""
+
+    def record(self, *, action: str, who: str, subject: str, detail: dict[str, object], outcome: str) -> None:
+        """Append an entry."""
+
+
+class Tally:
+    """What one association brought, by study."""
+
+    def __init__(self, caller: Caller, recorder: Recorder) -> None:
+        self.caller = caller
+        self._recorder = recorder
+        self._kept: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
+
+    def count(self, arrival: Arrival | None) -> None:
+        """Count an instance that is kept; None is one that was kept before."""
+        if arrival is not None:
+            self._kept[arrival.header.study_instance_uid] += 1
+
+    def refuse(self, request: Request, status: int, error: Exception) -> None:
+        """Tell the log of an instance that is not kept, and count it."""
+        line = log.bind(
+            caller=self.caller.ae_title,
+            address=self.caller.address,
+            sop_instance_uid=request.sop_instance_uid[:64],
+            status=f"0x{status:04X}",
+        )
+        if isinstance(error, ApplianceError):
+            line.warning("instance refused", reason=str(error))
+        else:
+            line.error("instance refused", exc_info=error)
+        self._refused[f"0x{status:04X}"] += 1
+
+    def close(self) -> None:
+        """Write the sums down; the association is over."""
+        kept, refused = self._kept, self._refused
+        self._kept, self._refused = Counter(), Counter()
+        for study, instances in kept.items():
+            self._record("import", study, {"instances": instances}, "done")
+        for status, instances in refused.items():
+            self._record(
+                ACTIONS.get(status, "import-refused"), "", {"instances": instances, "status": status}, "refused"
+            )
+        if kept or refused:
+            log.info(
+                "association ended",
+                caller=self.caller.ae_title,
+                address=self.caller.address,
+                kept=kept.total(),
+                refused=refused.total(),
+            )
+
+    def turned_away(self, reason: str) -> None:
+        """Tell of a caller that wanted to store and may not."""
+        log.warning("caller refused", caller=self.caller.ae_title, address=self.caller.address, reason=reason)
+        self._record("import-refused", "", {"reason": reason}, "refused")
+
+    def _record(self, action: str, subject: str, detail: dict[str, object], outcome: str) -> None:
+        self._recorder.record(
+            action=action,
+            who=self.caller.ae_title,
+            subject=subject,
+            detail={**detail, "peer": self.caller.address},
+            outcome=outcome,
+        )

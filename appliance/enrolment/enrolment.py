@@ -1,0 +1,77 @@
+"""The enrolment of one appliance, step by step: apply, be named in the directory, find the settings, report ready."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from appliance.enrolment.application import apply
+from appliance.enrolment.onegate import report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from appliance.context import Context
+    from appliance.enrolment.reading import Reading
+    from exchange.keys import BranchKeys
+
+log = structlog.get_logger("appliance.enrolment")
+
+#: Quick until the appliance is of use; then a removed person or a new scanner is known within this time.
+ENROLLING_PAUSE_S = 0.5
+ENROLLED_PAUSE_S = 5.0
+
+
+class Enrolment:
+    """Where this appliance stands, and its next step.
+
+    Parameters
+    ----------
+    context, keys
+        Who this is, and how it proves it.
+    folder
+        Where the application waits if the cloud has no OneGate.
+    reading
+        What the community publishes.
+    serving
+        Tells whether DICOM and HTTP answer.
+    """
+
+    def __init__(
+        self, context: Context, keys: BranchKeys, folder: Path, reading: Reading, serving: Callable[[], bool]
+    ) -> None:
+        self._context = context
+        self._keys = keys
+        self._folder = folder
+        self._reading = reading
+        self._serving = serving
+        self._applied = False
+        self._reported_ready = False
+        log.info("keys", branch=context.branch, fingerprint=keys.public.fingerprint)
+
+    @property
+    def enrolled(self) -> bool:
+        """Whether the directory names this branch with the keys that lie here."""
+        return self._reading.enrolled
+
+    @property
+    def pause_s(self) -> float:
+        """Seconds until the next step."""
+        return ENROLLED_PAUSE_S if self._reading.complete and self._reported_ready else ENROLLING_PAUSE_S
+
+    def step(self) -> None:
+        """Do what can be done now; what fails is tried at the next step."""
+        self._reading.read()
+        if not self._applied:
+            apply(self._context, self._keys, self._folder)
+            self._applied = True
+        if not self._reported_ready and self._serving():
+            self._report_ready()
+
+    def _report_ready(self) -> None:
+        if self._context.onegate is not None:
+            report(self._context.onegate, self._context.vm_id, {"READY": "YES"})
+        self._reported_ready = True
+        log.info("ready", branch=self._context.branch)

@@ -1,0 +1,13 @@
+"""The health of an appliance, as anyone may ask for it: no patient data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether it takes associations, and how many instances wait for their pictures."""
+
+    dicom: bool
+    pending_renditions: int

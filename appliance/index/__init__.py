@@ -1,0 +1,1 @@
+"""The index: what the archive can search, in SQLite through SQLAlchemy."""

@@ -1,0 +1,265 @@
+"""What is asked of the index: studies by name or number, a study's pictures, and a patient's instances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Select, case, func, or_, select
+
+from appliance.index.models import FAILED, PENDING, Instance, Patient, Rendition, Series, Study
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """A study, whose it is, and how much there is of it; `key` tells two studies of one UID apart."""
+
+    key: int
+    study_instance_uid: str
+    patient_id: str
+    patient_name: str
+    issuer: str
+    study_date: str
+    description: str
+    accession_number: str
+    modalities: tuple[str, ...]
+    sources: tuple[str, ...]
+    series: int
+    instances: int
+    pictures: int
+    pending: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class PictureRow:
+    """A picture, its path counted from the shared folder."""
+
+    frame: int
+    path: str
+
+
+@dataclass(frozen=True)
+class InstanceRow:
+    """An instance of a series and its pictures; `reason` says why some are missing."""
+
+    sop_instance_uid: str
+    number: int | None
+    frames: int
+    state: str
+    reason: str
+    pictures: tuple[PictureRow, ...]
+
+
+@dataclass(frozen=True)
+class SeriesRow:
+    """A series of a study and its instances, in their order."""
+
+    series_instance_uid: str
+    number: int | None
+    description: str
+    modality: str
+    instances: tuple[InstanceRow, ...]
+
+
+@dataclass(frozen=True)
+class PatientRow:
+    """A patient as the branch that issued the ID knows them."""
+
+    key: int
+    issuer: str
+    patient_id: str
+    name: str
+    birth_date: str
+    sex: str
+
+
+@dataclass(frozen=True)
+class KeptInstance:
+    """An instance as it is handed on; `Archive.path_of` tells where its file is."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    transfer_syntax_uid: str
+    size: int
+    sha256: str
+
+
+def studies(session: Session, text: str = "", limit: int = 50, offset: int = 0) -> list[StudyRow]:
+    """
+    Studies, the newest first.
+
+    Parameters
+    ----------
+    text
+        Part of the patient's name, or the beginning of a Patient ID or Accession Number; upper or lower case.
+    """
+    page = _matching(select(Study, Patient), text).order_by(Study.study_date.desc(), Study.id.desc())
+    return _study_rows(session, page.limit(limit).offset(offset))
+
+
+def count_studies(session: Session, text: str = "") -> int:
+    """How many studies `studies` would find."""
+    return session.scalar(_matching(select(func.count()).select_from(Study), text)) or 0
+
+
+def study(session: Session, study_instance_uid: str) -> StudyRow | None:
+    """The study; the one that came last where several patients have one of this UID."""
+    found = select(Study, Patient).join(Patient).where(Study.study_instance_uid == study_instance_uid)
+    return next(iter(_study_rows(session, found.order_by(Study.id.desc()).limit(1))), None)
+
+
+def series_of(session: Session, study_key: int) -> list[SeriesRow]:
+    """A study's series, instances and pictures, in their order."""
+    rows = session.execute(
+        select(Series, Instance)
+        .join(Instance, Instance.series_key == Series.id)
+        .where(Series.study_key == study_key)
+        .order_by(Series.number, Series.id, Instance.number, Instance.id)
+    ).all()
+    pictures = _pictures_of(session, study_key)
+    return [
+        _series_row(series, [(row[1], pictures.get(row[1].id, ())) for row in members])
+        for series, members in groupby(rows, key=lambda row: row[0])
+    ]
+
+
+def patient(session: Session, issuer: str, patient_id: str) -> PatientRow | None:
+    """The patient to whom the branch `issuer` gave this Patient ID."""
+    found = session.scalar(select(Patient).where(Patient.issuer == issuer, Patient.patient_id == patient_id))
+    if found is None:
+        return None
+    return PatientRow(found.id, found.issuer, found.patient_id, found.name, found.birth_date, found.sex)
+
+
+def instances_of_patient(session: Session, issuer: str, patient_id: str) -> list[KeptInstance]:
+    """All that is kept of a patient, in the order of arrival."""
+    rows = session.execute(
+        select(
+            Instance.sop_instance_uid,
+            Instance.sop_class_uid,
+            Study.study_instance_uid,
+            Series.series_instance_uid,
+            Instance.transfer_syntax_uid,
+            Instance.size,
+            Instance.sha256,
+        )
+        .join(Series, Instance.series_key == Series.id)
+        .join(Study, Series.study_key == Study.id)
+        .join(Patient, Study.patient_key == Patient.id)
+        .where(Patient.issuer == issuer, Patient.patient_id == patient_id)
+        .order_by(Instance.id)
+    )
+    return [KeptInstance(*row) for row in rows]
+
+
+def pending_renditions(session: Session) -> int:
+    """How many instances wait for their pictures."""
+    return session.scalar(select(func.count()).select_from(Instance).where(Instance.state == PENDING)) or 0
+
+
+def _matching(question: Select[*tuple[Any, ...]], text: str) -> Select[*tuple[Any, ...]]:
+    question = question.join(Patient, Study.patient_key == Patient.id)
+    if not text:
+        return question
+    return question.where(
+        or_(
+            Patient.name.icontains(text, autoescape=True),
+            Patient.patient_id.istartswith(text, autoescape=True),
+            Study.accession_number.istartswith(text, autoescape=True),
+        )
+    )
+
+
+def _study_rows(session: Session, page: Select[*tuple[Any, ...]]) -> list[StudyRow]:
+    found = session.execute(page).all()
+    keys = [row[0].id for row in found]
+    counts, pictures = _counts(session, keys), _picture_counts(session, keys)
+    return [_study_row(study, patient, counts[study.id], pictures.get(study.id, 0)) for study, patient in found]
+
+
+def _counts(session: Session, keys: Sequence[int]) -> dict[int, Any]:
+    """Per study: how many series, instances, pending, failed; the modalities and sources."""
+    question = (
+        select(
+            Series.study_key,
+            func.count(Series.id.distinct()),
+            func.count(Instance.id),
+            func.sum(case((Instance.state == PENDING, 1), else_=0)),
+            func.sum(case((Instance.state == FAILED, 1), else_=0)),
+            func.group_concat(Series.modality.distinct()),
+            func.group_concat(Instance.source.distinct()),
+        )
+        .join(Instance, Instance.series_key == Series.id)
+        .where(Series.study_key.in_(keys))
+        .group_by(Series.study_key)
+    )
+    return {row[0]: row[1:] for row in session.execute(question)}
+
+
+def _picture_counts(session: Session, keys: Sequence[int]) -> dict[int, int]:
+    question = (
+        select(Series.study_key, func.count(Rendition.id))
+        .join(Instance, Instance.series_key == Series.id)
+        .join(Rendition, Rendition.instance_key == Instance.id)
+        .where(Series.study_key.in_(keys))
+        .group_by(Series.study_key)
+    )
+    return {key: count for key, count in session.execute(question)}  # noqa: C416 - a Row is no pair to mypy
+
+
+def _study_row(study: Study, patient: Patient, counts: Any, pictures: int) -> StudyRow:
+    series, instances, pending, failed, modalities, sources = counts
+    return StudyRow(
+        key=study.id,
+        study_instance_uid=study.study_instance_uid,
+        patient_id=patient.patient_id,
+        patient_name=patient.name,
+        issuer=patient.issuer,
+        study_date=study.study_date,
+        description=study.description,
+        accession_number=study.accession_number,
+        modalities=_split(modalities),
+        sources=_split(sources),
+        series=series,
+        instances=instances,
+        pictures=pictures,
+        pending=pending,
+        failed=failed,
+    )
+
+
+def _split(joined: str) -> tuple[str, ...]:
+    return tuple(sorted(filter(None, joined.split(","))))
+
+
+def _pictures_of(session: Session, study_key: int) -> dict[int, tuple[PictureRow, ...]]:
+    question = (
+        select(Rendition.instance_key, Rendition.frame, Rendition.path)
+        .join(Instance, Rendition.instance_key == Instance.id)
+        .join(Series, Instance.series_key == Series.id)
+        .where(Series.study_key == study_key)
+        .order_by(Rendition.instance_key, Rendition.frame)
+    )
+    rows = session.execute(question).all()
+    return {key: tuple(PictureRow(frame, path) for _, frame, path in own) for key, own in groupby(rows, lambda r: r[0])}
+
+
+def _series_row(series: Series, members: Sequence[tuple[Instance, tuple[PictureRow, ...]]]) -> SeriesRow:
+    return SeriesRow(
+        series_instance_uid=series.series_instance_uid,
+        number=series.number,
+        description=series.description,
+        modality=series.modality,
+        instances=tuple(
+            InstanceRow(i.sop_instance_uid, i.number, i.frames, i.state, i.reason, pictures) for i, pictures in members
+        ),
+    )

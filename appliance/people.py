@@ -1,0 +1,135 @@
+"""The people side of an appliance: what the service makes, starts and stops of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import httpx
+
+from appliance.audit import Audit
+from appliance.enrolment.directory import KnownDirectory
+from appliance.enrolment.enrolment import Enrolment
+from appliance.enrolment.reading import Reading
+from appliance.entrance import Entrance
+from appliance.lockout import Lockout
+from appliance.loop import Loop
+from appliance.referral.branch import Branch
+from appliance.referral.receiving import Receiving
+from appliance.referral.request import Desk
+from appliance.referral.sending import Sending
+from appliance.sessions import Sessions
+from appliance.settings import CurrentSettings
+from appliance.smb_accounts import PAUSE_S, SmbAccounts
+from appliance.staff import Staff
+from exchange.folder import Folder
+from exchange.keys import own_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastapi import FastAPI
+
+    from appliance.archive import Archive
+    from appliance.context import Context
+    from appliance.health import Health
+    from appliance.index.engine import Index
+
+ANSWER_S = 2.0
+
+
+@dataclass(frozen=True)
+class HttpPlace:
+    """Where the pages are served."""
+
+    address: str
+    port: int
+    tls: bool = False
+
+    @property
+    def url(self) -> str:
+        """The root of the pages."""
+        scheme = "https" if self.tls else "http"
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{scheme}://{host}:{self.port}"
+
+
+class People:
+    """Everything about people, and about other branches: staff, pages, API, audit, enrolment, referrals.
+
+    Parameters
+    ----------
+    context
+        Who this appliance is.
+    archive, index
+        Where images and rows are kept.
+    health
+        Asked at each `GET /health`.
+    http
+        Where the service serves `app`.
+    """
+
+    def __init__(
+        self, context: Context, archive: Archive, index: Index, health: Callable[[], Health], http: HttpPlace
+    ) -> None:
+        self.context = context
+        self.archive = archive
+        self.index = index
+        self.health = health
+        self.http = http
+        self.audit = Audit(index)
+        self.settings = CurrentSettings(index)
+        self.directory = KnownDirectory(index)
+        self.sessions = Sessions(index)
+        names = frozenset({context.community, context.branch, context.ae_title})
+        staff = Staff(index, self.settings, names)
+        self.entrance = Entrance(self.settings, staff, self.sessions, Lockout(), self.audit)
+        exchange, outbox = Folder(context.exchange), Folder(context.outbox)
+        me = Branch(context.branch, own_keys(archive.keys))
+        reading = Reading(context, me.keys, exchange, self.directory, self.settings, self.audit)
+        self.enrolment = Enrolment(context, me.keys, archive.keys, reading, self._is_serving)
+        sending = Sending(me, index, exchange, outbox, self.directory, self.audit)
+        receiving = Receiving(me, archive, exchange, outbox, self.directory, self.audit)
+        sending_loop = Loop("sending", sending.step, lambda: sending.pause_s)
+        self._loops = (
+            Loop("enrolment", self.enrolment.step, lambda: self.enrolment.pause_s),
+            sending_loop,
+            Loop("receiving", receiving.step, lambda: receiving.pause_s),
+            Loop("shared folder", SmbAccounts(index, archive.folder).publish, lambda: PAUSE_S),
+        )
+        self.desk = Desk(context.branch, index, self.directory, self.audit, archive.path_of, sending_loop.wake)
+
+    def prepare(self) -> None:
+        """Read what was known before the process was started. Once, before `app` is served."""
+        self.directory.restore()
+        self.settings.restore()
+
+    @cached_property
+    def app(self) -> FastAPI:
+        """The pages and the API, for an ASGI server."""
+        from appliance.web.app import web_app
+
+        return web_app(self)
+
+    def start(self) -> None:
+        """Begin to enrol, to send and to receive."""
+        for loop in self._loops:
+            loop.start()
+
+    def stop(self, timeout_s: float = 8.0) -> None:
+        """End the loops; what is half done goes on at the next start."""
+        for loop in self._loops:
+            loop.stop()
+        end = monotonic() + timeout_s
+        for loop in self._loops:
+            loop.join(max(0.0, end - monotonic()))
+
+    def _is_serving(self) -> bool:
+        """Whether the pages answer over the network, and DICOM does."""
+        try:
+            answer = httpx.get(f"{self.http.url}/health", timeout=ANSWER_S, trust_env=False, verify=False)  # noqa: S501 - ourselves
+        except httpx.HTTPError:
+            return False
+        return answer.status_code == httpx.codes.OK and bool(answer.json()["dicom"])

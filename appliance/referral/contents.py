@@ -1,0 +1,123 @@
+"""What a referral would carry: a patient, with the studies and instances that the recipient has not got."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from appliance.errors import ApplianceError
+from appliance.index.models import Instance, Patient, Series, Study
+from appliance.index.queries import instances_of_patient
+from appliance.people_tables import SentInstance, SentReferral
+from appliance.referral.states import CARRIED
+from exchange.manifest import PatientSummary, StudySummary
+from exchange.outgoing import OutgoingFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from sqlalchemy.orm import Session
+
+
+class NoSuchPatient(ApplianceError):  # noqa: N818 - a verdict, not a fault
+    """The archive has no such patient, or several of that ID and it was not said whose."""
+
+
+def find_patient(session: Session, patient_id: str, issuer: str | None) -> Patient:
+    """The patient of an ID and the branch that issued it.
+
+    Raises
+    ------
+    NoSuchPatient
+        None, or no issuer was given and several branches issued the ID.
+    """
+    wanted = select(Patient).where(Patient.patient_id == patient_id)
+    found = session.scalars(wanted if issuer is None else wanted.where(Patient.issuer == issuer)).all()
+    if not found:
+        of = f" of {issuer}" if issuer else ""
+        raise NoSuchPatient(f"There is no patient {patient_id}{of} here.")
+    if len(found) > 1:
+        issuers = ", ".join(sorted(patient.issuer for patient in found))
+        raise NoSuchPatient(f"Several branches have a patient {patient_id}: say whose ({issuers}).")
+    return found[0]
+
+
+def summary_of(patient: Patient) -> PatientSummary:
+    """The patient as the manifest names them."""
+    return PatientSummary(
+        patient_id=patient.patient_id,
+        issuer=patient.issuer,
+        name=patient.name,
+        birth_date=patient.birth_date,
+        sex=patient.sex,
+    )
+
+
+def new_files(
+    session: Session, patient: Patient, recipient: str, path_of: Callable[[str], Path]
+) -> tuple[OutgoingFile, ...]:
+    """The patient's instances that no earlier referral carries to the recipient."""
+    carried = _carried_to(session, recipient)
+    return tuple(
+        OutgoingFile(
+            sop_instance_uid=kept.sop_instance_uid,
+            sop_class_uid=kept.sop_class_uid,
+            study_instance_uid=kept.study_instance_uid,
+            series_instance_uid=kept.series_instance_uid,
+            transfer_syntax_uid=kept.transfer_syntax_uid,
+            size=kept.size,
+            sha256=kept.sha256,
+            path=path_of(kept.sop_instance_uid),
+        )
+        for kept in instances_of_patient(session, patient.issuer, patient.patient_id)
+        if kept.sop_instance_uid not in carried
+    )
+
+
+def _carried_to(session: Session, recipient: str) -> set[str]:
+    carried = (
+        select(SentInstance.sop_instance_uid)
+        .join(SentReferral)
+        .where(SentReferral.recipient == recipient, SentReferral.state.in_(CARRIED))
+    )
+    return set(session.scalars(carried))
+
+
+def studies_of(session: Session, patient: Patient, files: Sequence[OutgoingFile]) -> tuple[StudySummary, ...]:
+    """The studies that these files belong to, for the recipient's list."""
+    wanted = {file.study_instance_uid for file in files}
+    modalities = _modalities(session, patient)
+    return tuple(
+        StudySummary(
+            study_instance_uid=study.study_instance_uid,
+            date=study.study_date,
+            description=study.description,
+            modalities=tuple(sorted(modalities[study.id])),
+        )
+        for study in session.scalars(select(Study).where(Study.patient_key == patient.id).order_by(Study.id))
+        if study.study_instance_uid in wanted
+    )
+
+
+def _modalities(session: Session, patient: Patient) -> dict[int, set[str]]:
+    found: dict[int, set[str]] = defaultdict(set)
+    rows = select(Series.study_key, Series.modality).join(Study).where(Study.patient_key == patient.id)
+    for study_key, modality in session.execute(rows):
+        if modality:
+            found[study_key].add(modality)
+    return found
+
+
+def kept_uids(session: Session, issuer: str, patient_id: str) -> frozenset[str]:
+    """SOP Instance UIDs that are kept of a patient."""
+    rows = (
+        select(Instance.sop_instance_uid)
+        .join(Series)
+        .join(Study)
+        .join(Patient)
+        .where(Patient.issuer == issuer, Patient.patient_id == patient_id)
+    )
+    return frozenset(session.scalars(rows))

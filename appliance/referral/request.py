@@ -1,0 +1,188 @@
+"""The request to refer a patient: what is new for the recipient is frozen in the index, and sent from there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select, update
+
+from appliance.errors import ApplianceError
+from appliance.people_tables import SentInstance, SentReferral
+from appliance.referral.contents import find_patient, new_files, studies_of, summary_of
+from appliance.referral.states import CARRIED, OPEN, PREPARED, WITHDRAWN
+from exchange.errors import NoDirectory
+from exchange.outgoing import Outgoing, new_referral, next_sequence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sqlalchemy.orm import Session
+
+    from appliance.audit import Audit
+    from appliance.enrolment.directory import KnownDirectory
+    from appliance.index.engine import Index
+    from appliance.index.models import Patient
+    from exchange.directory import Directory
+    from exchange.outgoing import OutgoingFile
+
+
+class NothingToRefer(ApplianceError):  # noqa: N818 - a verdict, not a fault
+    """The patient has no images here."""
+
+
+class NotOpen(ApplianceError):  # noqa: N818 - a verdict, not a fault
+    """There is no such referral that could still be withdrawn."""
+
+
+@dataclass(frozen=True)
+class Requested:
+    """The answer to a request: a new referral, or the last one where the recipient has, or is sent, everything."""
+
+    referral_id: str
+    instances: int
+    new: bool
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks, and from where."""
+
+    login: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where referrals are asked for and withdrawn.
+
+    `path_of` tells where the archive keeps an instance; `wake` is called once there is something to send.
+    """
+
+    branch: str
+    index: Index
+    directory: KnownDirectory
+    audit: Audit
+    path_of: Callable[[str], Path]
+    wake: Callable[[], None]
+
+    def request(self, patient_id: str, issuer: str | None, recipient: str, by: Asker) -> Requested:
+        """Freeze a referral of what the recipient has not got of a patient.
+
+        Raises
+        ------
+        NoSuchPatient, NothingToRefer
+        exchange.errors.NotAllowed
+            The directory does not allow it.
+        exchange.errors.NotYet
+            There is no directory, or it has expired.
+        """
+        directory = self._directory()
+        directory.check_referral(self.branch, recipient)
+        with self.index.writing() as session:
+            patient = find_patient(session, patient_id, issuer)
+            files = new_files(session, patient, recipient, self.path_of)
+            if not files:
+                return _earlier(session, patient, recipient)
+            outgoing = self._frozen(session, directory, patient, recipient, files)
+            session.add(sent_referral(outgoing, patient.name, by.login))
+            detail = {"patient": patient.patient_id, "issuer": patient.issuer, "to": recipient, "instances": len(files)}
+            self._record(session, "refer", outgoing.referral_id, by, detail)
+        self.wake()
+        return Requested(outgoing.referral_id, len(files), new=True)
+
+    def withdraw(self, referral_id: str, by: Asker) -> None:
+        """Take a referral back that has not arrived; it leaves the outbox soon after.
+
+        Raises
+        ------
+        NotOpen
+        """
+        with self.index.writing() as session:
+            row = session.get(SentReferral, referral_id)
+            if row is None or row.state not in OPEN:
+                raise NotOpen("There is no such referral that could still be withdrawn.")
+            row.state, row.refused = WITHDRAWN, f"withdrawn by {by.login}"
+            self._record(session, "withdraw", referral_id, by, {})
+        self.wake()
+
+    def _directory(self) -> Directory:
+        if self.directory.value is None:
+            raise NoDirectory("This appliance is not enrolled yet: it knows no other branch.")
+        return self.directory.value
+
+    def _frozen(
+        self,
+        session: Session,
+        directory: Directory,
+        patient: Patient,
+        recipient: str,
+        files: tuple[OutgoingFile, ...],
+    ) -> Outgoing:
+        now = datetime.now(UTC)
+        return new_referral(
+            directory,
+            sender=self.branch,
+            recipient=recipient,
+            sequence=following_sequence(session, now),
+            patient=summary_of(patient),
+            studies=studies_of(session, patient, files),
+            files=files,
+            now=now,
+        )
+
+    def _record(self, session: Session, action: str, referral_id: str, by: Asker, detail: dict[str, object]) -> None:
+        self.audit.append(session, action=action, who=by.login, address=by.address, subject=referral_id, detail=detail)
+
+
+def following_sequence(session: Session, now: datetime) -> int:
+    """The number of the next referral."""
+    return next_sequence(session.scalar(select(func.max(SentReferral.sequence))) or 0, now)
+
+
+def sent_referral(outgoing: Outgoing, patient_name: str, requested_by: str) -> SentReferral:
+    """The row of a frozen referral."""
+    return SentReferral(
+        referral_id=outgoing.referral_id,
+        recipient=outgoing.recipient,
+        sequence=outgoing.sequence,
+        issuer=outgoing.patient.issuer,
+        patient_id=outgoing.patient.patient_id,
+        patient_name=patient_name,
+        requested_by=requested_by,
+        requested=outgoing.issued,
+        expires=outgoing.expires,
+        frozen=outgoing.encode(),
+        state=PREPARED,
+        total=len(outgoing.files),
+        instances=[SentInstance(sop_instance_uid=file.sop_instance_uid) for file in outgoing.files],
+    )
+
+
+def _earlier(session: Session, patient: Patient, recipient: str) -> Requested:
+    """The last referral that carries the patient there."""
+    last = session.scalars(
+        select(SentReferral)
+        .where(
+            SentReferral.recipient == recipient,
+            SentReferral.issuer == patient.issuer,
+            SentReferral.patient_id == patient.patient_id,
+            SentReferral.state.in_(CARRIED),
+        )
+        .order_by(SentReferral.sequence.desc())
+    ).first()
+    if last is None:
+        raise NothingToRefer(f"There are no images of patient {patient.patient_id} here.")
+    return Requested(last.referral_id, 0, new=False)
+
+
+def change_state(session: Session, referral_id: str, before: tuple[str, ...], **values: object) -> bool:
+    """Change a referral's row if it is still in one of the states `before`; whether it was."""
+    changed = session.execute(
+        update(SentReferral)
+        .where(SentReferral.referral_id == referral_id, SentReferral.state.in_(before))
+        .values(values)
+    )
+    return bool(changed.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it

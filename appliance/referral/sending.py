@@ -1,0 +1,180 @@
+"""The sending of referrals: what is to be sent, is sent; what is acknowledged or over, is cleared away."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+from sqlalchemy import select
+
+from appliance.people_tables import SentReferral
+from appliance.referral.renewal import renew
+from appliance.referral.request import change_state
+from appliance.referral.states import ANSWERABLE, ARRIVED, EXPIRED, OPEN, REFUSED, SENDING, SENT, UNWRITTEN
+from appliance.remarks import Remarks
+from exchange.acknowledgement import acknowledged, read_acknowledgement
+from exchange.errors import ExchangeError, KeyChanged, Refused
+from exchange.outgoing import Outgoing
+from exchange.sending import outstanding, send, withdraw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import ColumnElement
+
+    from appliance.audit import Audit
+    from appliance.enrolment.directory import KnownDirectory
+    from appliance.index.engine import Index
+    from appliance.referral.branch import Branch
+    from exchange.acknowledgement import Acknowledgement
+    from exchange.directory import Directory
+    from exchange.store import Reader, Writer
+
+log = structlog.get_logger("appliance.referral")
+
+BUSY_PAUSE_S, IDLE_PAUSE_S = 1.0, 10.0
+
+
+class Sending:
+    """The sender's side of every referral; all it knows is in the index, so that it goes on after a kill at any point.
+
+    Parameters
+    ----------
+    me
+        Who sends.
+    exchange, outbox
+        The whole exchange for reading; the branch's own part of it for writing.
+    """
+
+    def __init__(
+        self, me: Branch, index: Index, exchange: Reader, outbox: Writer, directory: KnownDirectory, audit: Audit
+    ) -> None:
+        self._branch, self._keys = me.name, me.keys
+        self._index = index
+        self._exchange = exchange
+        self._outbox = outbox
+        self._directory = directory
+        self._audit = audit
+        self._remarks = Remarks(log)
+        self._tidied = False
+        self.pause_s = BUSY_PAUSE_S
+
+    def step(self) -> None:
+        """Write what is to be written, take in what was acknowledged, clear away what is over."""
+        directory = self._directory.value
+        if directory is None:
+            return
+        if not self._tidied:
+            self._tidy()
+        for row in self._rows(SentReferral.state.in_(UNWRITTEN)):
+            self._attempt(row.referral_id, partial(self._write, row, directory))
+        self._take_acknowledgements(directory)
+        self._expire()
+        self._clear()
+        self.pause_s = BUSY_PAUSE_S if self._rows(SentReferral.state.in_(OPEN)) else IDLE_PAUSE_S
+
+    def _tidy(self) -> None:
+        """Remove from the outbox what a killed writer left half, and referrals that the index does not know."""
+        self._outbox.sweep()
+        for recipient, referral_id in list(outstanding(self._outbox)):
+            if self._row(referral_id) is None:
+                log.warning("referral in the outbox is not in the index: removed", referral=referral_id, to=recipient)
+                withdraw(self._outbox, recipient, referral_id)
+        self._tidied = True
+
+    def _attempt(self, referral_id: str, deed: Callable[[], None]) -> None:
+        """Do one thing for one referral; its trouble is remarked once, and keeps no other waiting."""
+        try:
+            deed()
+        except (ExchangeError, OSError) as error:
+            self._remarks.say(f"referral {referral_id}", str(error))
+        else:
+            self._remarks.say(f"referral {referral_id}")
+
+    def _write(self, row: SentReferral, directory: Directory) -> None:
+        with self._index.session() as session:
+            outgoing = Outgoing.decode(session.get_one(SentReferral, row.referral_id).frozen)
+
+        def progress(done: int, parcels: int) -> None:
+            self._change(row.referral_id, UNWRITTEN, state=SENDING, parcels_written=done, parcels=parcels)
+
+        try:
+            send(self._outbox, outgoing, self._keys, directory, progress)
+        except KeyChanged as error:
+            self._renew(outgoing, str(error), directory)
+        except (Refused, FileNotFoundError) as error:
+            self._settle(row.referral_id, UNWRITTEN, REFUSED, f"not sent: {error}")
+        else:
+            if self._change(row.referral_id, UNWRITTEN, state=SENT):
+                log.info("referral written", referral=row.referral_id, to=row.recipient, instances=row.total)
+
+    def _renew(self, outgoing: Outgoing, reason: str, directory: Directory) -> None:
+        """Replace a referral whose recipient has new keys by one that is sealed to them."""
+        with self._index.writing() as session:
+            newer = renew(session, outgoing, reason, directory)
+        log.warning("referral renewed", referral=outgoing.referral_id, by=newer, reason=reason)
+
+    def _take_acknowledgements(self, directory: Directory) -> None:
+        for recipient, referral_id in acknowledged(self._exchange, self._branch, directory):
+            row = self._row(referral_id)
+            if row is not None and row.recipient == recipient and row.state in ANSWERABLE:
+                self._attempt(referral_id, partial(self._take_acknowledgement, row, directory))
+
+    def _take_acknowledgement(self, row: SentReferral, directory: Directory) -> None:
+        answer = read_acknowledgement(
+            self._exchange, self._branch, row.recipient, row.referral_id, self._keys, directory
+        )
+        state = REFUSED if answer.refused and not answer.arrived else ARRIVED
+        self._settle(row.referral_id, ANSWERABLE, state, answer.refused or "", answer)
+
+    def _settle(
+        self,
+        referral_id: str,
+        before: tuple[str, ...],
+        state: str,
+        reason: str,
+        answer: Acknowledgement | None = None,
+    ) -> None:
+        arrived = answer.arrived if answer is not None else 0
+        with self._index.writing() as session:
+            if not change_state(
+                session, referral_id, before, state=state, refused=reason, arrived=arrived, cleared=False
+            ):
+                return
+            self._audit.append(
+                session,
+                action="referral",
+                who="appliance",
+                subject=referral_id,
+                outcome=state,
+                detail={"arrived": arrived, "reason": reason},
+            )
+        log.info("referral ended", referral=referral_id, state=state, arrived=arrived, reason=reason)
+
+    def _expire(self) -> None:
+        now = datetime.now(UTC)
+        for row in self._rows(SentReferral.state.in_(OPEN), SentReferral.expires < now):
+            self._settle(row.referral_id, OPEN, EXPIRED, "not acknowledged in time")
+
+    def _clear(self) -> None:
+        """Remove from the outbox what is over."""
+        for row in self._rows(SentReferral.state.not_in(OPEN), SentReferral.cleared.is_(False)):
+            self._attempt(row.referral_id, partial(self._remove, row))
+
+    def _remove(self, row: SentReferral) -> None:
+        withdraw(self._outbox, row.recipient, row.referral_id)
+        self._change(row.referral_id, (row.state,), cleared=True)
+
+    def _change(self, referral_id: str, before: tuple[str, ...], **values: object) -> bool:
+        with self._index.writing() as session:
+            return change_state(session, referral_id, before, **values)
+
+    def _row(self, referral_id: str) -> SentReferral | None:
+        with self._index.session() as session:
+            return session.get(SentReferral, referral_id)
+
+    def _rows(self, *which: ColumnElement[bool]) -> Sequence[SentReferral]:
+        with self._index.session() as session:
+            return session.scalars(select(SentReferral).where(*which).order_by(SentReferral.sequence)).all()

@@ -1,0 +1,89 @@
+"""Sessions of staff: a random token in the browser, its digest and two times here."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, or_
+
+from appliance.people_tables import LoginSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from sqlalchemy.orm import Session
+
+    from appliance.index.engine import Index
+
+#: A ward's PC is shared: half an hour without a click ends a session, and a working day does in any case.
+IDLE = timedelta(minutes=30)
+LONGEST = timedelta(hours=12)
+#: How stale `seen` may be: a write to the index for each click would be one too many.
+SEEN_STEP = timedelta(minutes=1)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Sessions:
+    """The open sessions of one appliance."""
+
+    def __init__(self, index: Index, clock: Callable[[], datetime] = _now) -> None:
+        self._index = index
+        self._clock = clock
+
+    def open(self, login: str) -> str:
+        """Open a session; its token is told once, here. Sessions that are over are swept away with it."""
+        token, now = secrets.token_urlsafe(32), self._clock()
+        with self._index.writing() as session:
+            session.execute(
+                delete(LoginSession).where(or_(LoginSession.seen < now - IDLE, LoginSession.opened < now - LONGEST))
+            )
+            session.add(LoginSession(token_digest=digest_of(token), login=login, opened=now, seen=now))
+        return token
+
+    def login_of(self, token: str) -> str | None:
+        """Whose session a token is, or None where there is none or it is over; it is seen now."""
+        now = self._clock()
+        with self._index.session() as session:
+            kept = session.get(LoginSession, digest_of(token))
+        if kept is None or now - kept.seen > IDLE or now - kept.opened > LONGEST:
+            return None
+        if now - kept.seen > SEEN_STEP:
+            self._touch(kept.token_digest, now)
+        return kept.login
+
+    def _touch(self, token_digest: str, now: datetime) -> None:
+        with self._index.writing() as session:
+            if (kept := session.get(LoginSession, token_digest)) is not None:
+                kept.seen = now
+
+    def close(self, token: str) -> None:
+        """End one session."""
+        with self._index.writing() as session:
+            session.execute(delete(LoginSession).where(LoginSession.token_digest == digest_of(token)))
+
+
+def end_sessions(session: Session, login: str) -> None:
+    """End every session of a person."""
+    session.execute(delete(LoginSession).where(LoginSession.login == login))
+
+
+def end_others(session: Session, logins: Collection[str]) -> None:
+    """End every session of whoever is not among these logins."""
+    session.execute(delete(LoginSession).where(LoginSession.login.not_in(logins)))
+
+
+def digest_of(token: str) -> str:
+    """Under which a token is kept: SHA-256 is enough for 256 random bits."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def form_token(token: str) -> str:
+    """What a session's forms carry: another site's page can neither read nor compute it."""
+    return hmac.digest(token.encode(), b"gurney form", "sha256").hex()

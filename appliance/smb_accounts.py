@@ -1,0 +1,52 @@
+"""Who may open the shared folder: written beside the archive for the VM's Samba, whenever it changes."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from appliance.people_tables import Account
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from appliance.index.engine import Index
+
+FILE = "smb-accounts"
+PAUSE_S = 2.0
+
+
+class SmbAccounts:
+    """The file of accounts: one line `login:hash` a person who has set a password.
+
+    It is derived from the index and may be deleted at any time. A program that runs as root reads it
+    (`appliance.boot.accounts`): the service itself can make no accounts.
+
+    Parameters
+    ----------
+    index
+        Where the hashes are kept.
+    folder
+        The archive's.
+    """
+
+    def __init__(self, index: Index, folder: Path) -> None:
+        self._index = index
+        self._file = folder / FILE
+
+    def publish(self) -> None:
+        """Write the file if it does not say what the index says."""
+        with self._index.session() as session:
+            query = select(Account.login, Account.smb_hash).where(Account.smb_hash.is_not(None)).order_by(Account.login)
+            text = "".join(f"{login}:{digest}\n" for login, digest in session.execute(query))
+        if not self._file.is_file() or self._file.read_text() != text:
+            self._write(text)
+
+    def _write(self, text: str) -> None:
+        new = self._file.with_name(f"{FILE}.new")
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        new.replace(self._file)

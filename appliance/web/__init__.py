@@ -1,0 +1,1 @@
+"""What staff and programs see over HTTP: pages, pictures and the JSON API."""

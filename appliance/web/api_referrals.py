@@ -1,0 +1,43 @@
+"""Referrals over the API."""
+
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from appliance.referral.listing import referral, referrals
+from appliance.web.api_models import ReferralIn, ReferralOut, RequestedOut
+from appliance.web.visitor import Referrer, Viewer, people_of
+
+router = APIRouter(prefix="/api/referrals", tags=["referrals"])
+
+
+@router.post("", status_code=202)
+def refer(request: Request, response: Response, visitor: Referrer, body: ReferralIn) -> RequestedOut:
+    """Refer what a branch has not got of a patient; 200 and no instances where it has, or is sent, everything."""
+    asked = people_of(request).desk.request(body.patient_id, body.issuer, body.to, visitor.asker)
+    if not asked.new:
+        response.status_code = 200
+    return RequestedOut(referral_id=asked.referral_id, instances=asked.instances)
+
+
+@router.get("")
+def list_referrals(request: Request, visitor: Viewer) -> list[ReferralOut]:  # noqa: ARG001 - whoever may see
+    """The newest referrals, sent and received."""
+    people = people_of(request)
+    with people.index.session() as session:
+        return [ReferralOut.model_validate(row) for row in referrals(session, people.context.branch)]
+
+
+@router.get("/{referral_id}")
+def one_referral(request: Request, visitor: Viewer, referral_id: str) -> ReferralOut:  # noqa: ARG001 - whoever may see
+    """How a referral stands."""
+    people = people_of(request)
+    with people.index.session() as session:
+        row = referral(session, people.context.branch, referral_id)
+    if row is None:
+        raise HTTPException(404, "There is no such referral here.")
+    return ReferralOut.model_validate(row)
+
+
+@router.delete("/{referral_id}", status_code=204)
+def withdraw(request: Request, visitor: Referrer, referral_id: str) -> None:
+    """Take a referral back that has not arrived."""
+    people_of(request).desk.withdraw(referral_id, visitor.asker)

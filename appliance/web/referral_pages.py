@@ -1,0 +1,50 @@
+"""Pages of referrals: ask for one, see how they go, take one back."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from starlette.responses import RedirectResponse
+
+from appliance.referral.contents import find_patient, kept_uids
+from appliance.referral.listing import referrals
+from appliance.web.page import page
+from appliance.web.visitor import Referrer, Viewer, own_form, people_of
+
+router = APIRouter(include_in_schema=False)
+
+Text = Annotated[str, Form(max_length=1024)]
+Asked = Annotated[str, Query(max_length=1024)]
+
+
+@router.get("/referrals")
+def referrals_page(request: Request, visitor: Viewer, note: Asked = "") -> Response:
+    """All referrals; while one is on its way, the page looks again by itself."""
+    people = people_of(request)
+    with people.index.session() as session:
+        rows = referrals(session, people.context.branch)
+    return page(request, "referrals.html", visitor, referrals=rows, nothing_new=note == "nothing-new")
+
+
+@router.get("/refer")
+def refer_page(request: Request, visitor: Referrer, patient_id: Asked, issuer: Asked) -> Response:
+    """The form: which branch shall have this patient's images."""
+    people = people_of(request)
+    with people.index.session() as session:
+        patient = find_patient(session, patient_id, issuer)
+        images = len(kept_uids(session, issuer, patient_id))
+    recipients = people.directory.recipients_of(people.context.branch)
+    return page(request, "refer.html", visitor, patient=patient, images=images, recipients=recipients)
+
+
+@router.post("/refer", dependencies=[Depends(own_form)])
+def refer(request: Request, visitor: Referrer, patient_id: Text, issuer: Text, to: Text) -> Response:
+    """Ask for the referral and show the list."""
+    asked = people_of(request).desk.request(patient_id, issuer, to, visitor.asker)
+    return RedirectResponse("/referrals" if asked.new else "/referrals?note=nothing-new", 303)
+
+
+@router.post("/referrals/{referral_id}/withdraw", dependencies=[Depends(own_form)])
+def withdraw(request: Request, visitor: Referrer, referral_id: str) -> Response:
+    """Take a referral back and show the list."""
+    people_of(request).desk.withdraw(referral_id, visitor.asker)
+    return RedirectResponse("/referrals", 303)

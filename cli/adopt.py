@@ -1,0 +1,48 @@
+"""The command `gurney adopt`: take over an object that Gurney did not make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.console import print_json, results
+from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, YES, opened
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@click.argument("kind")
+@click.argument("which", metavar="ID|NAME")
+@click.option("--as", "branch", default="", metavar="BRANCH", help="The branch that it shall belong to.")
+@FILE
+@ENDPOINT
+@EXCHANGE
+@JSON
+@YES
+def adopt(
+    kind: str, which: str, branch: str, file: Path, endpoint: str | None, exchange: str | None,
+    *, as_json: bool, yes: bool,
+) -> None:  # fmt: skip
+    """Take an object over, so that from now on it is the community's; KIND as `gurney plan` names it.
+
+    Its owner becomes the account that Gurney uses. What of it is not as declared, the next plan shows.
+    """
+    from provision.adopt import adopt as take_over
+    from provision.adopt import candidate
+    from provision.found import found
+
+    community, desk = opened(file, endpoint, exchange)
+    now = found(desk, community.community)
+    node = candidate(community, now, kind, which, branch)
+    if not yes:
+        click.confirm(
+            f"Take over {kind} {node.name} (id {node.id}) for {branch or 'the community'}?", abort=True, err=True
+        )
+    take_over(desk, now, kind, node, branch)
+    if as_json:
+        print_json({"kind": kind, "id": node.id, "name": node.name, "branch": branch})
+    else:
+        results().print(f"{kind} {node.name} is ours now: `gurney plan` shows what of it is not as declared.")

@@ -1,0 +1,100 @@
+"""The commands of an appliance: run the service, and look whether it could run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cli.image import build
+from cli.visit import execute, logs, ssh, support_bundle
+
+
+class Mount(click.ParamType[tuple[str, Path]]):
+    """`TAG=DIR`: where a disk with this mount tag is mounted."""
+
+    name = "TAG=DIR"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
+        """Split at the first equals sign."""
+        tag, equals, folder = value.partition("=")
+        if not (tag and equals and folder):
+            self.fail(f"{value!r} is not of the form TAG=DIR", param, ctx)
+        return tag, Path(folder)
+
+
+CONTEXT = click.option(
+    "--context",
+    type=click.Path(path_type=Path),
+    default="/run/gurney/context",
+    show_default=True,
+    help="Directory of the CONTEXT disc.",
+)
+ARCHIVE = click.option(
+    "--archive",
+    type=click.Path(path_type=Path),
+    default="/srv/archive",
+    show_default=True,
+    help="Directory of the archive's disk.",
+)
+MOUNTS = click.option(
+    "--mount",
+    "mounts",
+    type=Mount(),
+    multiple=True,
+    help="Where the disk with this mount tag is, for 'exchange' and 'outbox'; else as the context says.",
+)
+
+
+@click.group()
+def appliance() -> None:
+    """Run a branch's appliance service."""
+
+
+for command in (build, execute, logs, ssh, support_bundle):
+    appliance.add_command(command)
+
+
+@appliance.command()
+@CONTEXT
+@ARCHIVE
+@MOUNTS
+@click.option("--address", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104 - a VM's service
+@click.option("--dicom-port", type=click.IntRange(1, 65535), default=11112, show_default=True)
+@click.option("--http-port", type=click.IntRange(1, 65535), default=8080, show_default=True)
+def run(
+    context: Path, archive: Path, mounts: tuple[tuple[str, Path], ...], address: str, dicom_port: int, http_port: int
+) -> None:
+    """Receive, keep, draw, show and refer, until SIGTERM."""
+    from appliance.journal import write_json_lines
+    from appliance.service import Places
+    from appliance.service import run as serve
+
+    write_json_lines()
+    serve(Places(context, archive, dict(mounts), address, dicom_port, http_port))
+
+
+@appliance.command()
+@CONTEXT
+@MOUNTS
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def check(context: Path, mounts: tuple[tuple[str, Path], ...], *, as_json: bool) -> None:
+    """Read the context and say who this appliance is, or what is wrong."""
+    from appliance.context import read_context
+    from cli.console import print_json
+
+    found = read_context(context, dict(mounts))
+    facts = {
+        "community": found.community,
+        "branch": found.branch,
+        "ae_title": found.ae_title,
+        "vm_id": found.vm_id,
+        "onegate": found.onegate.endpoint if found.onegate else None,
+        "exchange": str(found.exchange),
+        "outbox": str(found.outbox),
+    }
+    if as_json:
+        print_json(facts)
+        return
+    for name, value in facts.items():
+        click.echo(f"{name.replace('_', ' '):<10} {value if value is not None else 'none'}")

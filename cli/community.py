@@ -1,0 +1,195 @@
+"""The commands that change a community: plan, apply and destroy; and the schema of its file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path  # noqa: TC003 - click shows it
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.console import print_json, progress_bar, progress_console, results
+from cli.desk import ALLOW, ENDPOINT, EXCHANGE, FILE, JSON, TAKE_OVER, YES, opened, planned
+
+if TYPE_CHECKING:
+    from provision.apply import Applied
+    from provision.community import Community
+    from provision.desk import Desk
+    from provision.enrolment import Enrolment
+    from provision.plan import Plan
+    from provision.published import NewInvitation
+    from provision.take import Progress
+
+
+@click.command()
+@FILE
+@ENDPOINT
+@EXCHANGE
+@JSON
+@click.option(
+    "--detailed-exitcode", is_flag=True, help="Exit with 2 where there are changes, with 0 where there are none."
+)
+def plan(file: Path, endpoint: str | None, exchange: str | None, *, as_json: bool, detailed_exitcode: bool) -> None:
+    """Show what apply would change in the cloud; nothing is changed."""
+    community, desk = opened(file, endpoint, exchange)
+    the_plan = planned(desk, community)
+    show(the_plan, as_json=as_json)
+    if detailed_exitcode and the_plan:
+        raise click.exceptions.Exit(2)
+
+
+@click.command()
+@FILE
+@ENDPOINT
+@EXCHANGE
+@JSON
+@YES
+@ALLOW
+@TAKE_OVER
+@click.option("--wait/--no-wait", help="Wait until every appliance is enrolled and answers.")
+@click.option("--timeout", "timeout_s", default=600.0, show_default=True, help="How long to wait, in seconds.")
+@click.option("--rekey", multiple=True, metavar="BRANCH=FINGERPRINT", help="Take a branch's changed keys (repeatable).")
+def apply(
+    file: Path, endpoint: str | None, exchange: str | None, allow: tuple[str, ...], timeout_s: float,
+    rekey: tuple[str, ...], *, as_json: bool, yes: bool, wait: bool, take_over: bool,
+) -> None:  # fmt: skip
+    """Make the cloud what the community file declares, and enrol its appliances."""
+    from provision.apply import refuse
+
+    community, desk = opened(file, endpoint, exchange)
+    the_plan = planned(desk, community)
+    if not as_json:
+        show(the_plan, as_json=False)
+    refuse(the_plan, frozenset(allow))
+    confirm(the_plan, "Apply?", yes=yes)
+    applied = carried_out(desk, the_plan, allow, take_over=take_over, quiet=as_json)
+    enrolment = enrolled(desk, community, pairs(rekey), timeout_s if wait else None, quiet=as_json)
+    report(applied, enrolment, as_json=as_json)
+    if wait and not enrolment.ready:
+        from provision.errors import NotReady
+
+        late = "; ".join(f"{branch.name}: {branch.words}" for branch in enrolment.branches if not branch.ready)
+        raise NotReady(f"not ready after {timeout_s:g} s: {late}")
+
+
+@click.command()
+@FILE
+@ENDPOINT
+@EXCHANGE
+@JSON
+@YES
+@ALLOW
+@TAKE_OVER
+def destroy(
+    file: Path, endpoint: str | None, exchange: str | None, allow: tuple[str, ...],
+    *, as_json: bool, yes: bool, take_over: bool,
+) -> None:  # fmt: skip
+    """Remove all that Gurney made for a community. What lies in the exchange's folders stays."""
+    from provision.apply import refuse
+    from provision.destroy import plan_to_destroy
+    from provision.found import found
+
+    community, desk = opened(file, endpoint, exchange)
+    the_plan = plan_to_destroy(found(desk, community.community))
+    if not as_json:
+        show(the_plan, as_json=False)
+    refuse(the_plan, frozenset(allow))
+    confirm(the_plan, "Destroy all this?", yes=yes)
+    applied = carried_out(desk, the_plan, allow, take_over=take_over, quiet=as_json)
+    if as_json:
+        print_json({"steps": applied.steps, "plan_after": applied.after.to_json()})
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of the community file, for editors to complete and check it."""
+    from provision.reading import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+def show(the_plan: Plan, *, as_json: bool) -> None:
+    """Print a plan, for people or for programs."""
+    if as_json:
+        told = {name: list(getattr(the_plan, name)) for name in ("conditions", "foreign", "obstacles")}
+        print_json({"community": the_plan.community, "changes": the_plan.to_json(), **told})
+        return
+    from cli.plan_view import plan_lines
+
+    console = results()
+    for line in plan_lines(the_plan):
+        console.print(line)
+
+
+def confirm(the_plan: Plan, question: str, *, yes: bool) -> None:
+    """Ask before anything is changed."""
+    if the_plan and not yes and not click.confirm(question, err=True):
+        click.echo("Nothing was changed.", err=True)
+        raise click.exceptions.Exit(0)
+
+
+def carried_out(desk: Desk, the_plan: Plan, allow: tuple[str, ...], *, take_over: bool, quiet: bool) -> Applied:
+    """Apply a plan, with a bar that shows how far it is."""
+    from provision.apply import apply as carry_out
+
+    with progress_bar(quiet=quiet) as bar:
+        task = bar.add_task("Applying", total=len(the_plan))
+
+        def told(progress: Progress) -> None:
+            bar.update(task, completed=progress.done, description=progress.words)
+
+        return carry_out(desk, the_plan, told, allow=frozenset(allow), take_over=take_over)
+
+
+def enrolled(
+    desk: Desk, community: Community, rekey: dict[str, str], timeout_s: float | None, *, quiet: bool
+) -> Enrolment:
+    """Enrol what has reported its keys; with a time, wait until all is ready."""
+    from provision.enrolment import enrol, wait_until_ready
+
+    if timeout_s is None:
+        return enrol(desk, community, rekey=rekey)
+    console = progress_console()
+
+    def told(progress: Progress) -> None:
+        if not quiet:
+            console.print(progress.words)
+
+    return wait_until_ready(desk, community, timeout_s, told, rekey=rekey)
+
+
+def report(applied: Applied, enrolment: Enrolment, *, as_json: bool) -> None:
+    """Print what was done, and the invitations, which are shown this once."""
+    invitations = [*applied.invitations, *enrolment.invitations]
+    if as_json:
+        print_json(report_for_programs(applied, enrolment, invitations))
+        return
+    from cli.plan_view import invitation_table, status_table
+
+    console = results()
+    console.print(f"{applied.steps} steps done." if applied.steps else "Nothing to change.")
+    console.print(status_table(enrolment.branches, applied.after))
+    if invitations:
+        console.print(invitation_table(invitations))
+    for note in applied.notes:
+        console.print(note)
+
+
+def report_for_programs(applied: Applied, enrolment: Enrolment, invitations: list[NewInvitation]) -> dict[str, Any]:
+    """What was done, as one object."""
+    return {
+        "steps": applied.steps,
+        "plan_after": applied.after.to_json(),
+        "branches": [vars(branch) for branch in enrolment.branches],
+        "invitations": [vars(invitation) for invitation in invitations],
+        "directory_version": enrolment.directory_version,
+        "notes": list(applied.notes),
+    }
+
+
+def pairs(rekey: tuple[str, ...]) -> dict[str, str]:
+    """Branch to fingerprint, from what was written as BRANCH=FINGERPRINT."""
+    for each in rekey:
+        if "=" not in each:
+            raise click.BadParameter(f"{each!r} is not BRANCH=FINGERPRINT", param_hint="--rekey")
+    return dict(each.split("=", 1) for each in rekey)

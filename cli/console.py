@@ -1,0 +1,71 @@
+"""Where words go: results to standard output, progress to standard error, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+
+
+#: Columns of a result that goes into a file or another program, where nothing shall be folded.
+UNFOLDED = 240
+
+
+def results() -> Console:
+    """The console of results: standard output."""
+    from rich.console import Console
+
+    console = Console(soft_wrap=True, highlight=False)
+    return console if console.is_terminal else Console(soft_wrap=True, highlight=False, width=UNFOLDED)
+
+
+def table(*headings: str, title: str | None = None) -> Table:
+    """A table whose cells are folded where the terminal is narrow, and never cut."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in headings:
+        made.add_column(heading, overflow="fold")
+    return made
+
+
+def progress_console() -> Console:
+    """The console of progress and remarks: standard error."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def progress_bar(*, quiet: bool = False) -> Progress:
+    """A progress bar with count, rate of time spent and time left, on standard error (none when quiet)."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = progress_console()
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=quiet or not console.is_terminal,
+    )
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document for programs; times and paths become text."""
+    click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))

@@ -1,0 +1,1 @@
+"""The demonstration: the main job, walked once on the embedded cloud."""

@@ -1,0 +1,72 @@
+"""The branches along the road, each with its appliance, its folder and its people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.dimse.scu import Peer, echo
+from appliance.errors import ApplianceError
+from cli.demo.branch import Branch, Login, Session
+from cli.demo.fetching import fetch_pictures
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli.demo.embedded import EmbeddedCloud
+    from provision.community import Community
+    from provision.enrolment import BranchStatus, Enrolment
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One branch on the road: its appliance, its folder, its people."""
+
+    name: str
+    dicom: Peer
+    http: str
+    shared_folder: Path
+    keys: Path | None
+    """Where its keys lie; None where its disk is its own, as a machine's is."""
+    logins: tuple[Login, ...]
+
+    @property
+    def branch(self) -> Branch:
+        """The branch as its people reach it."""
+        return Branch(self.name, self.http)
+
+    def session(self, *roles: str) -> Session:
+        """Log in as the first person who has one of the roles (any role when none is named)."""
+        fitting = [login for login in self.logins if login.role in roles or not roles]
+        if not fitting:
+            raise ApplianceError(f"{self.name} declares nobody who is {' or '.join(roles)}")
+        return self.branch.session(fitting[0])
+
+    def pictures(self) -> list[Path]:
+        """Every picture in the shared folder; those of a machine are fetched into a folder here."""
+        if self.keys is None:
+            fetch_pictures(self.session(), self.shared_folder)
+        return sorted(self.shared_folder.rglob("*.png"))
+
+
+def stops(cloud: EmbeddedCloud, community: Community, enrolment: Enrolment) -> dict[str, Stop]:
+    """Every branch with its invitations accepted."""
+    return {status.name: _stop(cloud, community, status, enrolment) for status in enrolment.branches}
+
+
+def _stop(cloud: EmbeddedCloud, community: Community, status: BranchStatus, enrolment: Enrolment) -> Stop:
+    branch = Branch(status.name, status.http)
+    ae_title, _, place = status.dicom.partition("@")
+    host, _, port = place.rpartition(":")
+    peer = Peer(ae_title, host, int(port))
+    if not echo(peer, calling=community.branches[status.name].modalities[0].ae_title):
+        raise ApplianceError(f"{peer} does not answer C-ECHO")
+    logins = tuple(
+        branch.accept(invitation.login, invitation.role, invitation.code)
+        for invitation in enrolment.invitations
+        if invitation.branch == status.name
+    )
+    if cloud.has_machines:
+        return Stop(status.name, peer, status.http, cloud.state / "pictures" / status.name, None, logins)
+    archive = cloud.guest(status.vm_id) / "disk.1"
+    return Stop(status.name, peer, status.http, archive / "shared", archive / "keys", logins)

@@ -1,0 +1,52 @@
+"""What every command of an admin shares: its options, and the desk that they open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.console import progress_console
+
+if TYPE_CHECKING:
+    from provision.community import Community
+    from provision.desk import Desk
+    from provision.plan import Plan
+
+FILE = click.option(
+    "-f", "--file", "file", default="community.yaml", show_default=True, type=click.Path(path_type=Path),
+    help="The community file.",
+)  # fmt: skip
+ENDPOINT = click.option("--endpoint", help="The front end's XML-RPC address.  [default: $ONE_XMLRPC]")
+EXCHANGE = click.option("--exchange", help="How to reach the exchange, instead of the file's exchange.admin.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for programs.")
+YES = click.option("--yes", is_flag=True, help="Do not ask.")
+ALLOW = click.option(
+    "--allow-destroy", "allow", multiple=True, metavar="BRANCH", help="Let this branch's archive be lost (repeatable)."
+)
+TAKE_OVER = click.option("--take-over", is_flag=True, help="Take the place of another admin's apply that is dead.")
+
+
+def opened(file: Path, endpoint: str | None, exchange: str | None) -> tuple[Community, Desk]:
+    """The community of a file, and the admin's desk for it."""
+    from exchange.stores import open_store
+    from provision.access import cloud_at
+    from provision.desk import Desk
+    from provision.identity import own_identity
+    from provision.reading import load
+
+    community = load(file)
+    cloud = cloud_at(endpoint)
+    identity = own_identity()
+    if identity.made:
+        progress_console().print(f"Made your identity, which opens your communities' keys: {identity.path}. Keep it.")
+    return community, Desk(cloud, open_store(exchange or community.exchange.admin), identity)
+
+
+def planned(desk: Desk, community: Community) -> Plan:
+    """What apply would change now."""
+    from provision.found import found
+    from provision.plan import plan as planned_from
+
+    return planned_from(community, found(desk, community.community))

@@ -1,0 +1,93 @@
+"""`gurney emulator`: the embedded cloud, until it is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+DEFAULT_STATE = Path(".gurney-cloud")
+
+
+@click.command()
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_STATE,
+    show_default=True,
+    help="Folder that holds everything.",
+)
+@click.option(
+    "--address", help="Address to listen on; without it and --port, a network 127.N.0.0/16 of its own is claimed."
+)
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the API (on 127.0.0.1); 0 takes a free one.")
+@click.option("--onegate-port", type=click.IntRange(0, 65535), help="Port of OneGate; by default the next one.")
+@click.option("--no-onegate", is_flag=True, help="Behave as a front end without OneGate.")
+@click.option(
+    "--driver",
+    type=click.Choice(["process", "qemu", "none"]),
+    default="process",
+    show_default=True,
+    help="What virtual machines are.",
+)
+@click.option("--host", "hosts", multiple=True, default=("embedded",), show_default=True, help="Hosts of a new cloud.")
+@click.option("--delay-ms", type=click.IntRange(0), default=0, help="Answer each call that much later.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="METHOD:WHAT[@WHICH]",
+    help="Let calls fail, such as image.allocate:2048@3.",
+)
+@click.option(
+    "--until-closed", is_flag=True, help="Stop when standard input ends, so with the program that started it."
+)
+def emulator(
+    state: Path,
+    address: str | None,
+    port: int | None,
+    onegate_port: int | None,
+    no_onegate: bool,
+    driver: str,
+    hosts: tuple[str, ...],
+    delay_ms: int,
+    faults: tuple[str, ...],
+    until_closed: bool,
+) -> None:
+    """Run the embedded cloud: OpenNebula's XML-RPC API and OneGate on loopback, with virtual machines that run.
+
+    It prints what a client needs, and stops at Ctrl-C or SIGTERM together with all its guests. The same
+    --state continues where it stopped.
+    """
+    from emulator.cloud import Cloud
+    from emulator.settings import Settings
+
+    settings = Settings(
+        state=state.resolve(),
+        driver=driver,
+        address=address,
+        port=port,
+        onegate_port=onegate_port,
+        onegate=not no_onegate,
+        hosts=hosts,
+        delay_ms=delay_ms,
+        faults=faults,
+    )
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    if until_closed:
+        threading.Thread(target=_wait_for_end_of_input, args=(stop,), daemon=True).start()
+    with Cloud(settings) as cloud:
+        click.echo(f"export ONE_XMLRPC={cloud.endpoint} ONE_AUTH={settings.state / 'one_auth'}")
+        click.echo(f"embedded cloud: virtual machines in {cloud.place.network}, OneGate at {cloud.onegate}", err=True)
+        stop.wait()
+
+
+def _wait_for_end_of_input(stop: threading.Event) -> None:
+    while os.read(0, 4096):
+        pass
+    stop.set()

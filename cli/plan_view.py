@@ -1,0 +1,121 @@
+"""How a plan, the branches' state and invitations look to people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from cli.console import table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from rich.table import Table
+
+    from provision.enrolment import BranchStatus
+    from provision.fleet import FleetLine, Usage
+    from provision.plan import Plan
+    from provision.published import NewInvitation
+    from provision.resource import Change
+    from provision.step import Step
+
+#: Action to the sign before a step, and its colour.
+SIGNS = {"create": ("+", "green"), "update": ("~", "yellow"), "delete": ("-", "red")}
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """A plan, branch by branch, in rich's markup."""
+    if not plan:
+        yield f"The cloud is as {plan.community} declares it: nothing to do."
+    for key in dict.fromkeys(_branch(step) for step in plan):
+        yield f"[bold]{escape(key or 'the community')}[/bold]"
+        for step in plan:
+            if _branch(step) == key:
+                yield from _step_lines(step)
+    if plan:
+        counts = Counter(step.action for step in plan)
+        yield ", ".join(f"{counts[action]} to {action}" for action in SIGNS) + "."
+    yield from (f"[cyan]Note:[/cyan] {escape(each)}" for each in plan.conditions)
+    yield from (f"[cyan]Left alone:[/cyan] {escape(each)}" for each in plan.foreign)
+    yield from (f"[red]Cannot be done:[/red] {escape(each)}" for each in plan.obstacles)
+
+
+def _branch(step: Step) -> str:
+    """The branch that a step is for; the OS image has a key that is no branch."""
+    return "" if step.kind == "appliance-image" else step.key
+
+
+def _step_lines(step: Step) -> Iterator[str]:
+    sign, colour = SIGNS[step.action]
+    reason = f"  ({step.reason})" if step.reason else ""
+    yield f"  [{colour}]{sign} {step.kind} {escape(step.name)}[/{colour}]{escape(reason)}"
+    for change in step.changes:
+        yield f"      {change.field}: {_change(change)}"
+    if step.loses:
+        yield f"      [bold red]loses {escape(step.loses)}[/bold red]"
+
+
+def _change(change: Change) -> str:
+    """Old and new value; of sets and lists only what goes and what comes."""
+    if isinstance(change.old, frozenset | tuple) and isinstance(change.new, frozenset | tuple):
+        gone = [f"[red]-{escape(str(each))}[/red]" for each in change.old if each not in change.new]
+        come = [f"[green]+{escape(str(each))}[/green]" for each in change.new if each not in change.old]
+        return ", ".join([*gone, *come]) or "in another order, or of what is made anew"
+    return f"[red]{escape(str(change.old))}[/red] -> [green]{escape(str(change.new))}[/green]"
+
+
+def status_table(branches: Iterable[BranchStatus], plan: Plan) -> Table:
+    """One line a branch."""
+    made = table("branch", "VM", "state", "page", "DICOM", "appliance", "drift")
+    drifted = Counter(step.key for step in plan)
+    for branch in branches:
+        words = f"[{'green' if branch.ready else 'yellow'}]{escape(branch.words)}[/]"
+        drift = f"[yellow]{drifted[branch.name]} steps[/yellow]" if drifted[branch.name] else "none"
+        number = str(branch.vm_id) if branch.vm_id >= 0 else ""
+        made.add_row(branch.name, number, branch.state, branch.http, branch.dicom, words, drift)
+    return made
+
+
+def invitation_table(invitations: Iterable[NewInvitation]) -> Table:
+    """Invitations, to be handed to people: each code is shown here and kept nowhere."""
+    made = table("branch", "login", "role", "code", "until", title="Invitations (shown this once)")
+    for each in invitations:
+        made.add_row(each.branch, each.login, each.role, each.code, f"{each.expires:%Y-%m-%d %H:%M} UTC")
+    return made
+
+
+FLEET = ("branch", "VM", "host", "HTTP", "C-ECHO", "CPU", "memory", "disk", "archive", "free", "backup", "drift")
+
+
+def fleet_table(lines: Iterable[FleetLine], echoes: Mapping[str, bool]) -> Table:
+    """One line a branch, of what the cloud and the appliances say."""
+    made = table(*FLEET)
+    for line in lines:
+        status = line.status
+        vm = f"{status.vm_id} {status.state}" if status.vm_id >= 0 else "none"
+        made.add_row(
+            status.name,
+            vm,
+            f"{line.host} {line.host_state}".strip(),
+            _coloured(status.words, good=status.ready),
+            _coloured("answers" if echoes[status.name] else "silent", good=echoes[status.name]),
+            str(line.cpu),
+            _of_gib(line.memory_mib),
+            _of_gib(line.disk_mib),
+            f"{line.archive_mib / 1024:g} GiB",
+            f"{line.datastore_free_mib / 1024:.0f} GiB",
+            line.last_backup or "never",
+            _coloured(f"{line.drift} steps" if line.drift else "none", good=not line.drift),
+        )
+    return made
+
+
+def _coloured(words: str, *, good: bool) -> str:
+    return f"[{'green' if good else 'yellow'}]{escape(words)}[/]"
+
+
+def _of_gib(usage: Usage) -> str:
+    used = f"{usage.used / 1024:g}"
+    return f"{used}/{usage.limit / 1024:g} GiB" if usage.limit >= 0 else f"{used} GiB"

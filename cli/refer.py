@@ -1,0 +1,117 @@
+"""The command `gurney refer`: ask an appliance to refer a patient, and follow until all has arrived."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.console import print_json, progress_bar, progress_console, results
+
+if TYPE_CHECKING:
+    from appliance.client import ApplianceClient
+
+PASSWORD = "GURNEY_PASSWORD"  # noqa: S105 - the variable's name
+LOOK_S = 0.5
+UNDER_WAY = frozenset({"prepared", "sending", "sent"})
+
+
+@click.command()
+@click.option("--patient", required=True, metavar="ID", help="Patient ID, as the images say it.")
+@click.option("--to", required=True, metavar="BRANCH", help="The branch that shall have the images.")
+@click.option("--issuer", metavar="BRANCH", help="The branch that issued the Patient ID, where several did.")
+@click.option("--at", required=True, metavar="URL", help="The appliance's page, such as http://10.20.1.10:8080.")
+@click.option("--login", required=True, metavar="NAME", help="A doctor's login at that appliance.")
+@click.option(
+    "--password-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help=f"File whose first line is the password; else ${PASSWORD}, else it is asked for.",
+)
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Follow until every image has arrived.")
+@click.option("--timeout", "timeout_s", type=float, default=0, help="Seconds to follow for; 0 for as long as it takes.")
+@click.option("--json", "as_json", is_flag=True, help="Print the referral as one JSON document.")
+def refer(
+    *,
+    patient: str,
+    to: str,
+    issuer: str | None,
+    at: str,
+    login: str,
+    password_file: Path | None,
+    wait: bool,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    """Refer a patient's images to another branch.
+
+    Sends what that branch has not got of the patient yet; asked for twice, it follows the first referral.
+    """
+    from appliance.client import ApplianceClient
+
+    _warn_if_readable(at)
+    with ApplianceClient(at) as client:
+        client.log_in(login, _password(password_file))
+        referral_id = client.refer(patient, to, issuer)["referral_id"]
+        if wait:
+            row = _follow(client, referral_id, timeout_s or float("inf"), quiet=as_json)
+        else:
+            row = client.referral(referral_id)
+    _tell(row, as_json=as_json)
+    _check(row, wait=wait)
+
+
+def _password(file: Path | None) -> str:
+    """The password from a file, the environment or the keyboard; never from the command line, which others can list."""
+    if file is not None:
+        return file.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
+    if PASSWORD in os.environ:
+        return os.environ[PASSWORD]
+    answer: str = click.prompt("Password", hide_input=True, err=True)
+    return answer
+
+
+def _warn_if_readable(url: str) -> None:
+    host = url.partition("://")[2].lstrip("[")
+    if url.startswith("http://") and not host.startswith(("127.", "localhost", "::1")):
+        progress_console().print("The connection is not encrypted: whoever is on the way can read the password.")
+
+
+def _follow(client: ApplianceClient, referral_id: str, timeout_s: float, *, quiet: bool) -> dict[str, Any]:
+    """Look at the referral until it has ended or the time is over, with a bar that shows its images."""
+    deadline = time.monotonic() + timeout_s
+    with progress_bar(quiet=quiet) as bar:
+        row = client.referral(referral_id)
+        task = bar.add_task(_stage(row), total=row["total"])
+        while row["state"] in UNDER_WAY and time.monotonic() < deadline:
+            bar.update(task, completed=row["arrived"], description=_stage(row))
+            time.sleep(LOOK_S)
+            row = client.referral(referral_id)
+        bar.update(task, completed=row["arrived"], description=_stage(row))
+    return row
+
+
+def _stage(row: dict[str, Any]) -> str:
+    if row["state"] == "sending":
+        return f"writing parcel {row['parcels_written']} of {row['parcels']}"
+    return {"prepared": "prepared", "sent": f"on its way to {row['to']}"}.get(row["state"], str(row["state"]))
+
+
+def _tell(row: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(row)
+        return
+    reason = f" ({row['refused']})" if row["refused"] else ""
+    results().print(f"{row['arrived']} of {row['total']} images arrived at {row['to']}: {row['state']}{reason}")
+
+
+def _check(row: dict[str, Any], *, wait: bool) -> None:
+    """Let the exit code say whether all arrived."""
+    from appliance.errors import ApplianceError
+
+    if wait and row["state"] in UNDER_WAY:
+        raise ApplianceError("not arrived in time: the referral goes on by itself, follow it with the same command")
+    if row["state"] not in {*UNDER_WAY, "arrived"}:
+        raise ApplianceError(f"the referral was {row['state']}: {row['refused']}")

@@ -1,0 +1,160 @@
+"""The commands that visit appliances over SSH: exec, logs, ssh and support-bundle."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provision.visit.shell import Machine
+
+SSH_PORT = 22
+
+PORT = click.option("--port", type=click.IntRange(1, 65535), default=SSH_PORT, show_default=True, help="Port of SSH.")
+IDENTITY = click.option("-i", "--identity", type=click.Path(exists=True, path_type=Path), help="Your private SSH key.")
+HOST_KEY = click.option(
+    "--host-key", "compared", metavar="SHA256:...", default="",
+    help="Fingerprint of the machine's host key, as its console shows it; needed once for each branch.",
+)  # fmt: skip
+BRANCH = click.argument("branch")
+
+
+def machines_of(
+    file: Path, endpoint: str | None, exchange: str | None, names: Sequence[str], **visit: Any
+) -> list[Machine]:
+    """Where the branches' appliances are; all of them where none is named."""
+    from provision.enrolment import statuses_of
+    from provision.errors import ProvisionError
+    from provision.found import found
+    from provision.identity import own_identity
+    from provision.visit.host_keys import HostKeys
+    from provision.visit.shell import Machine
+
+    community, desk = opened(file, endpoint, exchange)
+    statuses = {status.name: status for status in statuses_of(community, found(desk, community.community))}
+    for name in names:
+        if name not in statuses or not statuses[name].address:
+            raise ProvisionError(f"{name}: the community has no such branch, or it has no VM")
+    keys = HostKeys(own_identity().path.with_name("appliance_hosts"))
+    chosen = [statuses[name] for name in names] or [status for status in statuses.values() if status.address]
+    return [Machine(f"{community.community}.{each.name}", each.address, host_keys=keys, **visit) for each in chosen]
+
+
+@click.command("exec", context_settings={"ignore_unknown_options": True})
+@FILE
+@ENDPOINT
+@EXCHANGE
+@PORT
+@IDENTITY
+@HOST_KEY
+@JSON
+@click.option("-b", "--branch", "names", multiple=True, help="Only in this branch (repeatable); else in all.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def execute(
+    file: Path, endpoint: str | None, exchange: str | None, port: int, identity: Path | None, compared: str,
+    names: tuple[str, ...], command: tuple[str, ...], *, as_json: bool,
+) -> None:  # fmt: skip
+    """Run a command as root in appliances, several at once; each line says of which branch it is."""
+    from cli.console import print_json
+    from provision.visit.rounds import visit_all
+
+    machines = machines_of(file, endpoint, exchange, names, port=port, identity=identity, compared=compared)
+    visits = visit_all(machines, lambda shell: shell.run(" ".join(command)))
+    if as_json:
+        print_json({name: vars(said) for name, said in visits.answers.items()})
+    else:
+        for name, said in visits.answers.items():
+            for line in (said.out + said.err).splitlines():
+                click.echo(f"{name}: {line}")
+    visits.check()
+    fail_where([name for name, said in visits.answers.items() if said.code])
+
+
+@click.command()
+@FILE
+@ENDPOINT
+@EXCHANGE
+@PORT
+@IDENTITY
+@HOST_KEY
+@click.option("-n", "--lines", default=100, show_default=True, type=click.IntRange(1), help="How many of the newest.")
+@BRANCH
+def logs(
+    file: Path, endpoint: str | None, exchange: str | None, port: int, identity: Path | None, compared: str,
+    lines: int, branch: str,
+) -> None:  # fmt: skip
+    """Show what an appliance's service and boot have logged."""
+    from provision.visit.shell import shell_in
+
+    machine = machines_of(file, endpoint, exchange, [branch], port=port, identity=identity, compared=compared)[0]
+    with shell_in(machine) as shell:
+        said = shell.run(f"journalctl --no-pager -o short-iso -n {lines} -u 'gurney*'")
+    click.echo(said.out + said.err, nl=False)
+    fail_where([branch] if said.code else [])
+
+
+@click.command()
+@FILE
+@ENDPOINT
+@EXCHANGE
+@PORT
+@IDENTITY
+@HOST_KEY
+@BRANCH
+def ssh(
+    file: Path, endpoint: str | None, exchange: str | None, port: int, identity: Path | None, compared: str, branch: str
+) -> None:
+    """Log in at an appliance as root, with OpenSSH and the host key that is known."""
+    from provision.visit.shell import shell_in
+
+    machine = machines_of(file, endpoint, exchange, [branch], port=port, identity=identity, compared=compared)[0]
+    with shell_in(machine):
+        pass  # the host key is compared, and kept, before OpenSSH is started
+    options = {
+        "HostKeyAlias": machine.name,
+        "UserKnownHostsFile": str(machine.host_keys.path),
+        "GlobalKnownHostsFile": "/dev/null",
+        "StrictHostKeyChecking": "yes",
+    }
+    words = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
+    own = ["-i", str(identity)] if identity else []
+    os.execvp("ssh", ["ssh", *words, *own, "-p", str(port), f"root@{machine.address}"])  # noqa: S606 - replaces us
+
+
+@click.command("support-bundle")
+@FILE
+@ENDPOINT
+@EXCHANGE
+@PORT
+@IDENTITY
+@HOST_KEY
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write it.  [default: BRANCH.tar.gz]")
+@BRANCH
+def support_bundle(
+    file: Path, endpoint: str | None, exchange: str | None, port: int, identity: Path | None, compared: str,
+    output: Path | None, branch: str,
+) -> None:  # fmt: skip
+    """Gather what a support case needs of an appliance, without patient data."""
+    from provision.visit.bundle import write_bundle
+    from provision.visit.shell import shell_in
+
+    machine = machines_of(file, endpoint, exchange, [branch], port=port, identity=identity, compared=compared)[0]
+    target = output or Path(f"{branch}.tar.gz")
+    with shell_in(machine) as shell:
+        write_bundle(shell, branch, target)
+    click.echo(f"{target}: look at it before you hand it on")
+
+
+def fail_where(names: Sequence[str]) -> None:
+    """End with an error where a command failed."""
+    from provision.errors import ProvisionError
+
+    if names:
+        raise ProvisionError(f"the command failed in {', '.join(names)}")

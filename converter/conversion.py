@@ -1,0 +1,95 @@
+"""One file, from its bytes to its pictures; what goes wrong with it is a result."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from converter.dicom import part10
+from converter.disk import write
+from converter.errors import ConversionError, NotAnImage, NotDicomError
+from converter.instance import Instance, kind_of
+from converter.layout import names_of
+from converter.limits import LIMITS
+from converter.results import Document, Failure, Skipped, failure
+from converter.writing import pictures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from converter.dicom.part10 import DicomFile
+    from converter.options import Options
+    from converter.results import Result
+    from converter.sources import SourceFile
+    from converter.target import Target
+
+
+def convert_file(file: SourceFile, target: Target, options: Options) -> Iterator[Result]:
+    """Convert one file.
+
+    Yields
+    ------
+    Picture, Document, Failure or Skipped
+        Also for errors nobody foresaw, so that one file never stops a batch.
+
+    Raises
+    ------
+    OSError
+        Where the target cannot be written.
+    """
+    try:
+        yield from _converted(file, target, options)
+    except ConversionError as error:
+        if file.part == 0:  # what is wrong with a whole file is told by the worker with its first frames
+            yield _told(error, file)
+    except MemoryError:
+        yield Failure(file.name, f"it needs more than the {LIMITS.worker_memory_mib} MiB of memory that are allowed")
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a fault of ours in one file must not cost the others
+        yield Failure(file.name, f"unexpected {type(error).__name__}: {error}; please report this")
+
+
+def _told(error: ConversionError, file: SourceFile) -> Failure | Skipped:
+    """What a batch says of an error: other files than images are no failure, but where they were asked for by name."""
+    other = isinstance(error, NotAnImage) or (isinstance(error, NotDicomError) and not file.named)
+    return Skipped(file.name, error.reason) if other else failure(error, file.name)
+
+
+def _converted(file: SourceFile, target: Target, options: Options) -> Iterator[Result]:
+    opened = part10.read(file.read(), file.name)
+    folder, stem = target.place(names_of(opened.header), file.name)
+    if opened.pixels is None and file.part == 0:
+        yield from _document(opened, folder, stem, options)
+    if opened.pixels is None:
+        return
+    instance = Instance(opened)
+    wanted = options.frames.of(instance.frame_count)
+    if not wanted:
+        raise ConversionError(f"the object has {instance.frame_count} frames, none of those asked for")
+    share = wanted[len(wanted) * file.part // file.parts : len(wanted) * (file.part + 1) // file.parts]
+    yield from pictures(instance, folder, stem, options, share)
+
+
+def _document(file: DicomFile, folder: Path, stem: str, options: Options) -> Iterator[Result]:
+    """Write a report or an encapsulated document; other objects without pixels are none of our business."""
+    from converter.documents.document import document  # most runs meet none, and it costs 12 ms
+
+    started = perf_counter()
+    try:
+        made = document(file.header)
+    except ConversionError as error:
+        error.at(file=file.name)
+        raise
+    if made is None:
+        raise NotAnImage(f"{kind_of(file)}: the object holds no image")
+    suffix, content = made
+    path = folder / (stem + suffix)
+    if path.exists() and not options.replace:
+        yield Skipped(file.name, f"its document is there already: {path}")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    write(path, content)
+    uid = names_of(file.header).sop_instance_uid
+    yield Document(file.name, uid, path, (perf_counter() - started) * 1000)

@@ -1,0 +1,1 @@
+"""The DICOM file: elements, transfer syntaxes, fragments, functional groups."""

@@ -1,0 +1,1 @@
+"""Objects that people read rather than look at: reports, PDF, CDA."""

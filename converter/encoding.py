@@ -1,0 +1,61 @@
+"""A rendering as PNG bytes, with all that the picture says of itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from converter.dicom import tags
+from converter.options import Options
+from converter.picture.chunks import NOT_FOR_DIAGNOSIS, color_space, physical, text
+from converter.picture.png import encode as png
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from converter.instance import Frame
+    from converter.picture.png import Chunk
+    from converter.rendering import Rendering
+
+
+def encode(rendering: Rendering, frame: Frame | None = None, options: Options | None = None) -> bytes:
+    """A rendering as a PNG file.
+
+    Parameters
+    ----------
+    rendering : Rendering
+        From `converter.render`.
+    frame : Frame, optional
+        Where it came from: gives the physical size, the colour space and the text that says what the picture is.
+    options : Options, optional
+        `small` and `identified` are looked at.
+
+    References
+    ----------
+    ISO/IEC 15948 (PNG)
+    """
+    options = options or Options()
+    return png(rendering.pixels, chunks(rendering, frame, options) if frame else (), small=options.small)
+
+
+def chunks(rendering: Rendering, frame: Frame, options: Options) -> Iterator[Chunk]:
+    """The ancillary chunks of a picture: colour space, physical size, and what it shows."""
+    header = frame.instance.header
+    if rendering.pixels.ndim == 3:
+        yield from color_space(header)
+    turned = rendering.pixels.shape[:2] != frame.samples.shape[:2]
+    yield from physical(header, frame.number, turned=turned)
+    yield text("Software", "Gurney")
+    yield text("Disclaimer", NOT_FOR_DIAGNOSIS)
+    yield text("SOP Instance UID", frame.instance.sop_instance_uid)
+    yield text("Frame", f"{frame.number} of {frame.instance.frame_count}")
+    yield text("Window", described(rendering))
+    if options.identified:
+        yield text("Title", f"{header.text(tags.PATIENT_NAME)} ({header.text(tags.PATIENT_ID)})")
+
+
+def described(rendering: Rendering) -> str:
+    """The window in words: centre, width, function, and where it came from."""
+    window = rendering.window
+    offset = f", {rendering.offset} added" if rendering.offset else ""
+    shown = f"center {window.center:g} width {window.width:g} {window.function}, " if window else ""
+    return f"{shown}{rendering.window_source}{offset}"

@@ -1,0 +1,1 @@
+"""From stored values to gray: modality LUT, VOI, presentation."""

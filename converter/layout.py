@@ -1,0 +1,137 @@
+"""What folders and pictures are called: names that a person can read and that Windows, SMB and POSIX allow."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from converter.dicom import tags
+
+if TYPE_CHECKING:
+    from converter.dicom.header import Header
+
+# Signs that Windows or SMB forbid in names, and control characters.
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+_RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?$", re.IGNORECASE)
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+PART_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceNames:
+    """What an instance is known by."""
+
+    patient_name: str
+    patient_id: str
+    study_instance_uid: str
+    study_date: str
+    study_description: str
+    series_instance_uid: str
+    series_number: int | None
+    series_description: str
+    modality: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    instance_number: int | None
+    frames: int
+
+
+def names_of(header: Header) -> InstanceNames:
+    """The names of a dataset, as `converter.dicom.part10.read(path).header` gives it."""
+    return InstanceNames(
+        patient_name=header.text(tags.PATIENT_NAME),
+        patient_id=header.text(tags.PATIENT_ID),
+        study_instance_uid=header.text(tags.STUDY_INSTANCE_UID),
+        study_date=header.text(tags.STUDY_DATE),
+        study_description=header.text(tags.STUDY_DESCRIPTION),
+        series_instance_uid=header.text(tags.SERIES_INSTANCE_UID),
+        series_number=header.integer(tags.SERIES_NUMBER),
+        series_description=header.text(tags.SERIES_DESCRIPTION),
+        modality=header.text(tags.MODALITY),
+        sop_instance_uid=header.text(tags.SOP_INSTANCE_UID),
+        sop_class_uid=header.text(tags.SOP_CLASS_UID),
+        instance_number=header.integer(tags.INSTANCE_NUMBER),
+        frames=header.integer(tags.NUMBER_OF_FRAMES) or 1,
+    )
+
+
+def folder_of(names: InstanceNames, issuer: str | None = None) -> PurePosixPath:
+    """Folder of an instance's pictures: patient, study, series.
+
+    Two patients, studies or series never share a folder: what the readable part leaves out, a short digest of the
+    identifier keeps apart.
+
+    Parameters
+    ----------
+    issuer : str, optional
+        The branch that issued the patient ID.
+    """
+    return PurePosixPath(patient_folder(names, issuer), study_folder(names), series_folder(names))
+
+
+def patient_folder(names: InstanceNames, issuer: str | None = None) -> str:
+    """`Family Given (id, issuer)`; a digest is added where the id had to be changed to be a name."""
+    known = ", ".join(filter(None, (names.patient_id, issuer)))
+    name = safe(person(names.patient_name) or "Unnamed", 40)
+    shown = safe(known, 40, keep_empty=True)
+    exact = shown == known and name == person(names.patient_name)
+    identity = f"{names.patient_name}\\{names.patient_id}\\{issuer or ''}"
+    return f"{name} ({shown})" if exact and shown else f"{name} ({shown or 'no id'}) {digest(identity)}"
+
+
+def study_folder(names: InstanceNames) -> str:
+    """`2024-01-31 description digest`."""
+    date = _date(names.study_date)
+    return safe(f"{date} {names.study_description}".strip()) + f" {digest(names.study_instance_uid)}"
+
+
+def series_folder(names: InstanceNames) -> str:
+    """`003 CT description digest`."""
+    number = "" if names.series_number is None else f"{names.series_number:03d}"
+    shown = " ".join(filter(None, (number, names.modality, names.series_description)))
+    return safe(shown or "Series") + f" {digest(names.series_instance_uid)}"
+
+
+def stem_of(names: InstanceNames) -> str:
+    """Name of an instance's picture without its suffix: `0012 digest`."""
+    number = "" if names.instance_number is None else f"{names.instance_number:04d} "
+    return f"{number}{digest(names.sop_instance_uid)}"
+
+
+def frame_stem(stem: str, frame: int, frames: int) -> str:
+    """Stem of one frame's picture: `stem` itself, or `stem-0001` where there are several."""
+    return stem if frames == 1 else f"{stem}-{frame:0{max(4, len(str(frames)))}d}"
+
+
+@lru_cache(maxsize=1024)
+def digest(identifier: str) -> str:
+    """Eight letters and digits that stand for an identifier."""
+    return hashlib.blake2b(identifier.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+
+
+def person(name: str) -> str:
+    """A person name as people write it: `Family Given Middle` of the first group that says something (PS3.5 6.2.1)."""
+    groups = [group.replace("^", " ") for group in name.split("=")]
+    return next((" ".join(group.split()) for group in groups if group.strip()), "")
+
+
+@lru_cache(maxsize=1024)
+def safe(text: str, length: int = PART_LENGTH, *, keep_empty: bool = False) -> str:
+    """The text as one part of a path that every system takes: never empty, `..`, reserved or hidden."""
+    normal = unicodedata.normalize("NFC", _FORBIDDEN.sub("_", text))
+    visible = "".join(letter for letter in normal if unicodedata.category(letter) not in _INVISIBLE)
+    part = " ".join(visible.split()).lstrip(".~ ")
+    part = part.encode()[: 2 * length].decode("utf-8", "ignore")[:length].rstrip(". ")
+    if _RESERVED.match(part):
+        part = "_" + part
+    return part or ("" if keep_empty else "_")
+
+
+def _date(text: str) -> str:
+    digits = text.replace(".", "")[:8]
+    return f"{digits[:4]}-{digits[4:6]}-{digits[6:]}" if len(digits) == 8 and digits.isdecimal() else "undated"

@@ -1,0 +1,1 @@
+"""From rendered pixels to PNG, animations and contact sheets."""

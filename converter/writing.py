@@ -1,0 +1,175 @@
+"""Pictures of an instance on disk: one a frame, an animation, or a contact sheet."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from converter.disk import appearing, write
+from converter.encoding import chunks, encode
+from converter.errors import ConversionError
+from converter.frame_times import frame_times_ms
+from converter.gray.presentation import presentation_state
+from converter.instance import frames, open_instance
+from converter.layout import frame_stem
+from converter.options import Options
+from converter.picture.animation import write_apng, write_webp
+from converter.picture.chunks import spacing_mm
+from converter.picture.png import encode as png
+from converter.picture.sheet import sheet, squared
+from converter.rendering import render
+from converter.results import Failure, Picture, Skipped, failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from converter.instance import Frame, Instance
+    from converter.rendering import Rendering
+    from converter.results import Result
+
+
+def write_pictures(
+    source: Path | str | bytes, folder: Path, stem: str, options: Options | None = None
+) -> tuple[Picture, ...]:
+    """Write every frame of one instance: `stem.png`, or `stem-0001.png` and so on for several frames.
+
+    Parameters
+    ----------
+    source : path or bytes
+        A DICOM file.
+    folder : Path
+        Where the pictures go; it is made where it is missing.
+
+    Raises
+    ------
+    ConversionError
+        At the first frame that cannot be converted; the pictures of the others stay.
+    OSError
+        Where the disk is full or the folder cannot be written.
+    """
+    options = options or Options(replace=True)
+    instance = open_instance(source)
+    results = tuple(pictures(instance, folder, stem, options, options.frames.of(instance.frame_count)))
+    for result in results:
+        if isinstance(result, Failure):
+            raise ConversionError(result.reason, file=result.source, frame=result.frame)
+    return tuple(result for result in results if isinstance(result, Picture))
+
+
+def pictures(instance: Instance, folder: Path, stem: str, options: Options, numbers: Sequence[int]) -> Iterator[Result]:
+    """Write what the options ask for of an instance's frames.
+
+    Parameters
+    ----------
+    numbers : sequence of int
+        The frames, counted from 1.
+
+    Yields
+    ------
+    Picture, Failure or Skipped
+        One a frame, or one for an animation or sheet. A frame that fails is told and the others are made.
+    """
+    if not numbers:
+        return
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+    if options.cine or options.sheet:
+        make = _sheet if options.sheet else _CINES[options.cine]
+        suffix = "-sheet.png" if options.sheet else f"-cine.{_SUFFIXES[options.cine]}"
+        yield _one(instance, folder / f"{stem}{suffix}", options, numbers, make)
+        return
+    present = instance.frames_present
+    for number in numbers:
+        if number > present:
+            yield _missing(instance, number, numbers[-1])
+            return
+        path = folder / f"{frame_stem(stem, number, instance.frame_count)}.png"
+        yield _one(instance, path, options, (number,), _still)
+
+
+def _missing(instance: Instance, first: int, last: int) -> Failure:
+    """One failure for all frames that the pixel data does not hold; a header can promise a million."""
+    try:
+        instance.frame(first)
+    except ConversionError as error:
+        error.reason += f" (frames {first} to {last} are missing)" if last > first else ""
+        return failure(error, instance.file.name)
+    raise AssertionError("a frame beyond the last one was decoded")
+
+
+def _one(
+    instance: Instance,
+    path: Path,
+    options: Options,
+    numbers: Sequence[int],
+    make: Callable[[Instance, Path, Options, Sequence[int]], Rendering],
+) -> Result:
+    """Make one picture, unless it is there."""
+    source = instance.file.name
+    if not options.replace and path.exists():
+        return Skipped(source, f"its picture is there already: {path}", numbers[0])
+    started = perf_counter()
+    try:
+        rendering = make(instance, path, options, numbers)
+    except ConversionError as error:
+        return failure(error, source)
+    return Picture(
+        source=source,
+        sop_instance_uid=instance.sop_instance_uid,
+        frame=numbers[0],
+        path=path,
+        window=rendering.window,
+        window_source=rendering.window_source,
+        bits=rendering.bits,
+        rows=rendering.pixels.shape[0],
+        columns=rendering.pixels.shape[1],
+        milliseconds=(perf_counter() - started) * 1000,
+        warnings=instance.file.warnings + rendering.warnings,
+        frames=len(numbers),
+    )
+
+
+def shown(frame: Frame, options: Options) -> Rendering:
+    """A frame rendered as the options ask."""
+    state = presentation_state(options.presentation) if options.presentation else None
+    rendering = render(frame, options.window, options.bits, presentation=state, overlays=options.overlays)
+    spacing = spacing_mm(frame.instance.header, frame.number) if options.square else None
+    return rendering.with_pixels(squared(rendering.pixels, spacing)) if spacing else rendering
+
+
+def _still(instance: Instance, path: Path, options: Options, numbers: Sequence[int]) -> Rendering:
+    for frame in frames(instance, numbers):
+        rendering = shown(frame, options)
+        write(path, encode(rendering, frame, options))
+    return rendering
+
+
+def _apng(instance: Instance, path: Path, options: Options, numbers: Sequence[int]) -> Rendering:
+    first = next(frames(instance, numbers[:1]))
+    rendering = shown(first, options)
+    pixels = (shown(frame, options).pixels for frame in frames(instance, numbers))
+    with appearing(path) as file:
+        times = frame_times_ms(instance.header, numbers)
+        write_apng(file, pixels, times, chunks(rendering, first, options), small=options.small)
+    return rendering
+
+
+def _webp(instance: Instance, path: Path, options: Options, numbers: Sequence[int]) -> Rendering:
+    rendering = shown(next(frames(instance, numbers[:1])), options)
+    with appearing(path) as file:
+        times = frame_times_ms(instance.header, numbers)
+        write_webp(file, lambda n: shown(instance.frame(numbers[n]), options).pixels, times, small=options.small)
+    return rendering
+
+
+def _sheet(instance: Instance, path: Path, options: Options, numbers: Sequence[int]) -> Rendering:
+    first = next(frames(instance, numbers[:1]))
+    rendering = shown(first, options)
+    page = sheet((shown(frame, options).pixels for frame in frames(instance, numbers)), len(numbers))
+    write(path, png(page, chunks(rendering, first, options), small=options.small))
+    return rendering.with_pixels(page)
+
+
+_CINES = {"apng": _apng, "webp": _webp}
+_SUFFIXES = {"apng": "png", "webp": "webp"}

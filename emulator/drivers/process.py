@@ -1,0 +1,187 @@
+"""A driver whose guests are processes of this machine: the appliance's service, as its disk would start it.
+
+Each guest runs in a process group of its own and is told to die with the cloud by the kernel
+(PR_SET_PDEATHSIG), so that none outlives it. The driver plays systemd's `Restart=always`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from emulator.drivers.driver import Guest
+
+log = logging.getLogger(__name__)
+
+PR_SET_PDEATHSIG = 1
+FIRST_PAUSE_S, LAST_PAUSE_S = 1.0, 10.0
+STEADY_S = 30.0  # a service that ran that long is restarted without a longer pause
+GRACE_S = 10.0
+POLL_S = 0.05
+KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "COVERAGE_PROCESS_START")
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass
+class _Running:
+    guest: Guest
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    pause_s: float = FIRST_PAUSE_S
+    again: float = 0.0  # when to start anew, by the monotonic clock
+    stopped: float | None = None  # when it was told to stop
+    signals: list[int] = field(default_factory=list)
+
+
+class Processes:
+    """Guests as processes.
+
+    Parameters
+    ----------
+    command
+        What is run, before the options that tell a guest its context, archive, mounts and address.
+    """
+
+    needs_folder = True
+    ends_by_itself = False
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = tuple(command)
+        self._guests: dict[int, _Running] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+
+    def start(self, guest: Guest) -> None:
+        """Start a guest, and keep it running until it is told to stop."""
+        with self._lock:
+            self._guests[guest.vm_id] = _Running(guest)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._watch, name="guests", daemon=True)
+                self._thread.start()
+        self._wake.set()
+
+    def stop(self, vm_id: int, *, hard: bool) -> None:
+        """Tell a guest to stop, and end it when it does not within 10 s."""
+        with self._lock:
+            running = self._guests.get(vm_id)
+            if running is not None:
+                running.stopped = time.monotonic() - (GRACE_S if hard else 0.0)
+        self._wake.set()
+
+    def is_there(self, vm_id: int) -> bool:
+        """Whether the guest still exists."""
+        with self._lock:
+            return vm_id in self._guests
+
+    def is_starting(self, vm_id: int) -> bool:  # noqa: ARG002  (of the interface)
+        """It runs at once."""
+        return False
+
+    def failure(self, vm_id: int) -> str:  # noqa: ARG002  (of the interface)
+        """What cannot be started is tried again, and never given up."""
+        return ""
+
+    def deploy_id(self, vm_id: int, name: str, host: str) -> str:  # noqa: ARG002  (of the interface)
+        """As libvirt would call it."""
+        return f"one-{vm_id}"
+
+    def stop_all(self) -> None:
+        """Stop all guests, and wait until they are gone."""
+        for vm_id in list(self._guests):
+            self.stop(vm_id, hard=False)
+        with self._lock:
+            self._stopping = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(GRACE_S + 5)
+
+    # the thread: it starts every process itself, since PR_SET_PDEATHSIG follows the thread that forks
+
+    def _watch(self) -> None:
+        while True:
+            with self._lock:
+                for running in list(self._guests.values()):
+                    self._care(running)
+                busy = any(one.stopped is not None or one.process is None for one in self._guests.values())
+                if self._stopping and not self._guests:
+                    return
+            self._wake.wait(POLL_S if busy else POLL_S * 4)
+            self._wake.clear()
+
+    def _care(self, running: _Running) -> None:
+        now = time.monotonic()
+        alive = running.process is not None and running.process.poll() is None
+        if running.stopped is not None:
+            if alive:
+                _end(running, now)
+            else:
+                del self._guests[running.guest.vm_id]
+        elif not alive and now >= running.again:
+            self._start_or_wait(running, now)
+
+    def _start_or_wait(self, running: _Running, now: float) -> None:
+        if running.process is not None:  # it died: wait before it is started again
+            code, ran_s = running.process.returncode, now - running.started
+            running.pause_s = FIRST_PAUSE_S if ran_s > STEADY_S else running.pause_s
+            log.warning("guest %s ended with %s; it is started again", running.guest.vm_id, code)
+            running.process, running.again = None, now + running.pause_s
+            running.pause_s = min(running.pause_s * 2, LAST_PAUSE_S)
+            return
+        running.started = now
+        try:
+            running.process = _run(self._command, running.guest)
+        except OSError as error:
+            log.warning("guest %s cannot be started: %s", running.guest.vm_id, error)
+            running.again = now + LAST_PAUSE_S
+
+
+def _end(running: _Running, now: float) -> None:
+    assert running.process is not None
+    assert running.stopped is not None
+    wanted = signal.SIGKILL if now - running.stopped >= GRACE_S else signal.SIGTERM
+    if wanted not in running.signals:
+        running.signals.append(wanted)
+        try:
+            os.killpg(running.process.pid, wanted)
+        except ProcessLookupError:
+            return
+
+
+def _run(command: Sequence[str], guest: Guest) -> subprocess.Popen[bytes]:
+    environment = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
+    with (guest.folder / "console.log").open("ab") as console:
+        return subprocess.Popen(
+            [*command, *options(guest)],
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            process_group=0,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+        )
+
+
+def _die_with_parent() -> None:
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def options(guest: Guest) -> list[str]:
+    """The command line options that tell a guest its context, archive, mounts and address."""
+    archive = guest.data[0] if guest.data else guest.folder / "archive"
+    mounts = [part for mount in guest.mounts for part in ("--mount", f"{mount.tag}={mount.path}")]
+    return [
+        "--context", str(guest.folder / "context"), "--archive", str(archive), *mounts, "--address", guest.address,
+    ]  # fmt: skip

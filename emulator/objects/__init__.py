@@ -1,0 +1,81 @@
+"""The nouns of OpenNebula, one a file: what can be done with each, and what happens to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from emulator.objects import (
+    acl_rule,
+    backup_job,
+    cluster,
+    datastore,
+    default_quotas,
+    document_object,
+    group,
+    hook,
+    host,
+    image,
+    image_clone,
+    image_life,
+    image_snapshot,
+    market,
+    market_app,
+    network,
+    network_template,
+    placement,
+    query,
+    reservation,
+    security_group,
+    session,
+    system,
+    user,
+    vdc,
+    virtual_router,
+    vm,
+    vm_action,
+    vm_backup,
+    vm_conf,
+    vm_disk_change,
+    vm_disk_snapshot,
+    vm_exec,
+    vm_flow,
+    vm_group,
+    vm_hot,
+    vm_info,
+    vm_nic_change,
+    vm_pci,
+    vm_schedule,
+    vm_snapshot,
+    vm_template,
+    zone,
+)
+
+if TYPE_CHECKING:
+    from emulator.cloud import Event
+    from emulator.registry import Table
+
+TABLES: tuple[Table, ...] = tuple(
+    module.TABLE
+    for module in (
+        system, query, session, user, group, default_quotas, acl_rule, vdc, zone, cluster, host, datastore, image,
+        image_clone, image_life, network, reservation, network_template, security_group, vm_template, vm, vm_info,
+        vm_action, placement, vm_disk_change, vm_disk_snapshot, vm_nic_change, vm_conf, vm_snapshot, vm_backup, vm_exec,
+        vm_pci, vm_schedule, image_snapshot, virtual_router, vm_group, document_object, market, market_app, hook,
+        backup_job,
+    )
+)  # fmt: skip
+
+EVENTS: dict[str, Event] = {
+    **datastore.EVENTS,
+    **host.EVENTS,
+    **image_life.EVENTS,
+    **image_snapshot.EVENTS,
+    **market_app.EVENTS,
+    **backup_job.EVENTS,
+    **vm.EVENTS,
+    **vm_backup.EVENTS,
+    **vm_flow.EVENTS,
+    **vm_hot.EVENTS,
+    **vm_schedule.EVENTS,
+    **placement.EVENTS,
+}

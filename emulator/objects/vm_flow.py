@@ -1,0 +1,217 @@
+"""Virtual machines on their way from state to state: each step is an event, so a restart goes on from where it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from emulator import quota
+from emulator.objects import scheduled_action, vm_disk, vm_group, vm_guest, vm_history, vm_nic
+from emulator.objects.host_share import vacate
+from emulator.objects.image_life import ctime
+from emulator.objects.vm import capacity
+from emulator.objects.vm_state import ACTIVE, BOOT_FAILURE, DONE, FLOWS, HOLD, LCM, PENDING, RUNNING, UNDEPLOYED
+from emulator.template import vectors
+
+if TYPE_CHECKING:
+    from emulator.cloud import Cloud, Event
+    from emulator.objects.vm_state import Flow
+    from emulator.record import Body, Record
+
+FREE_STATES = {PENDING, HOLD, DONE}
+BASE_PORT = 5900
+
+
+def set_state(cloud: Cloud, vm: Record, state: int, lcm_state: int = 0) -> None:
+    """Let a virtual machine be in a state."""
+    body = cloud.store.edit(vm).body
+    body.update({"STATE": state, "LCM_STATE": lcm_state, "PREV_STATE": state, "PREV_LCM_STATE": lcm_state})
+
+
+def start_flow(cloud: Cloud, vm: Record, name: str, *, hard: bool = False, first_step: int = 0) -> None:
+    """Set a virtual machine on its way."""
+    flow = FLOWS[name]
+    cloud.store.remove_events("vm.step", vm.oid)
+    if flow.stops_guest and not flow.starts_guest:
+        vm_history.last(vm)["RETIME"] = vm_history.last(vm).get("RETIME") or cloud.clock.seconds()
+    if flow.stops_guest:
+        vm_guest.stop(cloud, vm, hard=hard)
+    _enter(cloud, vm, name, first_step, hard=hard)
+
+
+def _enter(cloud: Cloud, vm: Record, name: str, step: int, *, hard: bool) -> None:
+    flow = FLOWS[name]
+    word = flow.steps[step]
+    set_state(cloud, vm, ACTIVE, LCM[word] if word != "LCM_INIT" else 0)
+    _entered(cloud, vm, flow, word)
+    cloud.later(cloud.pace.vm_step_s, "vm.step", vm.oid, flow=name, step=step, hard=hard)
+
+
+def _entered(cloud: Cloud, vm: Record, flow: Flow, word: str) -> None:
+    record, now = vm_history.last(vm), cloud.clock.seconds()
+    if word == "PROLOG":
+        record.update({"STIME": record["STIME"] or now, "PSTIME": now})
+    elif word == "BOOT":
+        record["PETIME"] = now
+    if word.startswith("BOOT"):
+        record["RSTIME"] = record["RSTIME"] or now
+    if flow.starts_guest and (word.startswith("BOOT") or word == flow.steps[-1]):
+        _add_port(vm)
+        vm_guest.start(cloud, vm)
+    if flow.epilog and (word.startswith("EPILOG") or word == "SHUTDOWN"):
+        record["ESTIME"] = record["ESTIME"] or now
+
+
+def prepare(vm: Record) -> None:
+    """Say what a host has to know: which driver its disks need, which port its console has."""
+    vm.template["TM_MAD_SYSTEM"] = [vm_history.last(vm)["TM_MAD"]]
+    _add_port(vm)
+
+
+def _add_port(vm: Record) -> None:
+    for graphics in vectors(vm.template, "GRAPHICS"):
+        graphics.setdefault("PORT", str(BASE_PORT + vm.oid))
+
+
+def stepped(cloud: Cloud, oid: int, arguments: Body) -> None:
+    """A step is over: go on, or wait for the guest."""
+    vm = cloud.store.get("vm", oid)
+    if vm is None or vm.state != ACTIVE:
+        return
+    name, step, hard = arguments["flow"], arguments["step"], arguments["hard"]
+    flow = FLOWS[name]
+    word = flow.steps[step]
+    if flow.stops_guest and step == 0 and vm_guest.is_there(cloud, vm) and not flow.starts_guest:
+        cloud.later(cloud.pace.poll_s, "vm.step", oid, **arguments)
+        return
+    if flow.starts_guest and vm_guest.is_starting(cloud, vm):
+        cloud.later(cloud.pace.poll_s, "vm.step", oid, **arguments)
+        return
+    if (word == "BOOT" and "fail" in cloud.faults.strike("boot")) or vm_guest.failure(cloud, vm):
+        boot_failed(cloud, vm)
+        return
+    if step + 1 < len(flow.steps):
+        _enter(cloud, vm, name, step + 1, hard=hard)
+    else:
+        _finish(cloud, vm, flow)
+
+
+def boot_failed(cloud: Cloud, vm: Record) -> None:
+    """The driver could not start the guest."""
+    record = vm_history.last(vm)
+    record["RETIME"] = cloud.clock.seconds()
+    place = f"{record['HOSTNAME']}:{vm.name}:dummy"
+    words = vm_guest.failure(cloud, vm) or place
+    vm.body["USER_TEMPLATE"]["ERROR"] = [f"{ctime(cloud)}: DEPLOY: {words}"]
+    vm_guest.stop(cloud, vm, hard=True)
+    set_state(cloud, vm, ACTIVE, BOOT_FAILURE)
+
+
+def _finish(cloud: Cloud, vm: Record, flow: Flow) -> None:
+    record, now = vm_history.last(vm), cloud.clock.seconds()
+    if flow.epilog:
+        record.update({"ESTIME": record["ESTIME"] or now, "EETIME": now})
+    if flow.closes:
+        record["ETIME"] = now
+        record["RETIME"] = record["RETIME"] or (now if record["RSTIME"] else 0)
+    if flow.leaves:
+        leave_host(cloud, vm)
+    state, lcm_state = flow.ends
+    if state == ACTIVE and lcm_state == RUNNING:
+        record.update({"ACTION": 0, "UID": -1, "GID": -1, "REQUEST_ID": -1})
+        if flow.boots:
+            vm.body["DEPLOY_ID"] = vm_guest.deploy_id(cloud, vm)
+        vm_guest.report(cloud, vm)
+        cloud.store.remove_events("vm.monitor", vm.oid)
+        cloud.later(cloud.pace.monitor_s, "vm.monitor", vm.oid)
+    if state != ACTIVE:
+        vm_guest.forget(cloud, vm)
+    if state == DONE:
+        finish(cloud, vm)
+    else:
+        _settle(cloud, vm, state, lcm_state)
+
+
+def _settle(cloud: Cloud, vm: Record, state: int, lcm_state: int) -> None:
+    set_state(cloud, vm, state, lcm_state)
+    if state in {UNDEPLOYED, PENDING}:
+        for graphics in vectors(vm.template, "GRAPHICS"):
+            graphics.pop("PORT", None)
+    if state == PENDING:
+        vm.body["DEPLOY_ID"] = ""
+        cloud.schedule_soon()
+
+
+def leave_host(cloud: Cloud, vm: Record) -> None:
+    """Count a virtual machine out of its host."""
+    record = vm_history.last(vm)
+    host = cloud.store.get("host", record["HID"]) if record else None
+    if host is not None:
+        cpu, memory = capacity(vm.template)
+        vacate(cloud.store, host, vm.oid, cpu, memory)
+        cloud.schedule_soon()
+
+
+def finish(cloud: Cloud, vm: Record) -> None:
+    """Let a virtual machine be DONE: everything it took is given back."""
+    store, template = cloud.store, vm.template
+    for disk in vectors(template, "DISK"):
+        vm_disk.release(store, disk, vm.oid, _snapshots(vm, disk["DISK_ID"]))
+    for nic in vm_nic.all_nics(template):
+        vm_nic.release(store, nic, vm.oid)
+    vm_nic.count_in_groups(store, vm_nic.all_nics(template), vm.oid, present=False)
+    vm_group.leave(store, vm)
+    scheduled_action.forget(store, "VM", vm.oid)
+    for usage in charged(vm):
+        quota.release(store, vm.uid, vm.gid, usage)
+    vm.hidden.pop("token", None)
+    vm_guest.remove_folder(cloud, vm)
+    for graphics in vectors(template, "GRAPHICS"):
+        graphics.pop("PORT", None)
+    set_state(cloud, vm, DONE)
+    vm.body["ETIME"] = cloud.clock.seconds()
+    cloud.schedule_soon()
+
+
+def _snapshots(vm: Record, disk_id: str) -> Body:
+    return next((one for one in vm.body.get("SNAPSHOTS", []) if one["DISK_ID"] == disk_id), {})
+
+
+def charged(vm: Record) -> list[quota.Usage]:
+    """What a virtual machine was counted with."""
+    cpu, memory = capacity(vm.template)
+    disks = vectors(vm.template, "DISK")
+    amounts: dict[str, float] = {"VMS": 1, "RUNNING_VMS": 1, "CPU": cpu, "RUNNING_CPU": cpu}
+    amounts |= {"MEMORY": memory, "RUNNING_MEMORY": memory, "SYSTEM_DISK_SIZE": vm_disk.system_size(disks)}
+    if not is_counted_running(vm):
+        amounts = {key: value for key, value in amounts.items() if not key.startswith("RUNNING_")}
+    images = [disk["IMAGE_ID"] for disk in disks if "IMAGE_ID" in disk]
+    return [
+        *vm_nic.usages(vm.template),
+        quota.Usage("VM", "", amounts),
+        *(quota.Usage("IMAGE", image, {"RVMS": 1}) for image in images),
+    ]
+
+
+def is_counted_running(vm: Record) -> bool:
+    """Whether it counts to the RUNNING_ quotas."""
+    return bool(vm.hidden.get("running", True))
+
+
+def monitored(cloud: Cloud, oid: int, _arguments: Body) -> None:
+    """A running virtual machine tells what it uses."""
+    vm = cloud.store.get("vm", oid)
+    if vm is None or vm.state != ACTIVE or vm.body["LCM_STATE"] != RUNNING:
+        return
+    if vm_guest.has_ended(cloud, vm):
+        start_flow(cloud, vm, "poweroff")
+        return
+    if cloud.driver.ends_by_itself:
+        cloud.later(cloud.pace.monitor_s, "vm.monitor", oid)
+    body, now = cloud.store.edit(vm).body, cloud.clock.seconds()
+    told = dict.fromkeys(("DISKRDBYTES", "DISKRDIOPS", "DISKWRBYTES", "DISKWRIOPS", "NETRX", "NETTX"), "0")
+    told |= {"CPU": "0", "ID": str(oid), "MEMORY": str(capacity(vm.template)[1] * 1024), "TIMESTAMP": str(now)}
+    body["MONITORING"] = dict(sorted({**body["MONITORING"], **told}.items()))
+    body["LAST_POLL"] = now
+
+
+EVENTS: dict[str, Event] = {"vm.step": stepped, "vm.monitor": monitored}

@@ -1,0 +1,165 @@
+"""The state of the cloud: objects in memory, written through to SQLite in one transaction a call."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from emulator.errors import EmulatorError
+from emulator.record import Body, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS object
+    (kind TEXT, oid INTEGER, body TEXT, hidden TEXT, PRIMARY KEY (kind, oid)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS event (id INTEGER PRIMARY KEY, due REAL, name TEXT, oid INTEGER, arguments TEXT);
+"""
+
+
+class Store:
+    """All objects, counters and due events.
+
+    Every access happens under `lock`; every change inside `transaction()`. A transaction that raises leaves
+    neither memory nor disk changed.
+
+    Parameters
+    ----------
+    path
+        The SQLite file, made when missing; `:memory:` keeps nothing.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.lock = threading.RLock()
+        try:
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + SCHEMA)
+        except sqlite3.Error as error:
+            raise EmulatorError(f"cannot open the state of the embedded cloud in {path}: {error}") from error
+        self._pools: dict[str, dict[int, Record]] = {}
+        self._counters: dict[str, int] = dict(self._db.execute("SELECT name, value FROM counter"))
+        self._dirty: dict[tuple[str, int], Record] = {}
+        for kind, oid, body, hidden in self._db.execute("SELECT * FROM object ORDER BY kind, oid"):
+            self._pools.setdefault(kind, {})[oid] = Record(kind, oid, json.loads(body), json.loads(hidden))
+
+    def close(self) -> None:
+        """Close the file."""
+        with self.lock:
+            self._db.close()
+
+    # reading
+
+    def get(self, kind: str, oid: int) -> Record | None:
+        """The object, or None."""
+        return self._pools.get(kind, {}).get(oid)
+
+    def all(self, kind: str) -> list[Record]:
+        """All objects of a kind by ascending id."""
+        pool = self._pools.get(kind, {})
+        return [pool[oid] for oid in sorted(pool)]
+
+    def has_any(self) -> bool:
+        """Whether anything was ever made."""
+        return bool(self._counters)
+
+    # changing
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Hold the lock; write all that was edited at the end, or undo it when the block raises."""
+        with self.lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._flush()
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                self._undo()
+                raise
+            finally:
+                self._dirty.clear()
+
+    def next_id(self, counter: str, first: int = 0) -> int:
+        """The counter's next number, from `first` on."""
+        value = self._counters.get(counter, first - 1) + 1
+        self.set_counter(counter, value)
+        return value
+
+    def set_counter(self, counter: str, value: int) -> None:
+        """The number that was given last."""
+        self._counters[counter] = value
+        self._db.execute("INSERT OR REPLACE INTO counter VALUES (?, ?)", (counter, value))
+
+    def add(self, kind: str, oid: int, body: Body, hidden: Body | None = None) -> Record:
+        """Keep a new object."""
+        record = Record(kind, oid, body, hidden or {})
+        self._pools.setdefault(kind, {})[oid] = record
+        return self.edit(record)
+
+    def edit(self, record: Record) -> Record:
+        """Say that the record is about to change, or just did."""
+        record.xml.clear()
+        self._dirty[record.kind, record.oid] = record
+        return record
+
+    def remove(self, record: Record) -> None:
+        """Forget an object."""
+        self._pools[record.kind].pop(record.oid, None)
+        self._dirty[record.kind, record.oid] = record
+
+    # events
+
+    def add_event(self, due: float, name: str, oid: int, arguments: Body) -> None:
+        """Remember to do something at a time."""
+        row = (due, name, oid, json.dumps(arguments))
+        self._db.execute("INSERT INTO event (due, name, oid, arguments) VALUES (?, ?, ?, ?)", row)
+
+    def next_event(self) -> tuple[int, float, str, int, Body] | None:
+        """The event that is due first."""
+        row = self._db.execute("SELECT id, due, name, oid, arguments FROM event ORDER BY due, id LIMIT 1").fetchone()
+        return None if row is None else (*row[:4], json.loads(row[4]))
+
+    def remove_event(self, event_id: int) -> None:
+        """Forget an event."""
+        self._db.execute("DELETE FROM event WHERE id = ?", (event_id,))
+
+    def remove_events(self, name: str, oid: int) -> None:
+        """Forget all events of a name for an object."""
+        self._db.execute("DELETE FROM event WHERE name = ? AND oid = ?", (name, oid))
+
+    def query(self, sql: str) -> Iterable[Any]:
+        """Rows of a SELECT on the state."""
+        return self._db.execute(sql)
+
+    # inside
+
+    def _flush(self) -> None:
+        for (kind, oid), record in self._dirty.items():
+            if self.get(kind, oid) is record:
+                row = (kind, oid, json.dumps(record.body), json.dumps(record.hidden))
+                self._db.execute("INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?)", row)
+            else:
+                self._db.execute("DELETE FROM object WHERE kind = ? AND oid = ?", (kind, oid))
+
+    def _undo(self) -> None:
+        self._counters = dict(self._db.execute("SELECT name, value FROM counter"))
+        for kind, oid in self._dirty:
+            self._reload(kind, oid)
+
+    def _reload(self, kind: str, oid: int) -> None:
+        pool = self._pools.setdefault(kind, {})
+        row = self._db.execute("SELECT body, hidden FROM object WHERE kind = ? AND oid = ?", (kind, oid)).fetchone()
+        if row is None:
+            pool.pop(oid, None)
+        elif (record := pool.get(oid)) is not None:
+            record.body, record.hidden = json.loads(row[0]), json.loads(row[1])
+            record.xml.clear()
+        else:
+            pool[oid] = Record(kind, oid, json.loads(row[0]), json.loads(row[1]))

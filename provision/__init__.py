@@ -1,0 +1,1 @@
+"""Declare a community, see what would change, bring it about."""

@@ -1,0 +1,149 @@
+"""Carry a plan out: independent steps side by side, every change read back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from provision.errors import Blocked, CloudChanged, NotFinished
+from provision.found import Found, found
+from provision.holding import clear_away_the_dead, holding
+from provision.kind import Act
+from provision.kinds.keys import PUBLIC
+from provision.resource import Ref
+from provision.take import Outcome, Progress, take
+from provision.view import NAMED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from exchange.community import CommunityKeys
+    from provision.desk import Desk
+    from provision.plan import Plan
+    from provision.published import NewInvitation
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What an apply did.
+
+    Attributes
+    ----------
+    steps
+        How many were taken.
+    after
+        The plan right after it, which is empty.
+    recovery_file
+        Where a new community's recovery secret was written.
+    notes
+        What the admin has to know.
+    invitations
+        Of people who are new in settings that were published.
+    """
+
+    steps: int
+    after: Plan
+    recovery_file: Path | None = None
+    notes: tuple[str, ...] = ()
+    invitations: tuple[NewInvitation, ...] = ()
+
+
+def apply(
+    desk: Desk,
+    the_plan: Plan,
+    on_progress: Callable[[Progress], None] | None = None,
+    *,
+    allow: frozenset[str] = frozenset(),
+    take_over: bool = False,
+) -> Applied:
+    """Bring about what a plan says.
+
+    Parameters
+    ----------
+    allow
+        Branches whose archive may be lost.
+    take_over
+        Take the place of another admin's apply that is known to be dead.
+
+    Raises
+    ------
+    Blocked
+        When the plan cannot be carried out, or would lose an archive without leave; nothing was changed.
+    Busy
+        When another admin applies; nothing was changed.
+    CloudChanged
+        When more is to be done now than the plan shows; nothing was changed.
+    NotFinished
+        When steps failed, or were accepted and not done; the next apply goes on from there.
+    """
+    refuse(the_plan, allow)
+    if not the_plan:
+        clear_away_the_dead(desk, the_plan.community)
+        return Applied(0, the_plan)
+    with holding(desk, the_plan.community, _making(the_plan), take_over=take_over) as document:
+        now = found(desk, the_plan.community)
+        fresh = the_plan.again(now)
+        if not fresh.within(the_plan):
+            raise CloudChanged("the cloud has changed since this plan was made: look at a new plan")
+        act = acting(desk, now, fresh, document)
+        outcome = take(fresh.steps, act, on_progress or _silent)
+        after = the_plan.again(found(desk, the_plan.community))
+    _check(outcome, after)
+    return Applied(outcome.done, after, act.recovery_file, tuple(act.notes), tuple(act.invitations))
+
+
+def refuse(the_plan: Plan, allow: frozenset[str]) -> None:
+    """Raise `Blocked` for what cannot be done, or may not be."""
+    lost = [step for step in the_plan.losses if step.key not in allow]
+    words = [f"{step} loses {step.loses}: say --allow-destroy {step.key} if that is meant" for step in lost]
+    if the_plan.obstacles or words:
+        raise Blocked([*the_plan.obstacles, *words])
+
+
+def acting(desk: Desk, now: Found, the_plan: Plan, document: int) -> Act:
+    """What the steps work with: ids of all that stands, and the community's public keys."""
+    pools = now.pools
+    named = {Ref(kind, node.name): node.id for kind in NAMED for node in reversed(pools.nodes[kind])}
+    keys = {Ref("keys", name): text for name in PUBLIC if (text := now.view.key_text(name))}
+    return Act(
+        desk=desk,
+        community=now.community,
+        zone=pools.zone,
+        default_mode=pools.default_mode,
+        own_gid=now.view.gid,
+        onegate=pools.has_onegate,
+        holding=document,
+        unmeasured=frozenset(node.id for node in pools.nodes["datastore"] if node.number("TOTAL_MB", 0) == 0),
+        published=now.view.published,
+        opened_keys=lambda: _opened(now),
+        ids=named | dict(the_plan.standing),
+        values=keys,
+    )
+
+
+def _opened(now: Found) -> CommunityKeys:
+    assert now.keys is not None, "only enrolled branches have settings, and only keys enrol"
+    return now.keys
+
+
+def _making(the_plan: Plan) -> list[str]:
+    """The names of groups that are to be made, or were being made when an apply died."""
+    return [step.name for step in the_plan if step.kind == "group" and step.action != "delete"]
+
+
+def _check(outcome: Outcome, after: Plan) -> None:
+    """Raise `NotFinished` unless all was done, and stands as declared."""
+    undone = [f"{step}: the cloud accepted it and did not do it ({_differences(step)})" for step in after]
+    failures = outcome.failures or undone
+    if failures:
+        raise NotFinished(failures, outcome.done, len(after))
+
+
+def _differences(step: object) -> str:
+    changes = getattr(step, "changes", ())
+    return ", ".join(f"{each.field} is {each.old}, not {each.new}" for each in changes) or "it is not there"
+
+
+def _silent(_progress: Progress) -> None:
+    """No one watches."""

@@ -1,0 +1,220 @@
+"""What a community file declares: the community, its cloud, and its branches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - pydantic reads the annotations when the classes are made
+from dataclasses import field
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from provision.addresses import AddressText, NetworkText, RangeText  # noqa: TC001 - as above
+from provision.names import (
+    SAFE_DIR,
+    AeTitle,
+    Device,
+    HostPath,
+    ImageFile,
+    Label,
+    Login,
+    ObjectName,
+    Title,
+)
+from provision.sizes import Size, SizeText
+
+STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
+
+#: IEEE 802.1Q-2018 9.6: 0 and 4095 are reserved. RFC 7348: 24 bits for VXLAN.
+LAST_ID = {"802.1Q": 4094, "vxlan": 2**24 - 1, "bridge": 4094}
+
+
+def _some_cpu(cpu: float) -> float:
+    """OpenNebula counts CPU in hundredths."""
+    if round(cpu * 100) != cpu * 100:
+        raise ValueError(f"{cpu} has more than two decimals, which OpenNebula does not keep")
+    return cpu
+
+
+Cpu = Annotated[float, Field(gt=0, le=1024), AfterValidator(_some_cpu)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class NetworkDriver:
+    """How branch networks are kept apart on the hosts' wires."""
+
+    driver: Literal["802.1Q", "vxlan", "bridge"] = "802.1Q"
+    """OpenNebula's network driver."""
+    physical_device: Device | None = None
+    """The hosts' device that carries the branches' VLANs."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class CloudPlace:
+    """Where in the cloud the community lives."""
+
+    cluster: ObjectName = "default"
+    """The OpenNebula cluster whose hosts run the appliances."""
+    network: NetworkDriver = field(default_factory=NetworkDriver)
+    management: tuple[NetworkText, ...] = Field(default=())
+    """Networks from which appliances may be reached for administration (SSH, web page), beside the branch's own."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class ApplianceImage:
+    """Where the appliance's OS image comes from: exactly one of these."""
+
+    path: ImageFile | None = None
+    """A file on the front end, in a folder from which the datastore may read; without a folder, in /var/tmp."""
+    url: Annotated[str, Field(pattern=r"^https?://[^\s\"'$<>\\]+$")] | None = None
+    """An address from which the front end fetches it."""
+    marketplace: ObjectName | None = None
+    """The name of an appliance in one of the cloud's marketplaces."""
+
+    @property
+    def file(self) -> str | None:
+        """The absolute path on the front end, where a file is given."""
+        return None if self.path is None else str(PurePosixPath(SAFE_DIR) / self.path)
+
+    @property
+    def source(self) -> str:
+        """The one that is given."""
+        return self.file or self.url or f"marketplace:{self.marketplace}"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Datastores:
+    """The cloud's datastores that the community uses."""
+
+    images: ObjectName = "default"
+    """For OS images and archives."""
+    system: ObjectName = "system"
+    """For the disks of running VMs."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Capacity:
+    """How large an appliance is."""
+
+    cpu: Cpu = 2
+    memory: SizeText = Size(4 * 1024)
+    archive: SizeText = Size(200 * 1024)
+
+
+@dataclass(frozen=True, config=STRICT)
+class CapacityOverride:
+    """What of an appliance's size differs in one branch."""
+
+    cpu: Cpu | None = None
+    memory: SizeText | None = None
+    archive: SizeText | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class Exchange:
+    """The store that branches hand each other referrals through."""
+
+    path: HostPath
+    """The folder on every host."""
+    admin: Annotated[str, Field(pattern=r"^(/|file://|sftp://|s3://|gs://|az://)\S+$")]
+    """How this command line reaches the same folder: a path, sftp://, s3://, gs:// or az://."""
+    driver: Literal["virtiofs"] = "virtiofs"
+
+
+@dataclass(frozen=True, config=STRICT)
+class BranchNetwork:
+    """A branch's own network."""
+
+    cidr: NetworkText
+    appliance: AddressText
+    """The appliance's own address, kept for it alone."""
+    gateway: AddressText | None = None
+    vlan: Annotated[int, Field(ge=1)] | None = None
+    """The VLAN (or VXLAN) number."""
+    bridge: Device | None = None
+    """The hosts' bridge, for the driver `bridge`."""
+    dns: tuple[AddressText, ...] = Field(default=())
+    addresses: tuple[RangeText, ...] | None = Field(default=None)
+    """Ranges that OpenNebula may hand out; left out: the whole network but the gateway and the scanners."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Quota:
+    """What a branch may use of the cloud, its appliance included."""
+
+    cpu: Cpu
+    memory: SizeText
+    disk: SizeText
+    vms: Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Scanner:
+    """A device that may send images to the branch's appliance."""
+
+    ae_title: AeTitle
+    host: AddressText
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class Branch:
+    """One hospital."""
+
+    title: Title
+    ae_title: AeTitle
+    network: BranchNetwork
+    quota: Quota
+    appliance: CapacityOverride = field(default_factory=CapacityOverride)
+    staff: Mapping[Login, Literal["doctor", "radiographer", "admin"]] = field(default_factory=dict)
+    """People who log in at the appliance (they have no OpenNebula account)."""
+    modalities: tuple[Scanner, ...] = Field(default=())
+    was: Label | None = None
+    """The name that this branch had before: renames it, and destroys nothing."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class ReferralRule:
+    """Who may refer to whom."""
+
+    sender: Label = Field(alias="from")
+    to: tuple[Label, ...] = Field(min_length=1)
+
+
+Recipient = Annotated[
+    str, Field(pattern=r"^(age1[0-9a-z]{58}|ssh-(ed25519|rsa) [A-Za-z0-9+/=]+( [^\x00-\x1f\"\\]*)?)$")
+]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Community:
+    """All that one community file declares."""
+
+    community: Label
+    image: ApplianceImage
+    exchange: Exchange
+    branches: Annotated[Mapping[Label, Branch], Field(min_length=1)]
+    cloud: CloudPlace = field(default_factory=CloudPlace)
+    datastores: Datastores = field(default_factory=Datastores)
+    appliance: Capacity = field(default_factory=Capacity)
+    """The size of every appliance, where a branch does not say otherwise."""
+    admins: Mapping[Login, Recipient] = field(default_factory=dict)
+    """Who may open the community's keys, beside whoever makes or locks them: an `age` or an SSH public key of each."""
+    referrals: tuple[ReferralRule, ...] | None = Field(default=None)
+    """Who may refer to whom; left out: everyone to everyone."""
+
+    def capacity(self, branch: str) -> Capacity:
+        """How large a branch's appliance is."""
+        own = self.branches[branch].appliance
+        return Capacity(
+            cpu=own.cpu or self.appliance.cpu,
+            memory=own.memory or self.appliance.memory,
+            archive=own.archive or self.appliance.archive,
+        )
+
+    def referral_pairs(self) -> tuple[tuple[str, str], ...]:
+        """Every allowed (from, to), in order."""
+        if self.referrals is None:
+            return tuple((a, b) for a in sorted(self.branches) for b in sorted(self.branches) if a != b)
+        return tuple(sorted({(rule.sender, to) for rule in self.referrals for to in rule.to}))

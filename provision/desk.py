@@ -1,0 +1,30 @@
+"""What an admin works with: a cloud, the exchange, and an own identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from exchange.store import Writer
+    from provision.identity import Identity
+    from provision.opennebula import Cloud
+
+
+@dataclass(frozen=True)
+class Desk:
+    """An admin's desk; several admins may work on one community, each from an own one.
+
+    Attributes
+    ----------
+    cloud
+        The OpenNebula front end, as the service user sees it.
+    store
+        The exchange, as the admin reaches it.
+    identity
+        Opens the community's keys.
+    """
+
+    cloud: Cloud
+    store: Writer
+    identity: Identity

@@ -1,0 +1,85 @@
+"""The programs that build: run, waited for, and explained when they fail."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from provision.image.errors import ImageNotBuilt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: Program to the Debian package that brings it.
+PACKAGES = {
+    "apt-get": "apt",
+    "apt-cache": "apt",
+    "grub-mkimage": "grub-common",
+    "mcopy": "mtools",
+    "mke2fs": "e2fsprogs",
+    "mkfs.fat": "dosfstools",
+    "mmd": "mtools",
+    "mmdebstrap": "mmdebstrap",
+    "qemu-img": "qemu-utils",
+    "sfdisk": "fdisk",
+    "unshare": "util-linux",
+}
+#: Folders of programs that a user's PATH may lack.
+PLACES = "/usr/local/sbin:/usr/sbin:/sbin"
+LINES_SHOWN = 12
+
+
+def run(arguments: Sequence[str], *, stdin: str = "", environment: Mapping[str, str] | None = None) -> str:
+    """
+    Run a program and return its standard output.
+
+    Raises
+    ------
+    ImageNotBuilt
+        It is not installed, or it failed: with its last words.
+    """
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), PLACES))
+    try:
+        done = subprocess.run(
+            list(arguments),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            env={**os.environ, "LC_ALL": "C.UTF-8", **(environment or {}), "PATH": path},
+        )
+    except FileNotFoundError as error:
+        raise ImageNotBuilt(_missing([arguments[0]])) from error
+    if done.returncode:
+        raise ImageNotBuilt(
+            f"{shlex.join(arguments[:2])} failed ({done.returncode}):\n{_last(done.stderr or done.stdout)}"
+        )
+    return done.stdout
+
+
+def require(programs: Sequence[str]) -> None:
+    """
+    Look for every program before the work begins.
+
+    Raises
+    ------
+    ImageNotBuilt
+        With the one command that installs all that are missing.
+    """
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), PLACES))
+    missing = [program for program in programs if shutil.which(program, path=path) is None]
+    if missing:
+        raise ImageNotBuilt(_missing(missing))
+
+
+def _missing(programs: Sequence[str]) -> str:
+    packages = sorted({PACKAGES.get(program, program) for program in programs})
+    return f"{', '.join(programs)}: not installed here: apt-get install --no-install-recommends {' '.join(packages)}"
+
+
+def _last(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.strip().splitlines()[-LINES_SHOWN:])

@@ -1,0 +1,165 @@
+"""A branch's appliance: the VM itself."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from provision.errors import CloudError
+from provision.kind import Kind, handing, renaming
+from provision.kinds.image import ERROR, READY
+from provision.kinds.machine import Machine, declared_machine, found_machine
+from provision.marks import object_name
+from provision.node import first
+from provision.resource import Existing, Ref, Resource
+from provision.vm_state import ACTIVE, DONE, POWEROFF, STATES, state_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provision.community import Community
+    from provision.kind import Act
+    from provision.node import Node
+    from provision.view import View
+
+IMAGES_LIMIT_S = 900.0
+STATE_LIMIT_S = 300.0
+#: How long a guest may take to shut itself down.
+PATIENCE_S = 90.0
+#: `one.vm.recover`: deletes a VM whatever its state.
+RECOVER_DELETE = 3
+#: How the names of ACTIVE states end in which nothing is under way.
+STILL = ("RUNNING", "UNKNOWN", "FAILURE")
+
+
+@dataclass(frozen=True)
+class Appliance(Machine):
+    """How an appliance VM is. It is compared by its own values, for a running VM does not follow its template."""
+
+    group: Ref | None
+    template: Ref
+
+
+def declared(community: Community) -> Iterator[Resource]:
+    """An appliance for each branch."""
+    for name in community.branches:
+        spec = Appliance(**declared_machine(community, name), group=Ref("group", name), template=Ref("template", name))
+        yield Resource(Ref("appliance", name), object_name(community.community, name), spec)
+
+
+def found(view: View) -> Iterator[Existing]:
+    """The appliances that stand, whatever their state."""
+    for key, node in view.appliances.items():
+        machine = found_machine(view, node.attributes())
+        spec = Appliance(**machine, group=view.owner(node), template=Ref("template", key))
+        yield Existing(Ref("appliance", key), node.name, spec, node.id, key, node)
+
+
+def create(act: Act, resource: Resource) -> int:
+    """Start a VM from the branch's template, once its images are ready."""
+    spec: Appliance = resource.spec
+    wait_for_images(act, {act.id_of(disk.image) for disk in spec.disks})
+    extra = act.text("mark", resource)
+    return int(act.call("template.instantiate", act.id_of(spec.template), resource.name, False, extra, False))
+
+
+def wait_for_images(act: Act, images: set[int]) -> None:
+    """Wait until images can be used; one that OpenNebula could not make is an error."""
+
+    def ready(node: Node | None) -> bool:
+        if node is None:
+            raise CloudError("one.imagepool.info", "an image that was just made is gone")
+        if node.number("STATE") == ERROR:
+            words = first(node.attributes(), "ERROR") or "no reason given"
+            raise CloudError("one.image.allocate", words, subject=f"image {node.name}", advice=ADVICE)
+        return node.number("STATE") in READY
+
+    act.watch.until("image", images, ready, what="images to become ready", limit_s=IMAGES_LIMIT_S)
+
+
+ADVICE = "the file or folder has to exist on the front end and on every host; delete the image and apply again"
+
+
+def resize(act: Act, resource: Resource, number: int, found: Existing | None) -> None:
+    """Give the VM another CPU share or memory; it is powered off for that, and started again."""
+    assert found is not None
+    running = found.node is not None and state_name(found.node) == "RUNNING"
+    if running:
+        act.call("vm.action", "poweroff", number)
+        wait_for_state(act, number, POWEROFF)
+    act.call("vm.resize", number, act.text("size", resource), True)
+    if running:
+        start_again(act, number)
+
+
+def rewrite_context(act: Act, resource: Resource, number: int, _found: Existing | None) -> None:
+    """Write the VM's context anew; the guest sees it at its next start."""
+    act.call("vm.updateconf", number, act.text("context", resource, token=act.onegate))
+
+
+def remove(act: Act, found: Existing) -> None:
+    """End the VM, the hard way where it does not end by itself. Its archive is persistent and stays."""
+    wait_until_still(act, found.id)
+    try:
+        act.call("vm.action", "terminate", found.id)
+        wait_until_gone(act, found.id, PATIENCE_S)
+    except CloudError:
+        act.call("vm.recover", found.id, RECOVER_DELETE)
+        wait_until_gone(act, found.id, STATE_LIMIT_S)
+
+
+def wait_until_still(act: Act, number: int) -> None:
+    """Wait until a VM is between two of its ways: only then it can be told anything."""
+
+    def still(node: Node | None) -> bool:
+        return node is None or node.number("STATE") != ACTIVE or state_name(node).endswith(STILL)
+
+    act.watch.until("vm", {number}, still, what="the VM to stand still", limit_s=STATE_LIMIT_S)
+
+
+def start_again(act: Act, number: int) -> None:
+    """Start a VM that is powered off, and see that it runs; OpenNebula may put it back while it still resizes it."""
+
+    def runs(node: Node | None) -> bool:
+        if node is not None and node.number("STATE") == POWEROFF:
+            with suppress(CloudError):
+                act.call("vm.action", "resume", number)
+        return node is not None and state_name(node).endswith(STILL)
+
+    act.watch.until("vm", {number}, runs, what="the VM to run again", limit_s=STATE_LIMIT_S)
+
+
+def wait_for_state(act: Act, number: int, state: int) -> None:
+    """Wait until a VM is in a state."""
+
+    def reached(node: Node | None) -> bool:
+        return node is not None and node.number("STATE") == state
+
+    act.watch.until("vm", {number}, reached, what=f"the VM to reach {STATES[state]}", limit_s=STATE_LIMIT_S)
+
+
+def wait_until_gone(act: Act, number: int, limit_s: float) -> None:
+    """Wait until a VM has ended."""
+
+    def gone(node: Node | None) -> bool:
+        return node is None or node.number("STATE") == DONE
+
+    act.watch.until("vm", {number}, gone, what="the VM to end", limit_s=limit_s)
+
+
+KIND = Kind(
+    name="appliance",
+    declared=declared,
+    found=found,
+    create=create,
+    in_place={
+        "name": renaming("vm"),
+        "group": handing("vm"),
+        "cpu": resize,
+        "memory_mib": resize,
+        "context": rewrite_context,
+    },
+    later=("group",),
+    remove=remove,
+)

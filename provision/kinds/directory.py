@@ -1,0 +1,125 @@
+"""The directory in the exchange: who is in the community, and who may refer to whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from exchange.directory import LIFETIME
+from provision.kind import Kind
+from provision.published import publish_directory, publish_settings
+from provision.resource import Existing, Ref, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provision.community import Community
+    from provision.kind import Act
+    from provision.view import View
+
+
+@dataclass(frozen=True, order=True)
+class Listing:
+    """A branch as the directory shows it to the others."""
+
+    name: str
+    title: str
+    ae_title: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.title}, {self.ae_title})"
+
+
+@dataclass(frozen=True)
+class DirectoryEntries:
+    """What of the directory is declared; keys come by enrolment.
+
+    Attributes
+    ----------
+    fresh
+        Whether half of its lifetime is left or more: once it has expired, new referrals wait.
+    standing_for
+        What may be taken away only after the directory says so: the appliances that it names, and its keys.
+    """
+
+    branches: frozenset[Listing]
+    referrals: frozenset[tuple[str, str]]
+    fresh: bool = True
+    standing_for: frozenset[Ref] = field(default=frozenset(), compare=False)
+
+
+def declared(community: Community) -> Iterator[Resource]:
+    """One directory, of all branches; those that are not enrolled yet are left out when it is compared."""
+    branches = frozenset(Listing(name, each.title, each.ae_title) for name, each in community.branches.items())
+    spec = DirectoryEntries(branches, frozenset(community.referral_pairs()))
+    yield Resource(Ref("directory"), "directory", spec)
+
+
+def found(view: View) -> Iterator[Existing]:
+    """The directory that is published, unless it names nobody."""
+    directory = view.published.directory
+    if directory is not None and directory.branches:
+        branches = frozenset(Listing(e.name, e.title, e.ae_title) for e in view.published.enrolled.values())
+        fresh = directory.expires - datetime.now(UTC) >= LIFETIME / 2
+        named = frozenset({Ref("keys"), *(Ref("appliance", each.name) for each in directory.branches)})
+        spec = DirectoryEntries(branches, frozenset(directory.referrals), fresh, named)
+        yield Existing(Ref("directory"), "directory", spec, directory.version, "")
+
+
+def waits(_resource: Resource, view: View) -> bool:
+    """Whether nobody is enrolled yet."""
+    directory = view.published.directory
+    return directory is None or not directory.branches
+
+
+def narrowed(resource: Resource, view: View) -> Resource:
+    """The same without branches that are not enrolled yet."""
+    enrolled = view.published.enrolled
+    branches = frozenset(each for each in resource.spec.branches if each.name in enrolled)
+    return replace(resource, spec=replace(resource.spec, branches=branches))
+
+
+def create(_act: Act, _resource: Resource) -> int:
+    """The first directory is published by enrolment, never by a step."""
+    raise AssertionError("a directory without a branch")
+
+
+def publish(act: Act, resource: Resource, _number: int, _found: Existing | None) -> None:
+    """Publish the next directory; a branch that is no longer declared is revoked."""
+    listed = {each.name: each for each in resource.spec.branches}
+    entries = [
+        replace(entry, title=listed[name].title, ae_title=listed[name].ae_title)
+        if name in listed
+        else replace(entry, revoked=True)
+        for name, entry in act.published.enrolled.items()
+    ]
+    referrals = sorted(resource.spec.referrals)
+    publish_directory(act.desk.store, act.opened_keys(), act.community, entries, referrals)
+
+
+def remove(act: Act, _found: Existing) -> None:
+    """Publish one that names nobody, and settings without staff: who comes again is new, not revoked, and is invited.
+
+    Each branch's people go first, while the directory still tells to whose keys its settings are sealed.
+    """
+    directory = act.published.directory
+    assert directory is not None
+    store, keys = act.desk.store, act.opened_keys()
+    for branch in directory.branches:
+        if branch.name in act.published.settings:
+            publish_settings(store, keys, branch, act.community, [], [])
+    names = frozenset(branch.name for branch in directory.branches)
+    publish_directory(store, keys, act.community, [], [], forgotten=names)
+
+
+KIND = Kind(
+    name="directory",
+    declared=declared,
+    found=found,
+    waits=waits,
+    narrowed=narrowed,
+    create=create,
+    in_place={"branches": publish, "referrals": publish, "fresh": publish},
+    remove=remove,
+)

@@ -1,0 +1,82 @@
+"""The datastore that hands the hosts' exchange folder to VMs by virtiofs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from provision.kind import MERGE, Kind, renaming
+from provision.marks import object_name
+from provision.resource import Existing, Ref, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provision.community import Community
+    from provision.kind import Act
+    from provision.view import View
+
+
+@dataclass(frozen=True)
+class ExchangeDatastore:
+    """How the exchange's datastore is."""
+
+    driver: str
+    safe_folders: str
+    clusters: frozenset[Ref]
+
+
+def declared(community: Community) -> Iterator[Resource]:
+    """One datastore for the community."""
+    spec = ExchangeDatastore(
+        driver=community.exchange.driver,
+        safe_folders=community.exchange.path,
+        clusters=frozenset({Ref("cluster", community.cloud.cluster)}),
+    )
+    yield Resource(Ref("exchange"), object_name(community.community, "exchange"), spec)
+
+
+def found(view: View) -> Iterator[Existing]:
+    """The datastore, if it stands."""
+    for key, node in view.ours("exchange"):
+        spec = ExchangeDatastore(
+            driver=node.text("DS_MAD"),
+            safe_folders=str(node.attributes().get("SAFE_DIRS", "")),
+            clusters=frozenset(view.ref("cluster", number) for number in node.ids("CLUSTERS")),
+        )
+        yield Existing(Ref("exchange", key), node.name, spec, node.id, key, node)
+
+
+def create(act: Act, resource: Resource) -> int:
+    """Make the datastore in its cluster, with its mark."""
+    (cluster,) = resource.spec.clusters
+    return int(act.call("datastore.allocate", act.text("exchange", resource, new=True), act.id_of(cluster)))
+
+
+def rewrite(act: Act, resource: Resource, number: int, _found: Existing | None) -> None:
+    """Write the attributes anew; what the drivers added stays."""
+    act.call("datastore.update", number, act.text("exchange", resource, new=False), MERGE)
+
+
+def set_clusters(act: Act, resource: Resource, number: int, found: Existing | None) -> None:
+    """Put the datastore into its cluster, and out of any other."""
+    before: frozenset[Ref] = found.spec.clusters if found else frozenset()
+    for ref in sorted(resource.spec.clusters - before):
+        act.call("cluster.adddatastore", act.id_of(ref), number)
+    for ref in sorted(before - resource.spec.clusters):
+        act.call("cluster.deldatastore", act.id_of(ref), number)
+
+
+def remove(act: Act, found: Existing) -> None:
+    """Delete the datastore; the folder on the hosts stays."""
+    act.call("datastore.delete", found.id)
+
+
+KIND = Kind(
+    name="exchange",
+    declared=declared,
+    found=found,
+    create=create,
+    in_place={"key": rewrite, "safe_folders": rewrite, "name": renaming("datastore"), "clusters": set_clusters},
+    remove=remove,
+)

@@ -1,0 +1,43 @@
+"""A branch's outbox in the exchange: the folder that its outbox image hands to its appliance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exchange import places
+from provision.kind import Kind
+from provision.resource import Existing, Ref, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provision.community import Community
+    from provision.kind import Act
+    from provision.view import View
+
+
+@dataclass(frozen=True)
+class OutboxFolder:
+    """A folder that stands."""
+
+
+def declared(community: Community) -> Iterator[Resource]:
+    """An outbox for each branch."""
+    for name in community.branches:
+        yield Resource(Ref("outbox-folder", name), f"out/{name}", OutboxFolder())
+
+
+def found(view: View) -> Iterator[Existing]:
+    """The outboxes that stand, of whatever branch."""
+    for name in sorted(view.outboxes):
+        yield Existing(Ref("outbox-folder", name), f"out/{name}", OutboxFolder(), -1, name)
+
+
+def create(act: Act, resource: Resource) -> int:
+    """Make the folder in the exchange."""
+    places.prepare(act.desk.store, [resource.ref.key])
+    return -1
+
+
+KIND = Kind(name="outbox-folder", declared=declared, found=found, create=create, renamed=False, in_place={})

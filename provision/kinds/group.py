@@ -1,0 +1,143 @@
+"""A branch's group, with its quota."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from provision.errors import CloudError, CloudUnreachable
+from provision.kind import Kind, marking
+from provision.marks import mark_in, object_name
+from provision.resource import Existing, Ref, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provision.community import Community
+    from provision.kind import Act
+    from provision.node import Node
+    from provision.view import View
+
+#: No limit; and a number that is only counted, as the default quota has it.
+NO_LIMIT, COUNTED = -2.0, -1.0
+
+#: Every limit that OpenNebula 7.4 knows on VMs. One that is left out of an update becomes unlimited.
+VM_LIMITS = (
+    "VMS",
+    "CPU",
+    "MEMORY",
+    "SYSTEM_DISK_SIZE",
+    "RUNNING_VMS",
+    "RUNNING_CPU",
+    "RUNNING_MEMORY",
+    "PCI_DEV",
+    "PCI_NIC",
+    "RUNNING_PCI_DEV",
+    "RUNNING_PCI_NIC",
+)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One limit of a quota; `of` is the datastore that it counts in, None where it counts VMs."""
+
+    name: str
+    value: float
+    of: Ref | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name}={'unlimited' if self.value == NO_LIMIT else format(self.value, 'g')}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """How a branch's group is, beside its name, which OpenNebula never changes."""
+
+    marked: bool
+    quota: tuple[Limit, ...]
+
+
+def declared(community: Community) -> Iterator[Resource]:
+    """A group for each branch."""
+    images = Ref("datastore", community.datastores.images)
+    for name, branch in community.branches.items():
+        quota = branch.quota
+        vms = {"VMS": quota.vms, "CPU": quota.cpu, "MEMORY": quota.memory.mib, "SYSTEM_DISK_SIZE": quota.disk.mib}
+        running = {f"RUNNING_{limit}": value for limit, value in vms.items()}
+        limits = (Limit(limit, float((vms | running).get(limit, 0))) for limit in VM_LIMITS)
+        disks = (Limit("IMAGES", NO_LIMIT, images), Limit("SIZE", float(quota.disk.mib), images))
+        spec = Group(marked=True, quota=(*limits, *disks))
+        yield Resource(Ref("group", name), object_name(community.community, name), spec)
+
+
+def found(view: View) -> Iterator[Existing]:
+    """The groups that stand."""
+    for key, node in view.groups.items():
+        mark = mark_in(node.attributes())
+        spec = Group(marked=mark is not None, quota=tuple(_limits(view, node)))
+        yield Existing(Ref("group", key), node.name, spec, node.id, mark.key if mark else None, node)
+
+
+def _limits(view: View, node: Node) -> Iterator[Limit]:
+    quotas = view.pools.quotas.get(node.id, node)
+    whole = next((vm for vm in quotas.children("VM_QUOTA/VM") if not vm.text("CLUSTER_IDS")), None)
+    if whole is not None:
+        yield from (Limit(name, float(whole.text(name, "-1"))) for name in VM_LIMITS)
+    for datastore in quotas.children("DATASTORE_QUOTA/DATASTORE"):
+        of = view.ref("datastore", datastore.number("ID"))
+        limits = [Limit(name, float(datastore.text(name, "-1")), of) for name in ("IMAGES", "SIZE")]
+        if any(limit.value != COUNTED for limit in limits):
+            yield from limits
+
+
+def create(act: Act, resource: Resource) -> int:
+    """Make the group and mark it; one that cannot be marked is taken away again, since nobody would know it."""
+    number = _allocated(act, resource.name)
+    try:
+        mark(act, resource, number, None)
+    except CloudError:
+        act.call("group.delete", number)
+        raise
+    return number
+
+
+def _allocated(act: Act, name: str) -> int:
+    """A new group; when the answer is lost it is looked up by its name, which nobody had when this apply began."""
+    try:
+        return int(act.call("group.allocate", name))
+    except CloudUnreachable:
+        groups = act.desk.cloud.read("grouppool.info").children("GROUP")
+        made = next((node.id for node in groups if node.name == name), None)
+        if made is None:
+            raise
+        return made
+
+
+mark = marking("group")
+
+
+def set_quota(act: Act, resource: Resource, number: int, found: Existing | None) -> None:
+    """Set every limit; datastores that are limited and not declared are freed."""
+    limits: tuple[Limit, ...] = resource.spec.quota
+    before: tuple[Limit, ...] = found.spec.quota if found else ()
+    kept = {limit.of for limit in limits}
+    freed = [Limit(limit.name, -1, limit.of) for limit in before if limit.of not in kept]
+    datastores = {limit.of: [each for each in (*limits, *freed) if each.of == limit.of] for limit in (*limits, *freed)}
+    vms = datastores.pop(None, [])
+    act.call("group.quota", number, act.text("quota", resource, vms=vms, datastores=datastores))
+
+
+def remove(act: Act, found: Existing) -> None:
+    """Delete the group; its ACL rules go with it."""
+    act.call("group.delete", found.id)
+
+
+KIND = Kind(
+    name="group",
+    declared=declared,
+    found=found,
+    create=create,
+    in_place={"key": mark, "marked": mark, "quota": set_quota},
+    later=("quota",),
+    remove=remove,
+)

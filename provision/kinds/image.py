@@ -1,0 +1,203 @@
+"""Images: the appliance's OS, each branch's archive, and the exchange's folders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from provision.errors import CloudError
+from provision.kind import MERGE, Kind, handing, permitting, renaming
+from provision.marks import object_name
+from provision.node import first
+from provision.resource import Existing, Ref, Resource
+from provision.sizes import Size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from provision.community import Community
+    from provision.kind import Act, Setter
+    from provision.node import Node
+    from provision.view import View
+
+#: OpenNebula's numbers for types of images (pyone's are wrong from FILESYSTEM on).
+TYPES = {"OS": 0, "CDROM": 1, "DATABLOCK": 2, "BACKUP": 6, "FILESYSTEM": 7}
+
+#: States of an image: what is ready for use, what will be, and what never will.
+READY = frozenset({1, 2, 8})
+ERROR = 5
+
+MEASURED_LIMIT_S, DELETED_LIMIT_S = 120.0, 600.0
+
+#: The archive's place among an appliance's disks.
+ARCHIVE_DISK = 1
+
+#: Locks everything but use: the image serves its VM, and nobody deletes it by mistake.
+LOCK_MANAGE = 2
+
+
+@dataclass(frozen=True)
+class Image:
+    """How an image is. `source` is a path or a URL, `size` is said of data blocks alone."""
+
+    group: Ref | None
+    mode: str
+    type: str
+    datastore: Ref
+    persistent: bool
+    source: str = ""
+    size: Size | None = None
+    locked: bool = False
+
+
+def os_image_key(source: str) -> str:
+    """The key of an OS image: another source is another image, so that VMs move from one to the other."""
+    return sha256(source.encode()).hexdigest()[:8]
+
+
+def declared_os(community: Community) -> Iterator[Resource]:
+    """The image that every appliance boots."""
+    source = community.image.source
+    ref = Ref("appliance-image", os_image_key(source))
+    datastore = Ref("datastore", community.datastores.images)
+    spec = Image(None, "600", "OS", datastore, persistent=False, source=source)
+    yield Resource(ref, object_name(community.community, f"appliance-{ref.key}"), spec)
+
+
+def declared_exchange(community: Community) -> Iterator[Resource]:
+    """The whole exchange, which every appliance may read."""
+    spec = Image(None, "600", "FILESYSTEM", Ref("exchange"), persistent=False, source=community.exchange.path)
+    yield Resource(Ref("exchange-image"), object_name(community.community, "exchange"), spec)
+
+
+def declared_archives(community: Community) -> Iterator[Resource]:
+    """The disk on which each branch keeps its patients' images."""
+    datastore = Ref("datastore", community.datastores.images)
+    for name in community.branches:
+        size = community.capacity(name).archive
+        group = Ref("group", name)
+        spec = Image(group, "600", "DATABLOCK", datastore, persistent=True, size=size, locked=True)
+        yield Resource(Ref("archive", name), object_name(community.community, name, "archive"), spec)
+
+
+def declared_outboxes(community: Community) -> Iterator[Resource]:
+    """The one place in the exchange where each branch may write."""
+    for name in community.branches:
+        path = f"{community.exchange.path}/out/{name}"
+        spec = Image(Ref("group", name), "600", "FILESYSTEM", Ref("exchange"), persistent=False, source=path)
+        yield Resource(Ref("outbox", name), object_name(community.community, name, "outbox"), spec)
+
+
+def found(kind: str, view: View) -> Iterator[Existing]:
+    """The images of one kind that stand."""
+    types = {number: name for name, number in TYPES.items()}
+    for key, node in view.ours(kind):
+        type_name = types.get(node.number("TYPE"), node.text("TYPE"))
+        spec = Image(
+            group=view.owner(node),
+            mode=node.mode,
+            type=type_name,
+            datastore=view.ref("datastore", node.number("DATASTORE_ID")),
+            persistent=node.number("PERSISTENT") == 1,
+            source="" if type_name == "DATABLOCK" else node.text("PATH"),
+            size=Size(node.number("SIZE")) if type_name == "DATABLOCK" else None,
+            locked=node.number("LOCK/LOCKED", 0) > 0,
+        )
+        yield Existing(Ref(kind, key), node.name, spec, node.id, key, node)
+
+
+def create(act: Act, resource: Resource) -> int:
+    """Make the image, with its mark; it becomes ready some time later."""
+    datastore = act.id_of(resource.spec.datastore)
+    if datastore in act.unmeasured and resource.spec.type != "FILESYSTEM":
+        act.watch.until("datastore", {datastore}, _measured, what="the datastore's size", limit_s=MEASURED_LIMIT_S)
+    return int(act.call("image.allocate", act.text("image", resource), datastore))
+
+
+def _measured(datastore: Node | None) -> bool:
+    """Whether OpenNebula knows how much room there is; until it does, it takes the datastore to be full."""
+    return datastore is None or datastore.number("TOTAL_MB", 0) > 0
+
+
+def unlocked(change: Setter) -> Setter:
+    """A change that a lock would forbid: unlocks, changes, and locks again."""
+
+    def changed(act: Act, resource: Resource, number: int, found: Existing | None) -> None:
+        if found is not None and found.spec.locked:
+            act.call("image.unlock", number)
+        change(act, resource, number, found)
+        if found is not None and found.spec.locked and resource.spec.locked:
+            act.call("image.lock", number, LOCK_MANAGE, False)
+
+    return changed
+
+
+def remark(act: Act, resource: Resource, number: int, _found: Existing | None) -> None:
+    """Write the mark anew."""
+    act.call("image.update", number, act.text("mark", resource), MERGE)
+
+
+def set_lock(act: Act, resource: Resource, number: int, _found: Existing | None) -> None:
+    """Lock the image against deletion, or free it."""
+    if resource.spec.locked:
+        act.call("image.lock", number, LOCK_MANAGE, False)
+    else:
+        act.call("image.unlock", number)
+
+
+def set_persistent(act: Act, resource: Resource, number: int, _found: Existing | None) -> None:
+    """Make changes last beyond a VM's life, or not."""
+    act.call("image.persistent", number, resource.spec.persistent)
+
+
+def grow(act: Act, resource: Resource, _number: int, _found: Existing | None) -> None:
+    """Give the archive more room, through the VM that has it: OpenNebula cannot resize an image by itself."""
+    vm = act.id_of(Ref("appliance", resource.ref.key))
+    act.call("vm.diskresize", vm, ARCHIVE_DISK, str(resource.spec.size.mib))
+
+
+def remove(act: Act, found: Existing) -> None:
+    """Delete the image and what is on it; the exchange's folders stay on the hosts."""
+    if found.spec.locked:
+        act.call("image.unlock", found.id)
+    act.call("image.delete", found.id, False)
+    act.watch.until("image", {found.id}, _gone, what=f"image {found.name} to go", limit_s=DELETED_LIMIT_S)
+
+
+def _gone(image: Node | None) -> bool:
+    """Whether an image is deleted; one whose file could not be removed stays, in state ERROR."""
+    if image is not None and image.number("STATE") == ERROR:
+        words = first(image.attributes(), "ERROR") or "its file could not be removed"
+        raise CloudError("one.image.delete", words, advice="remove the file, then delete the image with --force")
+    return image is None
+
+
+def _kind(
+    name: str, declared: Callable[[Community], Iterator[Resource]], *later: str, after: str = "", **more: Setter
+) -> Kind:
+    return Kind(
+        name=name,
+        declared=declared,
+        found=partial(found, name),
+        create=create,
+        in_place={
+            "key": unlocked(remark),
+            "name": unlocked(renaming("image")),
+            "group": unlocked(handing("image")),
+            "mode": unlocked(permitting("image")),
+            "persistent": unlocked(set_persistent),
+            "locked": set_lock,
+            **more,
+        },
+        later=later,
+        remove=remove,
+        after=(after,) if after else (),
+    )
+
+
+OS_IMAGE = _kind("appliance-image", declared_os, "mode")
+EXCHANGE_IMAGE = _kind("exchange-image", declared_exchange, "mode")
+ARCHIVE = _kind("archive", declared_archives, "group", "mode", "locked", size=grow)
+OUTBOX = _kind("outbox", declared_outboxes, "group", "mode", after="outbox-folder")

@@ -1,0 +1,112 @@
+"""The community's keys, in a Document of the cloud that only its admins can open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exchange.community import CommunityKeys, unlocked
+from exchange.errors import CannotOpen
+from provision.errors import NoIdentity
+from provision.identity import write_secret
+from provision.kind import REPLACE, Kind
+from provision.marks import object_name
+from provision.node import first
+from provision.pools import DOCUMENT_TYPE
+from provision.resource import Existing, Ref, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from provision.community import Community
+    from provision.identity import Identity
+    from provision.kind import Act
+    from provision.node import Node
+    from provision.view import View
+
+BODY, ADMINS = "GURNEY_BODY", "GURNEY_ADMINS"
+COMMUNITY_KEY, RECOVERY_KEY = PUBLIC = ("GURNEY_COMMUNITY_KEY", "GURNEY_RECOVERY_KEY")
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Who may open the keys, beside whoever locked them last; what they are is not declared."""
+
+    admins: frozenset[str]
+
+
+def declared(community: Community) -> Iterator[Resource]:
+    """One pair of keys for the community."""
+    spec = Keys(frozenset(community.admins.values()))
+    yield Resource(Ref("keys"), object_name(community.community, "keys"), spec)
+
+
+def found(view: View) -> Iterator[Existing]:
+    """The keys document, if it stands."""
+    for key, node in view.ours("keys"):
+        admins = frozenset(first(node.attributes(), ADMINS).splitlines())
+        yield Existing(Ref("keys", key), node.name, Keys(admins), node.id, key, node)
+
+
+def create(act: Act, resource: Resource) -> int:
+    """Make keys, keep the recovery secret in a file before anything else, and lock the rest into a Document."""
+    keys, secret = CommunityKeys.generate()
+    path = recovery_path(act.desk.identity, act.community, keys)
+    write_secret(path, secret)
+    number = int(act.call("document.allocate", _text(act, resource, keys), DOCUMENT_TYPE))
+    act.values.update(values_of(public_texts(keys)))
+    act.recovery_file = path
+    act.notes.append(f"{path} holds the community's recovery secret: move it into a safe, and delete the file.")
+    return number
+
+
+def lock_anew(act: Act, resource: Resource, number: int, _found: Existing | None) -> None:
+    """Lock the keys to the admins who are declared now, and to the one who does it."""
+    act.call("document.update", number, _text(act, resource, act.opened_keys()), REPLACE)
+
+
+def _text(act: Act, resource: Resource, keys: CommunityKeys) -> str:
+    admins = sorted(resource.spec.admins)
+    body = keys.locked(list(dict.fromkeys([act.desk.identity.recipient, *admins])))
+    values = {"body": body, "public": public_texts(keys), "admins": "\n".join(admins)}
+    return act.text("keys", resource, **values)
+
+
+def recovery_path(identity: Identity, community: str, keys: CommunityKeys) -> Path:
+    """Where the recovery secret is written: beside the admin's identity, under a name of its own."""
+    short = "".join(sign for sign in keys.recovery.text if sign.isalnum())[:8]
+    return identity.path.with_name(f"recovery-{community}-{short}.txt")
+
+
+def public_texts(keys: CommunityKeys) -> dict[str, str]:
+    """The public keys, by the names that contexts give them."""
+    return {COMMUNITY_KEY: keys.sign.public.text, RECOVERY_KEY: keys.recovery.text}
+
+
+def values_of(texts: dict[str, str]) -> dict[Ref, str]:
+    """What contexts refer to, and the texts that stand for it."""
+    return {Ref("keys", name): text for name, text in texts.items()}
+
+
+def opened(document: Node, identity: Identity) -> CommunityKeys:
+    """The community's keys, opened by an admin.
+
+    Raises
+    ------
+    NoIdentity
+        When they are not locked to this admin.
+    """
+    try:
+        return unlocked(str(document.attributes().get(BODY, "")), identity.secrets)
+    except CannotOpen as error:
+        words = f"{identity.path} does not open {document.name}: ask an admin who can to put {identity.recipient}"
+        raise NoIdentity(f"{words} under `admins:` in the community file, and to apply") from error
+
+
+def remove(act: Act, found: Existing) -> None:
+    """Delete the keys; what was sealed to the community can then be opened with the recovery secret alone."""
+    act.call("document.delete", found.id)
+
+
+KIND = Kind(name="keys", declared=declared, found=found, create=create, in_place={"admins": lock_anew}, remove=remove)

@@ -1,0 +1,129 @@
+"""What a VM template and a VM have in common: size, disks, network card and context."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from provision.kinds.image import os_image_key
+from provision.node import first, vectors
+from provision.resource import Ref
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provision.community import Community
+    from provision.node import Attributes
+    from provision.view import View
+
+#: The community's public keys in a context, by the name that the keys document gives them as well.
+PUBLIC_KEYS = ("GURNEY_COMMUNITY_KEY", "GURNEY_RECOVERY_KEY")
+#: The networks that an appliance's own firewall lets administer it.
+ADMIN_NETWORKS = "GURNEY_ADMIN_NETWORKS"
+#: Entries of the context that say who an appliance is; all others are OpenNebula's.
+OURS = ("SET_HOSTNAME", "GURNEY_COMMUNITY", "GURNEY_BRANCH", "GURNEY_AE_TITLE", ADMIN_NETWORKS, *PUBLIC_KEYS)
+
+
+@dataclass(frozen=True)
+class Disk:
+    """One disk of a machine; a folder has a tag by which the guest mounts it."""
+
+    image: Ref
+    tag: str = ""
+    point: str = ""
+    readonly: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.image} at {self.point}" if self.point else str(self.image)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A network card."""
+
+    network: Ref
+    ip: str
+
+    def __str__(self) -> str:
+        return f"{self.ip} in {self.network}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a context; the value is a text, or the public key that stands for one."""
+
+    name: str
+    value: str | Ref
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value}"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What of a machine is declared."""
+
+    cpu: float
+    memory_mib: int
+    disks: tuple[Disk, ...]
+    cards: tuple[Card, ...]
+    context: tuple[Entry, ...]
+
+
+def declared_machine(community: Community, name: str) -> dict[str, Any]:
+    """The fields of a `Machine` that is a branch's appliance. The order of its disks is what the appliance expects."""
+    branch = community.branches[name]
+    capacity = community.capacity(name)
+    context = {
+        "SET_HOSTNAME": name,
+        "GURNEY_COMMUNITY": community.community,
+        "GURNEY_BRANCH": name,
+        "GURNEY_AE_TITLE": branch.ae_title,
+    }
+    if community.cloud.management:
+        context[ADMIN_NETWORKS] = " ".join(str(network) for network in community.cloud.management)
+    return {
+        "cpu": capacity.cpu,
+        "memory_mib": capacity.memory.mib,
+        "disks": (
+            Disk(Ref("appliance-image", os_image_key(community.image.source))),
+            Disk(Ref("archive", name)),
+            Disk(Ref("exchange-image"), "exchange", "/mnt/exchange", readonly=True),
+            Disk(Ref("outbox", name), "outbox", "/mnt/outbox"),
+        ),
+        "cards": (Card(Ref("network", name), str(branch.network.appliance)),),
+        "context": (
+            *(Entry(entry, value) for entry, value in context.items()),
+            *(Entry(entry, Ref("keys", entry)) for entry in PUBLIC_KEYS),
+        ),
+    }
+
+
+def found_machine(view: View, attributes: Attributes) -> dict[str, Any]:
+    """The fields of a `Machine` that a template or a VM describes."""
+    return {
+        "cpu": float(first(attributes, "CPU") or 0),
+        "memory_mib": int(first(attributes, "MEMORY") or 0),
+        "disks": tuple(_disk(view, disk) for disk in vectors(attributes, "DISK")),
+        "cards": tuple(_card(view, card) for card in vectors(attributes, "NIC")),
+        "context": tuple(_entries(view, next(iter(vectors(attributes, "CONTEXT")), {}))),
+    }
+
+
+def _disk(view: View, disk: dict[str, str]) -> Disk:
+    image = view.ref("image", int(disk.get("IMAGE_ID") or -1))
+    if image.kind not in {"exchange-image", "outbox"}:
+        return Disk(image)
+    readonly = disk.get("READONLY", "").upper() == "YES"
+    return Disk(image, disk.get("MOUNT_TAG", ""), disk.get("MOUNT_POINT", ""), readonly)
+
+
+def _card(view: View, card: dict[str, str]) -> Card:
+    return Card(view.ref("vn", int(card.get("NETWORK_ID") or -1)), card.get("IP", ""))
+
+
+def _entries(view: View, context: dict[str, str]) -> Iterator[Entry]:
+    for name in OURS:
+        if name in context:
+            ours = name in PUBLIC_KEYS and context[name] == view.key_text(name) != ""
+            yield Entry(name, Ref("keys", name) if ours else context[name])

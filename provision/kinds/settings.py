@@ -1,0 +1,112 @@
+"""A branch's settings in the exchange: its staff and its modalities. They wait until the branch is enrolled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exchange.settings import Modality
+from provision.kind import Kind
+from provision.published import publish_settings
+from provision.resource import Existing, Ref, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provision.community import Community
+    from provision.kind import Act
+    from provision.view import View
+
+
+@dataclass(frozen=True, order=True)
+class Member:
+    """A person and what that person is."""
+
+    login: str
+    role: str
+
+    def __str__(self) -> str:
+        return f"{self.login} ({self.role})"
+
+
+@dataclass(frozen=True, order=True)
+class Device:
+    """A device that may send images, and the port on which it listens, 0 where it does not."""
+
+    ae_title: str
+    host: str
+    port: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.ae_title}@{self.host}" + (f":{self.port}" if self.port else "")
+
+
+@dataclass(frozen=True)
+class BranchSettings:
+    """What an appliance is told beside its context."""
+
+    staff: frozenset[Member]
+    modalities: frozenset[Device]
+
+
+def declared(community: Community) -> Iterator[Resource]:
+    """The settings of each branch."""
+    for name in community.branches:
+        yield Resource(Ref("settings", name), name, declared_for(community, name))
+
+
+def declared_for(community: Community, name: str) -> BranchSettings:
+    """The settings of one branch."""
+    branch = community.branches[name]
+    staff = frozenset(Member(login, role) for login, role in branch.staff.items())
+    devices = frozenset(Device(each.ae_title, str(each.host), each.port or 0) for each in branch.modalities)
+    return BranchSettings(staff, devices)
+
+
+def found(view: View) -> Iterator[Existing]:
+    """The settings that are published."""
+    for name, settings in view.published.settings.items():
+        staff = frozenset(Member(each.login, each.role) for each in settings.staff)
+        devices = frozenset(Device(each.ae_title, each.host, each.port or 0) for each in settings.modalities)
+        yield Existing(Ref("settings", name), name, BranchSettings(staff, devices), settings.version, name)
+
+
+def waits(resource: Resource, view: View) -> bool:
+    """Whether the branch is not enrolled yet, so that nothing can be sealed to it."""
+    return resource.ref.key not in view.published.enrolled
+
+
+def create(act: Act, resource: Resource) -> int:
+    """Publish the first settings."""
+    publish(act, resource, -1, None)
+    return -1
+
+
+def publish(act: Act, resource: Resource, _number: int, _found: Existing | None) -> None:
+    """Publish settings anew; people who are new in them get an invitation."""
+    spec: BranchSettings = resource.spec
+    branch = act.published.enrolled[resource.ref.key]
+    act.invitations += publish_settings(
+        act.desk.store,
+        act.opened_keys(),
+        branch,
+        act.community,
+        [(member.login, member.role) for member in spec.staff],
+        devices_of(spec),
+    )
+
+
+def devices_of(spec: BranchSettings) -> list[Modality]:
+    """The modalities as they are published."""
+    return [Modality(each.ae_title, each.host, each.port or None) for each in sorted(spec.modalities)]
+
+
+KIND = Kind(
+    name="settings",
+    declared=declared,
+    found=found,
+    waits=waits,
+    create=create,
+    renamed=False,
+    in_place={"staff": publish, "modalities": publish},
+)

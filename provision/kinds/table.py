@@ -1,0 +1,63 @@
+"""Every kind of resource, each after those that it usually needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provision.kinds import (
+    appliance,
+    directory,
+    exchange,
+    folder,
+    group,
+    image,
+    keys,
+    network,
+    rights,
+    security_group,
+    settings,
+    template,
+    vdc,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provision.community import Community
+    from provision.kind import Kind
+    from provision.resource import Existing, Resource
+    from provision.view import View
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        keys.KIND,
+        exchange.KIND,
+        image.OS_IMAGE,
+        image.EXCHANGE_IMAGE,
+        group.KIND,
+        vdc.KIND,
+        rights.KIND,
+        security_group.KIND,
+        network.KIND,
+        folder.KIND,
+        image.ARCHIVE,
+        image.OUTBOX,
+        template.KIND,
+        appliance.KIND,
+        directory.KIND,
+        settings.KIND,
+    )
+}
+
+
+def declared_resources(community: Community) -> Iterator[Resource]:
+    """Everything that a community declares."""
+    for kind in KINDS.values():
+        yield from kind.declared(community)
+
+
+def found_resources(view: View) -> Iterator[Existing]:
+    """Everything of a community's that stands."""
+    for kind in KINDS.values():
+        yield from kind.found(view)

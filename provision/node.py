@@ -1,0 +1,89 @@
+"""OpenNebula's answers as a tree to ask: texts, numbers, ids, lists and template attributes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: A template: names to texts, to vectors of texts, or to lists of both where a name stands several times.
+Attributes = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One XML element of an answer."""
+
+    element: Any
+
+    def text(self, name: str, default: str = "") -> str:
+        """The text of a child (`A/B` of a grandchild); the default where there is none."""
+        found = self.element.findtext(name)
+        return str(found) if found else default
+
+    def number(self, name: str, default: int = -1) -> int:
+        """The whole number that a child holds."""
+        text = self.text(name).strip()
+        return int(float(text)) if text else default
+
+    def children(self, name: str) -> Iterator[Node]:
+        """Every child of a name (`A/B` for grandchildren)."""
+        return (Node(each) for each in self.element.iterfind(name))
+
+    def ids(self, name: str) -> tuple[int, ...]:
+        """The ids that stand in a child, as in `<VMS><ID>3</ID></VMS>`, lowest first."""
+        return tuple(sorted(int(each.element.text) for each in self.children(f"{name}/ID")))
+
+    def attributes(self, name: str = "TEMPLATE") -> Attributes:
+        """The template that a child holds."""
+        found = self.element.find(name)
+        return {} if found is None else attributes_of(found)
+
+    @property
+    def id(self) -> int:
+        """The object's number."""
+        return self.number("ID")
+
+    @property
+    def name(self) -> str:
+        """The object's name."""
+        return self.text("NAME")
+
+    @property
+    def mode(self) -> str:
+        """The permissions as three octal digits."""
+        who = ("OWNER", "GROUP", "OTHER")
+        return "".join(str(sum(self.number(f"PERMISSIONS/{w}_{r}", 0) * n for r, n in RIGHTS.items())) for w in who)
+
+
+#: The octal digit that each right counts for.
+RIGHTS = {"U": 4, "M": 2, "A": 1}
+
+
+def attributes_of(element: Any) -> Attributes:
+    """The template that an element's children make up."""
+    result: Attributes = {}
+    for child in element:
+        value = attributes_of(child) if len(child) else (child.text or "")
+        if child.tag not in result:
+            result[child.tag] = value
+        elif isinstance(result[child.tag], list):
+            result[child.tag].append(value)
+        else:
+            result[child.tag] = [result[child.tag], value]
+    return result
+
+
+def vectors(attributes: Attributes, name: str) -> list[dict[str, str]]:
+    """Every vector of a name, as in `RULE=[...] RULE=[...]`, whether it stands never, once or often."""
+    found = attributes.get(name, [])
+    return [each for each in (found if isinstance(found, list) else [found]) if isinstance(each, dict)]
+
+
+def first(attributes: Attributes, name: str) -> str:
+    """The text of a name; the first where it stands several times."""
+    found = attributes.get(name, "")
+    found = found[0] if isinstance(found, list) else found
+    return found if isinstance(found, str) else ""

@@ -1,0 +1,98 @@
+"""What OpenNebula cannot do as declared: found out before anything is changed, each with the alternative."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from provision.resource import Ref, refs_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from provision.found import Found
+    from provision.resource import Resource
+    from provision.step import Step
+
+#: The first OpenNebula that can hand folders to VMs.
+VIRTIOFS_SINCE = (7, 2)
+
+#: Kind to the pool in which its name has to be free, and whether that is so for each owner or for the whole cloud.
+NAMESPACES = {
+    "group": ("group", False),
+    "vdc": ("vdc", False),
+    "exchange": ("datastore", False),
+    "network": ("vn", True),
+    "security-group": ("secgroup", True),
+    "appliance-image": ("image", True),
+    "exchange-image": ("image", True),
+    "archive": ("image", True),
+    "outbox": ("image", True),
+    "template": ("template", True),
+}
+
+
+def obstacles(wanted: Mapping[Ref, Resource], steps: Sequence[Step], found: Found) -> Iterator[str]:
+    """Why a plan cannot be carried out; nothing where it can."""
+    if wanted:
+        yield from _too_old(found)
+    yield from _unknown_names(wanted, found)
+    yield from _names_in_the_way(steps, found)
+    yield from _shrinking(steps)
+    yield from _sources(steps)
+    yield from _leased(steps)
+
+
+def _too_old(found: Found) -> Iterator[str]:
+    version = tuple(int(number) for number in re.findall(r"\d+", found.pools.version)[:2])
+    if version < VIRTIOFS_SINCE:
+        yield f"OpenNebula {found.pools.version} cannot hand folders to VMs: virtiofs needs 7.2 or later"
+
+
+def _unknown_names(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[str]:
+    """Clusters and datastores that the file names and the cloud does not have."""
+    named = {ref for resource in wanted.values() for ref in refs_in(resource.spec)}
+    for ref in sorted(ref for ref in named if ref.kind in {"cluster", "datastore"}):
+        if found.pools.named(ref.kind, ref.key) is None:
+            known = ", ".join(node.name for node in found.pools.nodes[ref.kind])
+            yield f"there is no {ref.kind} {ref.key!r} in this cloud (there are: {known})"
+
+
+def _names_in_the_way(steps: Sequence[Step], found: Found) -> Iterator[str]:
+    """Other people's objects that have a name that Gurney needs."""
+    leaving = {(step.kind, step.name) for step in steps if step.action == "delete"}
+    for step in steps:
+        if step.action != "create" or step.kind not in NAMESPACES or (step.kind, step.name) in leaving:
+            continue
+        pool, by_owner = NAMESPACES[step.kind]
+        for node in found.pools.nodes[pool]:
+            if node.name == step.name and (not by_owner or node.number("UID") == found.view.uid):
+                yield f"{step.kind} {step.name} exists (id {node.id}) and is not Gurney's: rename it, or adopt it"
+
+
+def _shrinking(steps: Sequence[Step]) -> Iterator[str]:
+    for step in steps:
+        for change in step.changes:
+            if step.kind == "archive" and change.field == "size" and change.new < change.old:
+                yield f"{step.name} cannot shrink from {change.old} to {change.new}: a disk only grows"
+
+
+def _sources(steps: Sequence[Step]) -> Iterator[str]:
+    for step in steps:
+        source = getattr(step.declared.spec, "source", "") if step.declared else ""
+        if step.action == "create" and source.startswith("marketplace:"):
+            yield f"{step.name}: give path or url; images from a marketplace are not imported yet"
+
+
+def _leased(steps: Sequence[Step]) -> Iterator[str]:
+    """Addresses that a VM has and that may no longer be handed out."""
+    from provision.kinds.network import HELD, leases_in
+
+    for step in steps:
+        if step.kind != "network" or step.action != "update" or step.existing is None or step.declared is None:
+            continue
+        assert step.existing.node is not None
+        allowed = step.declared.spec.addresses
+        for address, holder in leases_in(step.existing.node):
+            if holder & HELD != HELD and not any(address in each for each in allowed):
+                yield f"{step.name}: {address} is leased to VM {holder & HELD}: free it before you take it away"

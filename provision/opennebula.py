@@ -1,0 +1,128 @@
+"""The door to OpenNebula: pyone's calls, with a time limit, few connections, and errors in words."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING, Any
+from xmlrpc.client import Error as XmlRpcError
+
+import pyone
+import requests
+from pyone.server_xrpc import OneServerXRPC, RequestsTransport
+
+from provision.errors import CloudError, CloudUnreachable, NotAccepted
+from provision.node import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: A front end serves 15 connections at a time, and 15 idle ones block it for everybody.
+CONNECTIONS = 6
+
+#: What to do about OpenNebula's refusals, by what they say.
+ADVICE = (
+    (r"limit of .* reached", "raise the branch's quota in the community file"),
+    (r"Not authorized", "the account that Gurney uses has to be in OpenNebula's group oneadmin"),
+    (r"is locked", "somebody locked it: unlock it, or ask who did"),
+    (r"already taken", "an object of that name exists already: rename it, or adopt it"),
+    (r"Not enough space in datastore", "free or add space in the datastore"),
+    (r"cannot access|No such file", "the file or folder has to exist on the front end and on every host"),
+    (r"onegate endpoint was not defined", "this cloud has no OneGate: leave TOKEN out"),
+    (r"zone disabled", "enable the zone: onezone enable"),
+)
+
+
+class _Transport(RequestsTransport):  # type: ignore[misc] # pyone has no types
+    """pyone's transport, which otherwise waits for ever; one connection a call, closed after it."""
+
+    def __init__(self, timeout_s: float) -> None:
+        super().__init__()
+        self.timeout_s = timeout_s
+
+    def request(self, host: str, handler: str, request_body: Any, verbose: bool = False) -> Any:  # noqa: ARG002
+        """Post one call and read its answer."""
+        answer = requests.post(
+            self._build_url(host, handler),
+            data=request_body,
+            headers={**self.headers, "Connection": "close"},
+            verify=self.https_verify,
+            timeout=self.timeout_s,
+        )
+        answer.raise_for_status()
+        return self.parse_response(answer)
+
+
+class Cloud:
+    """An OpenNebula front end, as one account sees it.
+
+    Parameters
+    ----------
+    endpoint
+        URL of the XML-RPC API, as in http://front-end:2633/RPC2.
+    auth
+        `name:password` or `name:token`.
+    connections
+        How many calls are made at a time.
+    timeout_s
+        How long a call may take.
+    """
+
+    def __init__(self, endpoint: str, auth: str, *, connections: int = CONNECTIONS, timeout_s: float = 60) -> None:
+        if not re.match(r"https?://", endpoint):
+            raise CloudUnreachable(endpoint, "no address of an XML-RPC API, as in http://front-end:2633/RPC2")
+        self.endpoint = endpoint
+        self.connections = connections
+        self.calls: Counter[str] = Counter()
+        self._turns = BoundedSemaphore(connections)
+        self._server = OneServerXRPC(endpoint, session=auth)
+        transport = _Transport(timeout_s)
+        transport.set_https(endpoint.startswith("https"))
+        transport.set_https_verify(True)
+        self._server.__dict__["_ServerProxy__transport"] = transport  # pyone offers no other way to give it one
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        """What OpenNebula answers to one call, as in `call("image.chown", 7, -1, 100)`.
+
+        Raises
+        ------
+        CloudError
+            Naming the call, OpenNebula's words and what to do; `CloudUnreachable` and `NotAccepted` are its children.
+        """
+        function: Callable[..., Any] = self._server
+        for part in method.split("."):
+            function = getattr(function, part)
+        with self._turns:
+            self.calls[method] += 1
+            return self._answer(method, function, arguments)
+
+    def read(self, method: str, *arguments: Any) -> Node:
+        """The XML that OpenNebula answers to one call, as a tree."""
+        return Node(self.call(method, *arguments).gds_elementtree_node_)
+
+    def _answer(self, method: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        try:
+            return function(*arguments)
+        except pyone.OneAuthenticationException as error:
+            raise NotAccepted(f"one.{method}", "the front end does not accept this login", advice=LOGIN) from error
+        except pyone.OneException as error:
+            words = re.sub(r"^\[[\w.]+\] ", "", str(error)) or "refused without a word"
+            raise CloudError(f"one.{method}", words, advice=advice_for(words)) from error
+        except (OSError, XmlRpcError) as error:
+            words = f"{self.endpoint} does not answer: {_short(error)}"
+            raise CloudUnreachable(f"one.{method}", words, advice="is oned running, and the address right?") from error
+
+
+LOGIN = "check $ONE_AUTH or ~/.one/one_auth"
+
+
+def advice_for(words: str) -> str:
+    """What to do about a refusal; nothing where its words say enough."""
+    return next((advice for pattern, advice in ADVICE if re.search(pattern, words)), "")
+
+
+def _short(error: Exception) -> str:
+    """A network error without the layers it came through."""
+    words = re.findall(r"(?:\[Errno \d+\] )?([A-Z][\w ,.']+)(?=[)'\"]|$)", str(error))
+    return words[-1] if words else type(error).__name__

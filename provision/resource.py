@@ -1,0 +1,87 @@
+"""One thing in the cloud: what it is called, how it should be or is, and how the two differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provision.node import Node
+
+
+@dataclass(frozen=True, order=True)
+class Ref:
+    """A resource, by what it is for; it stands in place of an id, which differs from cloud to cloud.
+
+    `cluster`, `datastore` and `host` name things that the cloud's owner made; a kind that begins with `#` is something
+    that Gurney knows only by its id.
+    """
+
+    kind: str
+    key: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}".strip()
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource as it is declared."""
+
+    ref: Ref
+    name: str
+    spec: Any
+
+    def __str__(self) -> str:
+        return f"{self.ref.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class Existing(Resource):
+    """A resource as it was found; `spec` is of the same type as that of a declared one."""
+
+    id: int = -1
+    marked_key: str | None = None
+    node: Node | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A field that is not as declared."""
+
+    field: str
+    old: Any
+    new: Any
+
+
+def differences(old: Any, new: Any) -> tuple[Change, ...]:
+    """The fields in which two specs of a kind differ."""
+    pairs = ((each.name, getattr(old, each.name), getattr(new, each.name)) for each in fields(new) if each.compare)
+    return tuple(Change(name, before, after) for name, before, after in pairs if before != after)
+
+
+def refs_in(value: Any) -> Iterator[Ref]:
+    """Every resource that a spec names, anywhere in it."""
+    if isinstance(value, Ref):
+        yield value
+    elif is_dataclass(value):
+        for each in fields(value):
+            yield from refs_in(getattr(value, each.name))
+    elif isinstance(value, tuple | frozenset | list):
+        for each in value:
+            yield from refs_in(each)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON and people take it: texts, numbers, lists and objects."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, frozenset):
+        return sorted((plain(each) for each in value), key=str)
+    if isinstance(value, tuple | list):
+        return [plain(each) for each in value]
+    if is_dataclass(value) and type(value).__str__ is object.__str__:
+        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
+    return str(value)

@@ -1,0 +1,147 @@
+"""What must hold between the parts of a community, beyond each value being right by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from provision.addresses import usable
+from provision.community import LAST_ID, Branch, Community
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from ipaddress import IPv4Address
+
+    from provision.placed import Path
+
+Found = tuple["Path", str]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A community as far as it can be read, and the names of all its branches, the unreadable ones too."""
+
+    community: Community
+    names: frozenset[str]
+
+
+def one_image_source(draft: Draft) -> Iterator[Found]:
+    """An image comes from one place."""
+    image = draft.community.image
+    given = [name for name in ("path", "url", "marketplace") if getattr(image, name) is not None]
+    if len(given) != 1:
+        yield ("image",), f"give exactly one of path, url and marketplace (here: {', '.join(given) or 'none'})"
+
+
+def known_branches(draft: Draft) -> Iterator[Found]:
+    """Referrals name branches of this file, and no branch refers to itself."""
+    for index, rule in enumerate(draft.community.referrals or ()):
+        if rule.sender not in draft.names:
+            yield ("referrals", index, "from"), f"there is no branch {rule.sender!r}"
+        for place, recipient in enumerate(rule.to):
+            if recipient not in draft.names:
+                yield ("referrals", index, "to", place), f"there is no branch {recipient!r}"
+            elif recipient == rule.sender:
+                yield ("referrals", index, "to", place), f"{recipient!r} cannot refer to itself"
+
+
+def separate_networks(draft: Draft) -> Iterator[Found]:
+    """No two branches' networks overlap."""
+    for (a, first), (b, second) in combinations(draft.community.branches.items(), 2):
+        if first.network.cidr.overlaps(second.network.cidr):
+            yield ("branches", b, "network", "cidr"), f"overlaps the network of {a}, {first.network.cidr}"
+
+
+def own_vlan(draft: Draft) -> Iterator[Found]:
+    """A branch has a VLAN (or a bridge) of its own, in the range that the driver takes."""
+    driver = draft.community.cloud.network.driver
+    needed = "bridge" if driver == "bridge" else "vlan"
+    seen: dict[object, str] = {}
+    for name, branch in draft.community.branches.items():
+        path: Path = ("branches", name, "network", needed)
+        value = getattr(branch.network, needed)
+        if value is None:
+            yield path[:-1], f"the network driver {driver} needs `{needed}`"
+        elif value in seen:
+            yield path, f"{needed} {value} is already that of {seen[value]}"
+        elif needed == "vlan" and value > LAST_ID[driver]:
+            yield path, f"{value} is more than {driver} has: 1 to {LAST_ID[driver]}"
+        seen.setdefault(value, name)
+    if driver != "bridge" and draft.community.cloud.network.physical_device is None:
+        yield ("cloud", "network"), f"the network driver {driver} needs `physical_device`"
+
+
+def addresses_inside(draft: Draft) -> Iterator[Found]:
+    """Every address of a branch lies in its network, and no two things share one."""
+    for name, branch in draft.community.branches.items():
+        taken: dict[IPv4Address, str] = {}
+        for path, what, address in _addresses(name, branch):
+            if address not in usable(branch.network.cidr):
+                yield path, f"{address} is no address of a machine in {branch.network.cidr}"
+            elif address in taken:
+                yield path, f"{address} is already that of the {taken[address]}"
+            taken.setdefault(address, what)
+        for index, each in enumerate(branch.network.addresses or ()):
+            inside = usable(branch.network.cidr)
+            if each.first not in inside or each.last not in inside:
+                yield ("branches", name, "network", "addresses", index), f"{each} is not inside {branch.network.cidr}"
+
+
+def _addresses(name: str, branch: Branch) -> Iterator[tuple[Path, str, IPv4Address]]:
+    base: Path = ("branches", name)
+    if branch.network.gateway is not None:
+        yield (*base, "network", "gateway"), "gateway", branch.network.gateway
+    yield (*base, "network", "appliance"), "appliance", branch.network.appliance
+    for index, scanner in enumerate(branch.modalities):
+        yield (*base, "modalities", index, "host"), f"modality {scanner.ae_title}", scanner.host
+
+
+def own_ae_title(draft: Draft) -> Iterator[Found]:
+    """No two branches share an AE title, nor does a modality bear one of its own branch's."""
+    seen: dict[str, str] = {}
+    for name, branch in draft.community.branches.items():
+        if branch.ae_title in seen:
+            yield ("branches", name, "ae_title"), f"{branch.ae_title!r} is already that of {seen[branch.ae_title]}"
+        seen.setdefault(branch.ae_title, name)
+        inside = {branch.ae_title: "the appliance"}
+        for index, scanner in enumerate(branch.modalities):
+            path: Path = ("branches", name, "modalities", index, "ae_title")
+            if scanner.ae_title in inside:
+                yield path, f"{scanner.ae_title!r} is already that of {inside[scanner.ae_title]}"
+            inside.setdefault(scanner.ae_title, f"modality {index + 1}")
+
+
+def room_for_the_appliance(draft: Draft) -> Iterator[Found]:
+    """A quota holds at least the branch's own appliance."""
+    for name, branch in draft.community.branches.items():
+        needs = draft.community.capacity(name)
+        limits = {"cpu": needs.cpu, "memory": needs.memory, "disk": needs.archive}
+        for limit, needed in limits.items():
+            if (allowed := getattr(branch.quota, limit)) < needed:
+                words = f"{allowed} is less than the appliance needs, {needed}"
+                yield ("branches", name, "quota", limit), words
+
+
+def free_former_names(draft: Draft) -> Iterator[Found]:
+    """A branch's former name is not that of another branch, and only one branch was it."""
+    seen: dict[str, str] = {}
+    for name, branch in draft.community.branches.items():
+        if branch.was in draft.names:
+            yield ("branches", name, "was"), f"{branch.was!r} is still the name of a branch"
+        elif branch.was is not None and branch.was in seen:
+            yield ("branches", name, "was"), f"{branch.was!r} is already what {seen[branch.was]} was"
+        if branch.was is not None:
+            seen.setdefault(branch.was, name)
+
+
+RULES: tuple[Callable[[Draft], Iterator[Found]], ...] = (
+    one_image_source,
+    known_branches,
+    separate_networks,
+    own_vlan,
+    addresses_inside,
+    own_ae_title,
+    room_for_the_appliance,
+    free_former_names,
+)

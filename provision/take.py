@@ -1,0 +1,104 @@
+"""Steps taken side by side, each after those that it waits for."""
+
+from __future__ import annotations
+
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from exchange.errors import ExchangeError
+from provision.errors import CloudError, ProvisionError
+from provision.holding import still_holding
+from provision.kinds.table import KINDS
+from provision.step import CREATE, DELETE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provision.kind import Act
+    from provision.step import Step
+
+#: Steps in hand; most of them wait for the cloud, and `Cloud` lets only a few calls through at a time.
+IN_HAND = 24
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far it is: steps done and in all, and the step in words."""
+
+    done: int
+    total: int
+    words: str
+
+
+@dataclass
+class Outcome:
+    """How many steps were taken, and what went wrong with the others."""
+
+    done: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+def take(steps: tuple[Step, ...], act: Act, on_progress: Callable[[Progress], None]) -> Outcome:
+    """Take every step that can be taken; what waits for one that failed is left."""
+    outcome = Outcome()
+    left = {step.id: step for step in steps}
+    open_ids = set(left)
+    running: dict[Future[None], Step] = {}
+    with ThreadPoolExecutor(IN_HAND) as workers:
+        try:
+            while True:
+                for step in [each for each in left.values() if not each.after & open_ids]:
+                    running[workers.submit(_take_one, step, act)] = left.pop(step.id)
+                if not running:
+                    return outcome
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    step = running.pop(future)
+                    if _succeeded(future, step, outcome):
+                        open_ids.discard(step.id)
+                        on_progress(Progress(outcome.done, len(steps), str(step)))
+        except BaseException:
+            workers.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _succeeded(future: Future[None], step: Step, outcome: Outcome) -> bool:
+    """Count a finished step; a bug is raised, everything else is told at the end."""
+    try:
+        future.result()
+    except CloudError as error:
+        outcome.failures.append(str(error if error.subject else error.about(str(step))))
+        return False
+    except (ProvisionError, ExchangeError, OSError) as error:
+        outcome.failures.append(f"{step}: {error}")
+        return False
+    outcome.done += 1
+    return True
+
+
+def _take_one(step: Step, act: Act) -> None:
+    kind = KINDS[step.kind]
+    if step.action == CREATE:
+        assert step.declared is not None
+        number = kind.create(act, step.declared)
+        act.ids[step.ref] = number
+        _set_fields(kind.later, step, number, act)
+    elif step.action == DELETE:
+        assert step.existing is not None
+        assert kind.remove is not None
+        if step.loses:
+            still_holding(act.desk, act.community, act.holding)
+        kind.remove(act, step.existing)
+    else:
+        assert step.existing is not None
+        _set_fields([change.field for change in step.changes], step, step.existing.id, act)
+
+
+def _set_fields(names: list[str] | tuple[str, ...], step: Step, number: int, act: Act) -> None:
+    """Bring fields about, each function once, in the order of the kind's table."""
+    assert step.declared is not None
+    table = KINDS[step.kind].in_place
+    functions = dict.fromkeys(function for name, function in table.items() if name in names)
+    for function in functions:
+        function(act, step.declared, number, step.existing)

@@ -1,0 +1,117 @@
+"""A shell in an appliance, through fabric: the only door to SSH here."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import fabric
+import paramiko
+
+from provision.errors import ProvisionError
+from provision.visit.host_keys import HostKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from provision.visit.host_keys import HostKeys
+
+CONNECT_S = 20
+
+
+class NotVisited(ProvisionError):  # noqa: N818 - named for what it says
+    """An appliance that cannot be reached over SSH, or does not let this admin in."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where an appliance is reached, and by which key it is known.
+
+    Attributes
+    ----------
+    name
+        `community.branch`.
+    identity
+        File of the admin's private key; without one the agent and the usual files are tried.
+    compared
+        The fingerprint of its host key that a person has compared.
+    """
+
+    name: str
+    address: str
+    port: int
+    host_keys: HostKeys
+    identity: Path | None = None
+    compared: str = ""
+    user: str = "root"
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Shell:
+    """An open connection."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def run(self, command: str) -> Said:
+        """Run a command to its end; it has nothing to read."""
+        result = self._connection.run(f"exec </dev/null; {command}", hide=True, warn=True, in_stream=False)
+        return Said(result.exited, result.stdout, result.stderr)
+
+
+@contextmanager
+def shell_in(machine: Machine) -> Iterator[Shell]:
+    """
+    A shell in an appliance, as root, by key.
+
+    Raises
+    ------
+    StrangeHost
+        It is not the machine that is known.
+    NotVisited
+        It does not answer, or does not accept the key.
+    """
+    given: dict[str, Any] = {"timeout": CONNECT_S, "banner_timeout": CONNECT_S, "auth_timeout": CONNECT_S}
+    if machine.identity is not None:
+        given |= {"key_filename": str(machine.identity), "look_for_keys": False, "allow_agent": False}
+    # An empty configuration: what the admin's own says of these addresses is about other machines.
+    plain = fabric.Config(ssh_config=paramiko.SSHConfig())
+    connection = fabric.Connection(machine.address, machine.user, machine.port, config=plain, connect_kwargs=given)
+    connection.client.set_missing_host_key_policy(_Pinned(machine))
+    try:
+        connection.open()
+        yield Shell(connection)
+    except paramiko.AuthenticationException as error:
+        raise NotVisited(f"{machine.name} does not accept your key: it lets in the SSH keys of its context") from error
+    except (OSError, paramiko.SSHException, EOFError) as error:
+        raise NotVisited(f"{machine.name} at {machine.address}:{machine.port}: {error}") from error
+    finally:
+        connection.close()
+
+
+class _Pinned(paramiko.MissingHostKeyPolicy):
+    """paramiko knows no host by itself: every key comes by here."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002
+        """Compare.
+
+        Raises
+        ------
+        StrangeHost
+            It is not the one.
+        """
+        shown = HostKey(key.get_name(), key.get_base64())
+        self._machine.host_keys.check(self._machine.name, shown, self._machine.compared)

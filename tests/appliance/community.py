@@ -1,0 +1,105 @@
+"""A community as its admin holds it: an exchange folder, the community's keys, a signed directory, sealed settings."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from typing import TYPE_CHECKING
+
+from appliance.context import Context, OneGate
+from exchange import directory, places, settings
+from exchange.admission import Applicant, admitted
+from exchange.community import CommunityKeys
+from exchange.directory import Directory, DirectoryBranch
+from exchange.folder import Folder
+from exchange.invitation import invite
+from exchange.keys import PublicKeys
+from exchange.settings import Modality, Settings, StaffMember
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "kongu"
+BRANCHES = ("erode", "salem", "karur")
+TITLES = {"erode": "Erode Town Hospital", "salem": "Salem Mission Hospital", "karur": "Karur Women's Hospital"}
+STAFF = {"dr.anbu": "doctor", "r.devi": "radiographer", "k.mani": "admin"}
+
+
+class Community:
+    """The admin's side; nothing of it but files in the exchange reaches an appliance."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.store = Folder(root)
+        root.mkdir()
+        places.prepare(self.store, BRANCHES)
+        self.keys, _ = CommunityKeys.generate()
+        self.directory: Directory | None = None
+        self.settings: dict[str, Settings] = {}
+        self.codes: dict[str, dict[str, str]] = {}
+
+    def context(self, branch: str, onegate: OneGate | None = None) -> Context:
+        return Context(
+            community=NAME,
+            branch=branch,
+            ae_title=branch.upper(),
+            community_key=self.keys.sign.public.text,
+            recovery_key=self.keys.recovery.text,
+            vm_id=BRANCHES.index(branch),
+            onegate=onegate,
+            exchange=self.root,
+            outbox=self.root / places.outbox_of(branch),
+        )
+
+    def admit(self, branch: str, application: dict[str, str]) -> None:
+        """Take an appliance's three values and publish a directory that names its keys."""
+        applicant = Applicant(
+            branch=branch,
+            title=TITLES[branch],
+            ae_title=branch.upper(),
+            vm_id=BRANCHES.index(branch),
+            keys=PublicKeys(sign=application["GURNEY_SIGN_KEY"], seal=application["GURNEY_SEAL_KEY"]),
+            proof=application["GURNEY_PROOF"],
+            hand_over="",
+        )
+        known = self.directory.find(branch) if self.directory else None
+        self.publish(admitted(applicant, known=known, community=NAME, rekey=applicant.keys.fingerprint))
+
+    def admit_file(self, branch: str, keys_folder: Path) -> None:
+        self.admit(branch, json.loads((keys_folder / "enrolment.json").read_text()))
+
+    def publish(self, *entries: DirectoryBranch, referrals: tuple[tuple[str, str], ...] | None = None) -> Directory:
+        """Publish the next directory, with these branches as they are given and all others as they were."""
+        before = self.directory
+        named = {entry.name: entry for entry in (*(before.branches if before else ()), *entries)}
+        now = datetime.now(UTC)
+        self.directory = Directory(
+            community=NAME,
+            version=before.version + 1 if before else 1,
+            issued=now,
+            expires=now + timedelta(days=365),
+            branches=tuple(named.values()),
+            referrals=tuple(permutations(BRANCHES, 2)) if referrals is None else referrals,
+        )
+        directory.publish(self.store, self.directory, self.keys.sign)
+        return self.directory
+
+    def appoint(
+        self, branch: str, staff: dict[str, str] = STAFF, modalities: tuple[Modality, ...] = ()
+    ) -> dict[str, str]:
+        """Publish a branch's settings; the invitation codes of those who are new, by login."""
+        assert self.directory is not None
+        before = self.settings.get(branch)
+        known = {member.login: member for member in before.staff} if before else {}
+        invited = {login: invite(datetime.now(UTC)) for login in staff if login not in known}
+        members = [
+            StaffMember(login, role, invited[login][1] if login in invited else known[login].invitation)  # type: ignore[arg-type]
+            for login, role in staff.items()
+        ]
+        value = Settings(NAME, branch, before.version + 1 if before else 1, tuple(members), modalities)
+        recipients = [self.directory.branch(branch).keys.seal, self.keys.seal.public]
+        settings.publish(self.store, value, self.keys.sign, recipients)
+        self.settings[branch] = value
+        self.codes[branch] = {login: code for login, (code, _) in invited.items()}
+        return self.codes[branch]

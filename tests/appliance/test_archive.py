@@ -1,0 +1,198 @@
+"""The archive: what is filed together is there together, and what is not filed leaves nothing."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import IntegrityError
+
+from appliance.archive import Archive, open_archive
+from appliance.errors import ArchiveUnusable, Unreadable
+from appliance.index.models import Instance, Patient, Study
+from appliance.index.queries import instances_of_patient, patient, series_of, studies, study
+from tests.appliance.hospital import ct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pydicom.dataset import FileDataset
+    from sqlalchemy.orm import Session
+
+    from appliance.spool import Arrival
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    opened = open_archive(tmp_path)
+    yield opened
+    opened.close()
+
+
+def arrival(archive: Archive, dataset: FileDataset) -> Arrival:
+    target = io.BytesIO()
+    dataset.save_as(target)
+    with archive.arriving() as arriving:
+        arriving.write(target.getvalue())
+        return arriving.finish()
+
+
+def count(archive: Archive, table: type = Instance) -> int:
+    with archive.index.session() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def files(archive: Archive) -> list[Path]:
+    folders = (archive.kept.instances, archive.spool, archive.conflicts)
+    return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+
+
+class ReplayedError(Exception):
+    """A referral that was filed before."""
+
+
+def test_instances_and_the_callers_rows_are_one_transaction(archive: Archive) -> None:
+    def within(session: Session) -> None:
+        session.execute(text("CREATE TABLE referral (id TEXT PRIMARY KEY)"))
+        session.execute(text("INSERT INTO referral VALUES ('one')"))
+
+    filed = archive.file([arrival(archive, dataset) for dataset in ct()], issuer="erode", source="x", within=within)
+    assert (filed.new, filed.same, filed.conflicts) == (3, 0, ())
+    with archive.index.session() as session:
+        assert session.scalar(text("SELECT id FROM referral")) == "one"
+
+
+def test_what_the_caller_raises_undoes_everything(archive: Archive) -> None:
+    def within(session: Session) -> None:
+        session.execute(text("INSERT INTO patient VALUES (7, 'a', 'b', '', '', '')"))
+        raise ReplayedError
+
+    with pytest.raises(ReplayedError):
+        archive.file([arrival(archive, dataset) for dataset in ct()], issuer="erode", source="x", within=within)
+    assert files(archive) == []
+    assert (count(archive), count(archive, Patient)) == (0, 0)
+
+
+def test_one_bad_batch_does_not_spoil_its_neighbours(archive: Archive) -> None:
+    """Batches that wait together share a commit; where it fails, each is tried by itself."""
+    arrivals = [arrival(archive, dataset) for dataset in ct(count=8)]
+    barrier = threading.Barrier(9)
+
+    def good(one: Arrival) -> int:
+        barrier.wait()
+        return archive.file([one], issuer="erode", source="x").new
+
+    def bad() -> None:
+        barrier.wait()
+        archive.file([], issuer="erode", source="x", within=lambda s: s.execute(text("INSERT INTO patient VALUES (1)")))
+
+    with ThreadPoolExecutor(9) as threads:
+        results = [threads.submit(good, one) for one in arrivals]
+        broken = threads.submit(bad)
+    assert [result.result() for result in results] == [1] * 8
+    assert broken.exception() is not None
+    assert count(archive) == 8
+
+
+def test_two_branches_same_number_are_two_people(archive: Archive) -> None:
+    for branch, name in (("erode", "Murugan^Selvi"), ("salem", "Raman^Kavitha")):
+        archive.file([arrival(archive, d) for d in ct("1234", name, 1)], issuer=branch, source="x")
+    assert count(archive, Patient) == 2
+    with archive.index.session() as session:
+        found = patient(session, "salem", "1234")
+        assert found is not None
+        assert found.name == "Raman^Kavitha"
+        assert len(instances_of_patient(session, "salem", "1234")) == 1
+
+
+def test_nobody_adds_to_another_patients_study(archive: Archive) -> None:
+    first, second = ct("1", "A^A", 1)[0], ct("1", "B^B", 1)[0]
+    second.StudyInstanceUID = first.StudyInstanceUID
+    archive.file([arrival(archive, first)], issuer="erode", source="CT1")
+    archive.file([arrival(archive, second)], issuer="salem", source="branch:salem")
+    assert count(archive, Study) == 2
+    with archive.index.session() as session:
+        assert [(row.issuer, row.instances) for row in studies(session)] == [("salem", 1), ("erode", 1)]
+
+
+def test_what_is_asked_of_the_index(archive: Archive) -> None:
+    archive.file([arrival(archive, d) for d in ct("ER-1", "Murugan^Selvi", 3)], issuer="erode", source="CT1")
+    archive.file([arrival(archive, d) for d in ct("ER_2", "Raman^100%", 1)], issuer="erode", source="CT1")
+    with archive.index.session() as session:
+        assert len(studies(session)) == 2
+        for words, found in (("selvi", 1), ("er-1", 1), ("R-1", 0), ("%", 1), ("ER_", 1), ("x", 0)):
+            assert len(studies(session, words)) == found, words
+        (row,) = studies(session, "MURUGAN")
+        assert study(session, row.study_instance_uid) == row
+        (series,) = series_of(session, row.key)
+        assert [instance.number for instance in series.instances] == [1, 2, 3]
+        assert {instance.state for instance in series.instances} == {"pending"}
+
+
+def test_a_killed_process_leaves_nothing_that_is_not_indexed(archive: Archive, tmp_path: Path) -> None:
+    """As after a kill between the link and the commit, in the middle of writing, and after the commit."""
+    datasets = ct(count=2)
+    linked = arrival(archive, datasets[0])
+    archive.kept.place(linked)
+    (archive.spool / "half").write_bytes(b"\0" * 100)
+    (archive.spool / "referral").mkdir()
+    (archive.spool / "referral" / "0001").write_bytes(b"x")
+    committed = arrival(archive, datasets[1])
+    os.link(committed.path, archive.spool / "left")
+    archive.file([committed], issuer="erode", source="x")
+    archive.close()
+    again = open_archive(tmp_path)
+    assert files(again) == [again.path_of(committed.header.sop_instance_uid)]
+    assert list(again.spool.iterdir()) == []
+    again.close()
+
+
+def test_a_file_in_the_place_of_an_unindexed_one_wins(archive: Archive) -> None:
+    (dataset,) = ct(count=1)
+    archive.path_of(dataset.SOPInstanceUID).write_bytes(b"an orphan")
+    assert archive.file([arrival(archive, dataset)], issuer="erode", source="x").new == 1
+    assert archive.path_of(dataset.SOPInstanceUID).read_bytes() != b"an orphan"
+
+
+def test_what_is_left_without_being_finished_is_gone(archive: Archive) -> None:
+    with archive.arriving() as arriving:
+        arriving.write(b"\0" * 1000)
+    with archive.arriving() as arriving:
+        arriving.write(b"\0" * 1000)
+        with pytest.raises(Unreadable):
+            arriving.finish()
+    assert files(archive) == []
+
+
+def test_a_write_within_a_write_is_a_fault_not_a_wait(archive: Archive) -> None:
+    with archive.index.writing(), pytest.raises(RuntimeError), archive.index.writing():
+        pass
+    with pytest.raises(IntegrityError), archive.index.writing() as session:
+        session.execute(text("INSERT INTO study VALUES (1, 99, '1', '', '', '', '')"))
+
+
+def test_one_service_an_archive(archive: Archive, tmp_path: Path) -> None:
+    with pytest.raises(ArchiveUnusable, match="another"):
+        open_archive(tmp_path)
+
+
+def test_folders_of_others_are_closed(archive: Archive) -> None:
+    modes = {path.name: path.stat().st_mode & 0o777 for path in archive.folder.iterdir() if path.is_dir()}
+    assert modes == {"instances": 0o700, "spool": 0o700, "conflicts": 0o700, "keys": 0o700, "shared": 0o755}
+    assert (archive.folder / "index.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_two_people_without_an_id_are_two(archive: Archive) -> None:
+    for name in ("Anna^A", "Berta^B"):
+        archive.file([arrival(archive, each) for each in ct("", name, 1)], issuer="erode", source="CT1")
+    with archive.index.session() as session:
+        found = {row.patient_name: row.patient_id for row in studies(session)}
+        assert set(found) == {"Anna^A", "Berta^B"}
+        assert len(set(found.values())) == 2
+        assert all(len(instances_of_patient(session, "erode", patient_id)) == 1 for patient_id in found.values())

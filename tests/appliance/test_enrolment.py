@@ -1,0 +1,199 @@
+"""Enrolment: the keys are handed in, the directory and the settings are found, and nothing older is taken."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from appliance.context import OneGate
+from appliance.enrolment.onegate import OneGateFailed, report
+from exchange import directory as directories
+from exchange.community import CommunityKeys
+from exchange.keys import BranchKeys, PublicKeys
+from exchange.proof import check_proof
+from tests.appliance.community import NAME, Community
+from tests.appliance.hospital import PASSWORD, Hospital, hospitals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class FrontEnd:
+    """The part of OpenNebula's OneGate that an appliance speaks to, as facts.md describes it."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, dict[str, str], str]] = []
+        self.status = 200
+        front_end = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_PUT(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                front_end.seen.append((self.path, dict(self.headers), body))
+                self.send_response(front_end.status)
+                self.end_headers()
+
+            def log_message(self, *_arguments: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def front_end() -> Iterator[FrontEnd]:
+    served = FrontEnd()
+    yield served
+    served.server.shutdown()
+    served.server.server_close()
+
+
+@pytest.fixture
+def community(tmp_path: Path) -> Community:
+    return Community(tmp_path / "exchange")
+
+
+@pytest.fixture
+def erode(community: Community, tmp_path: Path) -> Iterator[Hospital]:
+    opened = Hospital(community, "erode", tmp_path / "erode")
+    yield opened
+    opened.close()
+
+
+def test_onegate_is_told_the_keys_with_their_proof(community: Community, erode: Hospital, front_end: FrontEnd) -> None:
+    erode.people.enrolment._context = community.context("erode", OneGate(front_end.endpoint, "the-token"))
+    erode.people.enrolment.step()
+    path, headers, body = front_end.seen[0]
+    assert path == "/vm"
+    assert (headers["X-ONEGATE-VMID"], headers["X-ONEGATE-TOKEN"]) == ("0", "the-token")
+    values = dict(line.split("=", 1) for line in body.splitlines())
+    told = {name: value.strip('"') for name, value in values.items()}
+    public = PublicKeys(sign=told["GURNEY_SIGN_KEY"], seal=told["GURNEY_SEAL_KEY"])
+    check_proof(told["GURNEY_PROOF"], public, community=NAME, branch="erode", vm_id=0)
+    assert public == erode.keys.public
+    assert erode.keys.sign.text not in body
+    assert erode.keys.seal.text not in body
+
+
+def test_without_onegate_the_values_wait_in_a_file(erode: Hospital) -> None:
+    erode.people.enrolment.step()
+    kept = json.loads((erode.archive.keys / "enrolment.json").read_text())
+    assert set(kept) == {"GURNEY_SIGN_KEY", "GURNEY_SEAL_KEY", "GURNEY_PROOF"}
+
+
+def test_a_onegate_that_refuses_is_asked_again(community: Community, erode: Hospital, front_end: FrontEnd) -> None:
+    erode.people.enrolment._context = community.context("erode", OneGate(front_end.endpoint, "the-token"))
+    front_end.status = 403
+    with pytest.raises(OneGateFailed, match="403"):
+        erode.people.enrolment.step()
+    front_end.status = 200
+    erode.people.enrolment.step()
+    erode.people.enrolment.step()
+    assert len(front_end.seen) == 2
+
+
+def test_a_onegate_that_is_down_is_one_clear_error() -> None:
+    with pytest.raises(OneGateFailed, match="does not answer"):
+        report(OneGate("http://127.0.0.1:1", "t"), 0, {"READY": "YES"})
+
+
+def test_ready_is_told_once_pages_and_dicom_answer(community: Community, erode: Hospital, front_end: FrontEnd) -> None:
+    erode.people.enrolment._context = community.context("erode", OneGate(front_end.endpoint, "t"))
+    erode.people.enrolment.step()
+    assert "READY" not in front_end.seen[-1][2]
+    erode.serve()
+    erode.people.http = replace(erode.people.http, port=int(erode.url.rpartition(":")[2]))
+    erode.people.enrolment.step()
+    assert front_end.seen[-1][2] == 'READY="YES"\n'
+    erode.people.enrolment.step()
+    assert len(front_end.seen) == 2
+
+
+def test_keys_outlive_the_process_and_are_for_their_owner_only(community: Community, tmp_path: Path) -> None:
+    first = Hospital(community, "erode", tmp_path / "erode")
+    first.close()
+    second = Hospital(community, "erode", tmp_path / "erode")
+    second.close()
+    assert first.keys.public == second.keys.public
+    assert {file.stat().st_mode & 0o077 for file in second.archive.keys.iterdir()} == {0}
+
+
+def test_other_keys_in_the_directory_do_not_enrol(erode: Hospital, community: Community, capsys) -> None:
+    erode.enrol()
+    stranger = replace(community.directory.branch("erode"), keys=BranchKeys.generate().public)
+    community.publish(stranger)
+    erode.people.enrolment.step()
+    assert not erode.people.enrolment.enrolled
+    assert erode.keys.public.fingerprint in capsys.readouterr().out
+
+
+def test_a_revoked_branch_is_not_enrolled(erode: Hospital, community: Community) -> None:
+    erode.enrol()
+    community.publish(replace(community.directory.branch("erode"), revoked=True))
+    erode.people.enrolment.step()
+    assert not erode.people.enrolment.enrolled
+
+
+def test_an_older_directory_is_not_taken_even_after_a_restart(tmp_path: Path, capsys) -> None:
+    with hospitals(tmp_path, "erode", "salem") as (erode, _):
+        newest = erode.people.directory.value
+        for version in range(2, newest.version + 1):
+            (tmp_path / f"exchange/community/directory/{version:010d}.json").unlink()
+        erode.people.enrolment.step()
+        assert erode.people.directory.value == newest
+        assert "was seen before" in capsys.readouterr().out
+        erode.close()
+        again = Hospital(erode.community, "erode", tmp_path / "erode")
+        again.people.enrolment.step()
+        assert again.people.directory.value == newest
+        assert again.people.enrolment.enrolled
+        erode.archive = again.archive
+
+
+def test_a_directory_of_a_stranger_is_passed_over(erode: Hospital, community: Community, capsys) -> None:
+    erode.enrol()
+    stranger, _ = CommunityKeys.generate()
+    forged = replace(community.directory, version=99, branches=())
+    directories.publish(community.store, forged, stranger.sign)
+    erode.people.enrolment.step()
+    assert erode.people.directory.value == community.directory
+    assert "0000000099.json is passed over" in capsys.readouterr().out
+
+
+def test_an_unreachable_exchange_locks_nobody_out(erode: Hospital, community: Community, tmp_path: Path) -> None:
+    erode.enrol().accept_all().serve()
+    community.root.rename(tmp_path / "gone")
+    erode.people.enrolment.step()
+    assert erode.people.enrolment.enrolled
+    assert erode.client("dr.anbu").get("/api/studies").status_code == 200
+    (tmp_path / "gone").rename(community.root)
+
+
+def test_the_first_settings_and_their_change_are_taken(erode: Hospital, community: Community) -> None:
+    assert erode.people.settings.modalities() == ()
+    erode.enrol().accept_all().serve()
+    doctor, clerk = erode.client("dr.anbu"), erode.client("r.devi")
+    community.appoint("erode", {"dr.anbu": "radiographer"})
+    erode.people.enrolment.step()
+    assert doctor.get("/api/studies").status_code == 200
+    assert doctor.post("/api/referrals", json={"patient_id": "1", "to": "salem"}).status_code == 403
+    assert clerk.get("/api/studies").status_code == 401
+    answer = clerk.post("/api/session", json={"login": "r.devi", "password": PASSWORD})
+    assert answer.status_code == 401
+    assert erode.people.settings.floor == 2
+
+
+def test_health_tells_where_it_stands(erode: Hospital) -> None:
+    erode.serve()
+    nothing = {"branch": "erode", "enrolled": False, "directory": 0, "settings": 0}
+    nothing |= {"dicom": True, "pending_renditions": 0}
+    assert erode.client().get("/health").json() == nothing
+    erode.enrol()
+    assert erode.client().get("/health").json() == nothing | {"enrolled": True, "directory": 1, "settings": 1}

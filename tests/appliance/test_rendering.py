@@ -1,0 +1,111 @@
+"""Drawing: what is pending is drawn, whatever happens to the processes that draw."""
+
+from __future__ import annotations
+
+import io
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+from sqlalchemy import select
+
+from appliance.archive import Archive, open_archive
+from appliance.index.models import DONE, FAILED, Instance
+from appliance.index.queries import pending_renditions
+from appliance.rendering import Rendering
+from tests.appliance.deadly import DeadlyProcesses
+from tests.appliance.hospital import ct, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pydicom.dataset import FileDataset
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    opened = open_archive(tmp_path)
+    yield opened
+    opened.close()
+
+
+def keep(archive: Archive, *datasets: FileDataset) -> None:
+    for dataset in datasets:
+        target = io.BytesIO()
+        dataset.save_as(target)
+        with archive.arriving() as arriving:
+            arriving.write(target.getvalue())
+            archive.file([arriving.finish()], issuer="erode", source="CT1")
+
+
+def states(archive: Archive) -> dict[str, tuple[str, str]]:
+    with archive.index.session() as session:
+        rows = session.execute(select(Instance.sop_instance_uid, Instance.state, Instance.reason))
+        return {uid: (state, reason) for uid, state, reason in rows}
+
+
+def idle(archive: Archive) -> bool:
+    with archive.index.session() as session:
+        return pending_renditions(session) == 0
+
+
+def test_who_ends_a_process_costs_nobody_else_a_picture(archive: Archive) -> None:
+    datasets = ct(count=8)
+    keep(archive, *datasets)
+    deadly, faulty = (dataset.SOPInstanceUID for dataset in datasets[2:4])
+    processes = partial(DeadlyProcesses, archive.path_of(deadly), archive.path_of(faulty))
+    rendering = Rendering(archive, processes)
+    rendering.start()
+    try:
+        until(lambda: idle(archive), 60)
+        keep(archive, *ct(count=1))
+        until(lambda: idle(archive), 60)
+    finally:
+        rendering.stop()
+    found = states(archive)
+    assert found.pop(deadly) == (FAILED, "given up: the process that drew it died")
+    assert found.pop(faulty) == (FAILED, "a fault of the program (ZeroDivisionError)")
+    assert set(found.values()) == {(DONE, "")}
+    assert len(list(archive.shared.rglob("*.png"))) == 7
+
+
+@pytest.mark.parametrize("identifier", ["../../x", "a/b", "..", "con", "x" * 900, "", "\u202etxt", "a\x00b"])
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
+def test_pictures_stay_in_the_shared_folder(archive: Archive, tmp_path: Path, identifier: str) -> None:
+    (dataset,) = ct(count=1)
+    dataset.PatientID, dataset.StudyDescription, dataset.SeriesDescription = identifier, identifier, identifier
+    dataset.PatientName = identifier
+    before = {path for path in tmp_path.parent.rglob("*") if archive.folder not in path.parents}
+    keep(archive, dataset)
+    rendering = Rendering(archive)
+    rendering.start()
+    try:
+        until(lambda: idle(archive), 60)
+    finally:
+        rendering.stop()
+    assert states(archive)[dataset.SOPInstanceUID] == (DONE, "")
+    assert {path for path in tmp_path.parent.rglob("*") if archive.folder not in path.parents} == before
+    (picture,) = archive.shared.rglob("*.png")
+    assert len(picture.relative_to(archive.shared).parts) == 4
+    with Image.open(picture) as opened:
+        assert opened.size == (128, 128)
+
+
+def test_half_written_pictures_of_a_killed_process_are_removed(archive: Archive) -> None:
+    (dataset,) = ct(count=1)
+    keep(archive, dataset)
+    rendering = Rendering(archive)
+    rendering.start()
+    until(lambda: idle(archive), 60)
+    rendering.stop()
+    (picture,) = archive.shared.rglob("*.png")
+    (picture.parent / ".99-0001.png.part").write_bytes(b"\x89PNG")
+    with archive.index.writing() as session:
+        session.get_one(Instance, 1).state = "pending"
+    again = Rendering(archive)
+    again.start()
+    until(lambda: idle(archive), 60)
+    again.stop()
+    assert [path for path in archive.shared.rglob("*") if path.is_file()] == [picture]

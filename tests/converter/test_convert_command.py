@@ -1,0 +1,121 @@
+"""`gurney convert`: what it refuses, what it makes, full disks, Dask."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from converter.batch import convert
+from converter.results import Document, Skipped
+from converter.target import Target
+from converter.workers import Workers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+from tests.converter.building import ct
+from tests.converter.running import COMMAND, pngs, run, write
+
+# --- what the command refuses
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--window", "40,0"],
+        ["--window", "a,b"],
+        ["--frames", "x"],
+        ["--cine", "webp", "--bits", "16"],
+        ["--sheet", "--window", "none"],
+        ["--cine", "gif"],
+        ["--bits", "12"],
+    ],
+)
+def test_wrong_usage_ends_with_2(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "a.dcm").write_bytes(ct())
+    assert run(tmp_path / "a.dcm", "-o", tmp_path / "out", *arguments).exit_code == 2
+
+
+def test_a_layout_with_an_unknown_field_fails_each_file(tmp_path: Path) -> None:
+    (tmp_path / "a.dcm").write_bytes(ct())
+    result = run(tmp_path / "a.dcm", "-o", tmp_path / "out", "--layout", "{nobody}")
+    assert result.exit_code == 5
+    assert "fields are patient_name" in result.stderr
+
+
+def test_frames_sheet_and_cine_by_the_command(tmp_path: Path) -> None:
+    (tmp_path / "a.dcm").write_bytes(ct(1, frames=5))
+    run(tmp_path / "a.dcm", "-o", tmp_path / "out", "--frames", "2-3,5", "--layout", "flat")
+    assert [path.stem[-4:] for path in pngs(tmp_path / "out")] == ["0002", "0003", "0005"]
+    assert run(tmp_path / "a.dcm", "-o", tmp_path / "out", "--frames", "9").exit_code == 5
+    kinds = {"-sheet.png": ["--sheet"], "-cine.png": ["--cine", "apng"], "-cine.webp": ["--cine", "webp"]}
+    for suffix, options in kinds.items():
+        assert run(tmp_path / "a.dcm", "-o", tmp_path / "more", *options).exit_code == 0
+        assert len(list((tmp_path / "more").rglob(f"*{suffix}"))) == 1
+
+
+def test_a_disk_that_is_full_stops_the_run(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("converter.writing.write", full)
+    with pytest.raises(OSError, match="No space left"):
+        list(convert([folder], Target(tmp_path / "out")))
+    with Workers(1) as pool, pytest.raises(OSError, match="No space left"):
+        list(convert([folder], Target(tmp_path / "out"), executor=pool))
+
+
+def test_files_written_are_limited_by_the_system_and_leave_nothing(tmp_path: Path) -> None:
+    pid = os.fork()
+    if pid == 0:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+        try:
+            list(convert([write(tmp_path / "a.dcm", b"")], Target(tmp_path / "out")))
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    assert pngs(tmp_path / "out") == []
+    assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_converts(folder: Path, tmp_path: Path) -> None:
+    program = f"""
+import sys
+from distributed import LocalCluster
+from cli.convert import convert
+if __name__ == "__main__":
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
+        place = ["--scheduler", cluster.scheduler_address]
+        convert([{str(folder)!r}, "-o", {str(tmp_path / "out")!r}, *place], standalone_mode=False)
+"""
+    script = tmp_path / "dask_script.py"
+    script.write_text(program)
+    found = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
+    assert "6 pictures written, 2 skipped, 1 failed" in found.stdout, found.stderr
+    assert len(pngs(tmp_path / "out")) == 6
+
+
+def test_a_scheduler_that_is_not_there(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    path = write(tmp_path / "a.dcm", ct())
+    arguments = [*COMMAND, str(path), "-o", str(tmp_path), "--scheduler", "tcp://127.0.0.1:1"]
+    result = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 2
+    assert "does not answer" in result.stderr
+
+
+def test_documents_are_results_of_their_own(tmp_path: Path) -> None:
+    from pydicom.data import get_testdata_file
+
+    (found,) = convert([str(get_testdata_file("test-SR.dcm"))], Target(tmp_path))
+    assert isinstance(found, Document)
+    assert found.path.suffix == ".html"
+    (again,) = convert([str(get_testdata_file("test-SR.dcm"))], Target(tmp_path))
+    assert isinstance(again, Skipped)

@@ -1,0 +1,153 @@
+"""The driver whose guests are virtual machines: what qemu is told, and what becomes of one that cannot start."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pyone
+import pytest
+
+from emulator.cloud import Cloud
+from emulator.drivers import qemu_command
+from emulator.drivers.driver import Card, Guest, Hardware, Mount
+from emulator.drivers.qemu import Machines, prepare
+from emulator.errors import EmulatorError
+from emulator.settings import Pace, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+needs_qemu = pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="needs qemu-system-x86 and qemu-utils")
+CARD = Card("02:00:0a:14:01:0a", "10.20.1.10", "10.20.1.0/24")
+ONEGATE = "http://127.20.255.254:5030"
+
+
+def guest_in(folder: Path, **hardware: object) -> Guest:
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    (folder / "context").mkdir(exist_ok=True)
+    (folder / "context" / "context.sh").write_text(f"VMID='7'\nONEGATE_ENDPOINT='{ONEGATE}'\n")
+    (folder / "context" / "token.txt").write_text("secret")
+    mounts = (Mount("exchange", folder / "a,b", read_only=True), Mount("outbox", folder / "out"))
+    made = Hardware(cards=(CARD,), onegate=ONEGATE, data_mib=(64,), **hardware)  # type: ignore[arg-type]
+    return Guest(7, "erode", folder, "127.20.0.8", (folder / "data",), mounts, made)
+
+
+def after(words: list[str], option: str) -> list[str]:
+    return [value for name, value in pairwise(words) if name == option]
+
+
+def test_ports_of_the_guest_are_at_the_address_of_the_vm(tmp_path: Path) -> None:
+    card = after(qemu_command.command(guest_in(tmp_path), "qemu", qemu_command.TRANSLATION), "-netdev")[0].split(",")
+    assert f"hostfwd=tcp:127.20.0.8:{qemu_command.seen_port(104)}-10.20.1.10:104" in card
+    assert "hostfwd=tcp:127.20.0.8:11112-10.20.1.10:11112" in card
+    assert {"restrict=on", "net=10.20.1.0/24", "host=10.20.1.50"} <= set(card)
+    assert any(part.startswith("guestfwd=tcp:10.20.1.254:5030-cmd:") for part in card)
+
+
+def test_folders_of_others_are_read_only_and_commas_are_kept(tmp_path: Path) -> None:
+    folders = after(qemu_command.command(guest_in(tmp_path), "qemu", qemu_command.KVM), "-fsdev")
+    assert folders[0].endswith(f"path={tmp_path}/a,,b,security_model=mapped-xattr,readonly=on")
+    assert "readonly" not in folders[1]
+
+
+def test_small_network_has_room_for_everyone() -> None:
+    addresses = {str(qemu_command.visitor(Card("", "10.0.0.2", "10.0.0.0/28")))}
+    assert addresses == {"10.0.0.11"}
+
+
+@needs_qemu
+def test_files_of_a_guest_are_laid_out_once(tmp_path: Path) -> None:
+    image = tmp_path / "image.raw"
+    image.write_bytes(bytes(1 << 20))
+    guest = guest_in(tmp_path / "vm", system=image)
+    prepare(guest)
+    disk = tmp_path / "vm" / "data" / "disk.raw"
+    assert disk.stat().st_size == 64 << 20
+    with disk.open("r+b") as file:
+        file.write(b"kept")
+    prepare(guest)
+    assert disk.read_bytes()[:4] == b"kept"
+    disc = qemu_command.context_disc(guest).read_bytes()
+    assert b"ONEGATE_ENDPOINT='http://10.20.1.254:5030'" in disc
+    assert b"secret" in disc
+    with pytest.raises(EmulatorError, match="no OS image"):
+        prepare(guest_in(tmp_path / "other"))
+
+
+@needs_qemu
+def test_guest_that_cannot_start_says_why(tmp_path: Path) -> None:
+    machines = Machines()
+    machines.start(guest_in(tmp_path, system=tmp_path / "missing.qcow2"))
+    end = time.monotonic() + 20
+    while machines.is_starting(7) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert "missing.qcow2" in machines.failure(7)
+    assert not machines.is_there(7)
+    machines.stop(7, hard=True)
+    assert machines.failure(7) == ""
+    machines.stop_all()
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    pace = Pace(monitor_s=0.3)
+    with Cloud(Settings(state=tmp_path / "cloud", driver="qemu", port=0, password="x", pace=pace)) as made:
+        yield made
+
+
+def settled(one: pyone.OneServer, number: int, *states: tuple[int, int]) -> tuple[int, int]:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        vm = one.vm.info(number)
+        if (vm.STATE, vm.LCM_STATE) in states:
+            return (vm.STATE, vm.LCM_STATE)
+        time.sleep(0.1)
+    pytest.fail(f"the VM is {vm.STATE, vm.LCM_STATE}")
+
+
+RUNNING, BOOT_FAILURE, POWEROFF, DONE = (3, 3), (3, 36), (8, 0), (6, 0)
+
+
+def allocated(cloud: Cloud, one: pyone.OneServer, content: bytes) -> int:
+    """A VM whose first disk holds this."""
+    image = cloud.settings.state / "host" / "var" / "tmp" / "disk"
+    image.parent.mkdir(parents=True)
+    image.write_bytes(content)
+    time.sleep(0.5)  # the datastore tells its size
+    number = one.image.allocate('NAME="os"\nTYPE="OS"\nPATH="/var/tmp/disk"', 1)
+    end = time.monotonic() + 10
+    while one.image.info(number).STATE != 1 and time.monotonic() < end:
+        time.sleep(0.05)
+    vm: int = one.vm.allocate(f'NAME="a"\nCPU="1"\nMEMORY="64"\nDISK=[IMAGE_ID="{number}"]\nCONTEXT=[A="b"]', False)
+    return vm
+
+
+@needs_qemu
+def test_states_follow_a_machine_that_ends_by_itself(cloud: Cloud) -> None:
+    """A machine that finds nothing to boot runs; killed from outside it is off; terminated it is gone."""
+    one = pyone.OneServer(cloud.endpoint, session=cloud.session)
+    vm = allocated(cloud, one, bytes(1 << 20))
+    settled(one, vm, RUNNING)
+    driver = cloud.driver
+    assert isinstance(driver, Machines)
+    process = driver._machines[vm].process
+    assert process is not None
+    process.kill()
+    settled(one, vm, POWEROFF)
+    one.vm.action("resume", vm)
+    settled(one, vm, RUNNING)
+    one.vm.action("terminate-hard", vm)
+    settled(one, vm, DONE)
+    assert not driver.is_there(vm)
+
+
+@needs_qemu
+def test_image_that_is_no_disk_is_a_boot_failure(cloud: Cloud) -> None:
+    one = pyone.OneServer(cloud.endpoint, session=cloud.session)
+    vm = allocated(cloud, one, b"QFI\xfb\0\0\0\3" + bytes(96))
+    settled(one, vm, BOOT_FAILURE)
+    assert "DEPLOY" in one.vm.info(vm).USER_TEMPLATE["ERROR"]

@@ -1,0 +1,190 @@
+"""Two hospitals whose appliances are virtual machines of the embedded cloud, and what a test does with them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyone
+
+from cli.demo.branch import Branch, Login, Session
+from exchange.stores import open_store
+from provision.apply import apply
+from provision.desk import Desk
+from provision.enrolment import wait_until_ready
+from provision.found import found
+from provision.identity import own_identity
+from provision.opennebula import Cloud
+from provision.plan import plan
+from provision.reading import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+COMMUNITY = Path(__file__).parent / "community.yaml"
+READY_WITHIN_S = 400
+PATIENCE_S = 240
+PAUSE_S = 0.5
+RUNNING, POWEROFF = (3, 3), (8, 0)
+
+
+@dataclass
+class Hospital:
+    """One branch: its VM, its page, its people."""
+
+    name: str
+    vm_id: int
+    address: str
+    branch: Branch
+    logins: dict[str, Login] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def session(self, login: str) -> Iterator[Session]:
+        session = self.branch.session(self.logins[login])
+        with contextlib.closing(session.client):
+            yield session
+
+    def store(self, *files: Path, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+        """Send files as the branch's CT does, to the port that DICOM has everywhere."""
+        command = ["storescu", "-xs", "-aet", "CT1", "-aec", self.name.upper(), self.address, "104", *map(str, files)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+    def smb(self, login: Login, commands: str, *options: str) -> subprocess.CompletedProcess[str]:
+        """Open the shared folder as another program does."""
+        share, who = f"//{self.address}/pictures", f"{login.name}%{login.password}"
+        command = ["smbclient", share, "-U", who, "-m", "SMB3", *options, "-c", commands]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@dataclass
+class Village:
+    """The cloud and the hospitals."""
+
+    state: Path
+    cloud: Any
+    key: Path
+    hospitals: dict[str, Hospital]
+    seconds: float
+
+    def ssh(self, hospital: Hospital, command: str, *, key: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command in an appliance, as root."""
+        options = {"StrictHostKeyChecking": "no", "UserKnownHostsFile": "/dev/null", "LogLevel": "ERROR"}
+        options |= {"ConnectTimeout": "20", "IdentitiesOnly": "yes"}
+        given = ["-i", str(self.key)] if key else ["-o", "PubkeyAuthentication=no"]
+        words = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
+        line = ["ssh", *given, *words, "-o", "BatchMode=yes", f"root@{hospital.address}", command]
+        return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+
+    def run(self, hospital: Hospital, command: str) -> str:
+        done = self.ssh(hospital, command)
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        return done.stdout
+
+    def state_of(self, hospital: Hospital) -> tuple[int, int]:
+        vm = self.cloud.vm.info(hospital.vm_id)
+        return vm.STATE, vm.LCM_STATE
+
+    def power_off(self, hospital: Hospital, *, hard: bool) -> None:
+        self.cloud.vm.action("poweroff-hard" if hard else "poweroff", hospital.vm_id)
+        until(lambda: self.state_of(hospital) == POWEROFF, "power off")
+
+    def power_on(self, hospital: Hospital) -> None:
+        self.cloud.vm.action("resume", hospital.vm_id)
+        until(lambda: bool(hospital.branch.health()), "health")
+
+    def folder(self, hospital: Hospital) -> Path:
+        """The VM's folder on the host."""
+        return self.state / "vms" / str(hospital.vm_id)
+
+
+def until(reached: Any, what: str, timeout_s: float = PATIENCE_S) -> None:
+    end = time.monotonic() + timeout_s
+    while not reached():
+        assert time.monotonic() < end, f"no {what} within {timeout_s:.0f} s"
+        time.sleep(PAUSE_S)
+
+
+@contextlib.contextmanager
+def village(state: Path, image: Path) -> Iterator[Village]:
+    """Declare, apply and enrol two hospitals; everything ends with the block."""
+    begun = time.monotonic()
+    key = _key(state)
+    process = subprocess.Popen([sys.executable, "-m", "cli", "emulator", "--state", str(state), "--driver", "qemu"])
+    try:
+        until((state / "endpoint.json").exists, "embedded cloud", 30)
+        yield _settled(state, image, key, begun)
+    except BaseException:
+        _show_consoles(state)
+        raise
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _settled(state: Path, image: Path, key: Path, begun: float) -> Village:
+    place = json.loads((state / "endpoint.json").read_text())
+    session = Path(place["auth_file"]).read_text().strip()
+    cloud = pyone.OneServer(place["endpoint"], session=session)
+    public = key.with_suffix(".pub").read_text().strip()
+    cloud.user.update(0, f'SSH_PUBLIC_KEY="{public}"', 1)
+    community = load(COMMUNITY)
+    exchange, path = state / "host/srv/exchange", state / "host" / str(community.image.path).lstrip("/")
+    for folder in (exchange, path.parent):
+        folder.mkdir(parents=True)
+    _link(image, path)
+    desk = Desk(Cloud(place["endpoint"], session), open_store(str(exchange)), own_identity(state / "identity.txt"))
+    apply(desk, plan(community, found(desk, community.community)))
+    enrolment = wait_until_ready(desk, community, timeout_s=READY_WITHIN_S)
+    assert enrolment.ready, enrolment.branches
+    hospitals = {
+        each.name: Hospital(each.name, each.vm_id, each.address, Branch(each.name, each.http))
+        for each in enrolment.branches
+    }
+    for each in enrolment.invitations:
+        hospital = hospitals[each.branch]
+        hospital.logins[each.login] = hospital.branch.accept(each.login, each.role, each.code)
+    return Village(state, cloud, key, hospitals, time.monotonic() - begun)
+
+
+def _key(state: Path) -> Path:
+    state.mkdir(parents=True, exist_ok=True)
+    key = state / "admin_key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    return key
+
+
+def _link(image: Path, path: Path) -> None:
+    try:
+        os.link(image, path)
+    except OSError:
+        shutil.copyfile(image, path)
+
+
+def _show_consoles(state: Path) -> None:
+    for console in sorted(state.glob("vms/*/console.log")):
+        print(f"--- {console}", *console.read_text(errors="replace").splitlines()[-30:], sep="\n")
+
+
+def patients(folder: Path, sources: Sequence[Path], count: int) -> list[Path]:
+    """Copies of studies, each a study and an instance of its own."""
+    import pydicom
+    from pydicom.uid import generate_uid
+
+    folder.mkdir(parents=True, exist_ok=True)
+    made = []
+    for number in range(count):
+        data = pydicom.dcmread(sources[number % len(sources)])
+        data.StudyInstanceUID, data.SeriesInstanceUID, data.SOPInstanceUID = (generate_uid() for _ in range(3))
+        data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
+        data.PatientID = f"KONGU-{number:04}"
+        made.append(folder / f"{number:04}.dcm")
+        data.save_as(made[-1])
+    return made

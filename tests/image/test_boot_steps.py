@@ -1,0 +1,139 @@
+"""What a context becomes on the machine: name, logins, firewall, folders, clock, start script, accounts."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import pytest
+
+from appliance.boot.accounts import accounts
+from appliance.boot.cards import cards
+from appliance.boot.clock import time_servers
+from appliance.boot.firewall import networks, sets
+from appliance.boot.folders import Folder, folders
+from appliance.boot.logins import allow_logins, public_keys
+from appliance.boot.machine import Machine, Trouble, run, write
+from appliance.boot.names import host_name
+from appliance.boot.network import FALLBACK_NAME, UNITS, set_up_network
+from appliance.boot.start_script import lay_out_start_script, start_script
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ admin@desk"
+CARD = {"ETH0_MAC": "02:00:00:00:00:01", "ETH0_IP": "10.20.1.10", "ETH0_GATEWAY": "10.20.1.1"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "name"),
+    [
+        ({"SET_HOSTNAME": "Erode", "GURNEY_BRANCH": "salem"}, "erode"),
+        ({"SET_HOSTNAME": " ", "GURNEY_BRANCH": "salem"}, "salem"),
+        ({"HOSTNAME": "pacs_1.example.org"}, "pacs-1.example.org"),
+        ({"SET_HOSTNAME": "$(reboot)"}, "reboot"),
+        ({"SET_HOSTNAME": "..."}, "gurney"),
+        ({}, "gurney"),
+    ],
+)
+def test_host_name(variables: dict[str, str], name: str) -> None:
+    assert host_name(variables) == name
+
+
+def test_only_public_keys_are_let_in(tmp_path: Path) -> None:
+    keys, wrong = public_keys({"SSH_PUBLIC_KEY": f'{KEY}\n\n{KEY}\ncommand="sh" {KEY}\nnonsense'})
+    assert (keys, wrong) == ([KEY], 2)
+    machine = Machine(tmp_path)
+    assert allow_logins(machine, keys)
+    file = machine.path("/run/gurney/ssh/authorized_keys")
+    assert file.read_text() == f"{KEY}\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert not allow_logins(machine, keys)
+    assert allow_logins(machine, [])
+    assert file.read_text() == ""
+
+
+def test_firewall_sets_are_emptied_before_they_are_filled() -> None:
+    own = [network for card in cards({**CARD, "ETH0_IP6": "2001:db8::5"}) for network in card.networks]
+    assert sets({"branch": own, "admins": networks({"A": "10.0.0.1/24, 10.9.0.0/16"}, "A")}) == (
+        "flush set inet gurney branch4\nadd element inet gurney branch4 { 10.20.1.0/24 }\n"
+        "flush set inet gurney branch6\nadd element inet gurney branch6 { 2001:db8::/64 }\n"
+        "flush set inet gurney admins4\nadd element inet gurney admins4 { 10.0.0.0/24, 10.9.0.0/16 }\n"
+        "flush set inet gurney admins6\n"
+    )
+
+
+def test_what_is_no_network_is_told() -> None:
+    with pytest.raises(Trouble, match="GURNEY_ADMIN_NETWORKS"):
+        networks({"GURNEY_ADMIN_NETWORKS": "10.0.0.0/24 } ; flush"}, "GURNEY_ADMIN_NETWORKS")
+
+
+def test_folders_of_others_are_read_only() -> None:
+    variables = {
+        "DISK2_MOUNT_TAG": "exchange",
+        "DISK2_MOUNT_POINT": "/mnt/exchange",
+        "DISK3_MOUNT_TAG": "outbox",
+        "DISK3_MOUNT_POINT": "/mnt/outbox",
+    }
+    found = list(folders(variables))
+    assert found == [Folder("exchange", "/mnt/exchange"), Folder("outbox", "/mnt/outbox")]
+    assert [folder.read_only for folder in found] == [True, False]
+
+
+@pytest.mark.parametrize("point", ["", "/etc", "/mnt/..", "/mnt/a/b", "/mnt/x -o exec"])
+def test_folder_is_mounted_below_mnt_only(point: str) -> None:
+    with pytest.raises(Trouble, match="DISK2_MOUNT_POINT"):
+        list(folders({"DISK2_MOUNT_TAG": "exchange", "DISK2_MOUNT_POINT": point}))
+
+
+def test_time_comes_from_whom_the_context_names_else_from_the_front_end() -> None:
+    onegate = {"ONEGATE_ENDPOINT": "http://10.0.0.2:5030"}
+    assert time_servers({**onegate, "NTP_SERVERS": "a.example, b.example"}, cards(CARD)) == ["a.example", "b.example"]
+    assert time_servers(onegate, cards(CARD)) == ["10.0.0.2", "10.20.1.1"]
+    assert time_servers({}, ()) == []
+
+
+def test_start_script_plain_or_in_base64(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    encoded = base64.b64encode(b"echo ok\n").decode()
+    assert start_script({"START_SCRIPT": "echo plain"}) == "echo plain"
+    assert lay_out_start_script(machine, {"START_SCRIPT": "echo plain", "START_SCRIPT_BASE64": encoded})
+    script = machine.path("/run/gurney/start-script")
+    assert run("sh", str(script)) == "ok\n"
+    assert not lay_out_start_script(machine, {})
+    assert not script.exists()
+    with pytest.raises(Trouble, match="START_SCRIPT_BASE64"):
+        start_script({"START_SCRIPT_BASE64": "%%%"})
+
+
+def test_machine_without_a_context_asks_dhcp_and_forgets_it_later(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    assert set_up_network(machine, (), (), ())
+    assert [path.name for path in machine.path(UNITS).iterdir()] == [FALLBACK_NAME]
+    assert set_up_network(machine, cards(CARD), (), ())
+    assert [path.name for path in machine.path(UNITS).iterdir()] == ["10-gurney-0.network"]
+    assert not set_up_network(machine, cards(CARD), (), ())
+
+
+def test_accounts_are_taken_from_a_list_and_from_nothing_else() -> None:
+    digest = "8846F7EAEE8FB117AD06BDD830B7586C"
+    assert accounts(f"dr.anbu:{digest}\n") == {"dr.anbu": digest}
+    assert accounts("") == {}
+    for line in (f"root:0:{digest}", f"--help:{digest}", f"Dr:{digest}", f"a:{digest}\0", "a:", f"{'a' * 33}:{digest}"):
+        with pytest.raises(Trouble, match="nobody is let in anew"):
+            accounts(f"dr.anbu:{digest}\n{line}\n")
+
+
+def test_file_is_written_whole_or_left_alone(tmp_path: Path) -> None:
+    assert write(tmp_path / "a" / "b", "text", mode=0o600)
+    assert not write(tmp_path / "a" / "b", "text", mode=0o600)
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o600
+
+
+def test_program_that_fails_is_told_by_its_last_line() -> None:
+    with pytest.raises(Trouble, match="sh failed: the reason"):
+        run("sh", "-c", "echo noise >&2; echo the reason >&2; exit 3")
+    with pytest.raises(Trouble, match="did not end within"):
+        run("sleep", "5", timeout_s=0.1)
+    with pytest.raises(Trouble, match="not installed"):
+        run("no-such-program")

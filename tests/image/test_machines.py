@@ -1,0 +1,159 @@
+"""Two appliances as real virtual machines: enrolled, sent to, referred between, cut off, put on a new disk."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from typing import TYPE_CHECKING
+
+import pydicom
+import pytest
+
+from cli.demo.studies import shipped_instances
+from tests.image.hospitals import POWEROFF, Hospital, Village, patients, until, village
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(1200), pytest.mark.xdist_group("image")]
+
+PATIENT = "KONGU-0001"
+IDLE_MIB = 300
+
+
+@pytest.fixture(scope="module")
+def two(appliance_image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Village]:
+    with village(tmp_path_factory.mktemp("village"), appliance_image) as made:
+        yield made
+
+
+def test_patient_goes_from_one_hospital_to_the_other(two: Village, tmp_path: Path) -> None:
+    """Boots, enrols, sends by storescu, refers, and opens the pictures by smbclient."""
+    erode, salem = two.hospitals["erode"], two.hospitals["salem"]
+    assert used_mib(two, erode) <= IDLE_MIB, two.run(erode, "free -m; ps axo rss,cmd --sort -rss | head")
+    files = [instance.path for instance in shipped_instances(tmp_path)][:2]  # storescu decodes no JPEG
+    sent = erode.store(*files)
+    assert sent.returncode == 0, sent.stdout + sent.stderr
+    with erode.session("dr.anbu") as doctor, salem.session("dr.mala") as other:
+        doctor.until_rendered(120)
+        pictures = doctor.pictures()
+        assert pictures >= len(files)
+        doctor.refer(PATIENT, "salem")
+        other.until(lambda: other.pictures() == pictures, "pictures of the patient", 180)
+    own = salem.logins["dr.mala"]
+    until(lambda: salem.smb(own, "ls").returncode == 0, "shared folder", 60)
+    listed = salem.smb(own, "recurse; ls").stdout
+    assert listed.count(".png") == pictures
+    fetched = tmp_path / "fetched"
+    fetched.mkdir()
+    got = salem.smb(own, f"lcd {fetched}; recurse; prompt; mget *")
+    assert got.returncode == 0, got.stdout
+    assert {path.read_bytes()[:8] for path in fetched.rglob("*.png")} == {b"\x89PNG\r\n\x1a\n"}
+
+
+def test_shared_folder_is_for_the_own_staff_and_read_only(two: Village, tmp_path: Path) -> None:
+    erode, salem = two.hospitals["erode"], two.hospitals["salem"]
+    own, stranger = salem.logins["dr.mala"], erode.logins["dr.anbu"]
+    assert "NT_STATUS_LOGON_FAILURE" in salem.smb(stranger, "ls").stdout
+    assert "NT_STATUS" in salem.smb(own, "ls", "-m", "SMB2").stdout
+    guest = subprocess.run(
+        ["smbclient", f"//{salem.address}/pictures", "-N", "-c", "ls"], capture_output=True, text=True, check=False
+    )
+    assert guest.returncode != 0
+    (tmp_path / "new.png").write_bytes(b"x")
+    refused = salem.smb(own, f"put {tmp_path / 'new.png'} new.png")
+    assert "NT_STATUS_ACCESS_DENIED" in refused.stdout
+    assert "NT_STATUS_ACCESS_DENIED" in salem.smb(own, "mkdir here").stdout
+
+
+def used_mib(two: Village, hospital: Hospital) -> int:
+    """Memory in use, as free(1) counts it."""
+    return int(two.run(hospital, "free -m").splitlines()[1].split()[2])
+
+
+def test_guests_are_hardened(two: Village) -> None:
+    erode = two.hospitals["erode"]
+    refused = two.ssh(erode, "true", key=False)
+    assert "Permission denied (publickey)" in refused.stderr
+    assert two.run(erode, "systemctl --failed --no-legend --plain") == ""
+    assert two.run(erode, "systemctl show gurney -p User --value").strip() == "gurney"
+    exposure = two.run(erode, "systemd-analyze security gurney.service --no-pager | tail -1")
+    assert float(exposure.split(":")[1].split()[0]) < 2.5, exposure
+    passwords = two.run(erode, "cut -d: -f2 /etc/shadow | sort -u").split()
+    assert all(word.startswith(("!", "*")) for word in passwords), passwords
+    assert "keys of this branch" in (two.folder(erode) / "console.log").read_text(errors="replace")
+
+
+def test_root_of_one_guest_cannot_touch_what_is_anothers(two: Village) -> None:
+    erode = two.hospitals["erode"]
+    exchange = two.state / "host/srv/exchange"
+    before = {path: path.read_bytes() for path in exchange.rglob("*") if path.is_file()}
+    directory = next(path for path in before if "directory" in path.parts)
+    name = f"/mnt/exchange/{directory.relative_to(exchange)}"
+    attempts = (
+        f"echo x >> {name}",
+        f"rm -f {name}",
+        f"cp /etc/hostname {name}.new && mv {name}.new {name}",
+        "touch /mnt/exchange/out/salem/x",
+        "mkdir /mnt/exchange/community/settings/x",
+        "ln -s /etc/passwd /mnt/exchange/x",
+    )
+    for remounted in ("true", "mount -o remount,rw /mnt/exchange"):
+        two.ssh(erode, remounted)
+        for attempt in attempts:
+            assert two.ssh(erode, attempt).returncode != 0, attempt
+    after = {path: path.read_bytes() for path in exchange.rglob("*") if path.is_file()}
+    assert {path: content for path, content in after.items() if path in before} == before
+    assert all("erode" in path.parts for path in set(after) - set(before))
+    two.run(erode, "mount -o remount,ro /mnt/exchange")
+
+
+def test_nothing_acknowledged_is_lost_when_the_power_is_cut(two: Village, tmp_path: Path) -> None:
+    """The plug is pulled while instances arrive, again on a machine that has just come back."""
+    erode = two.hospitals["erode"]
+    shipped = [instance.path for instance in shipped_instances(tmp_path / "shipped")][:2]
+    files = patients(tmp_path / "many", shipped, 200)
+    acknowledged: list[Path] = []
+
+    def send() -> None:
+        for first in range(0, len(files), 5):
+            some = files[first : first + 5]
+            if erode.store(*some).returncode == 0:
+                acknowledged.extend(some)
+
+    sender = threading.Thread(target=send, daemon=True)
+    sender.start()
+    until(lambda: len(acknowledged) >= 30, "instances", 120)
+    two.power_off(erode, hard=True)
+    kept = list(acknowledged)
+    two.power_on(erode)
+    sender.join(600)
+    with erode.session("dr.anbu") as doctor:
+        studies = {study["study_instance_uid"] for study in doctor.get("/api/studies?limit=1000")}
+    wanted = {pydicom.dcmread(path, stop_before_pixels=True).StudyInstanceUID for path in kept}
+    assert wanted <= studies
+    assert two.run(erode, "systemctl --failed --no-legend --plain") == ""
+
+
+def test_root_disk_can_be_thrown_away(two: Village) -> None:
+    """The same keys, the same archive, the same users, on a disk that has never been booted."""
+    salem = two.hospitals["salem"]
+    facts = "cat /var/lib/gurney/archive/keys/* | sha256sum; cat /run/gurney/ssh/ssh_host_ed25519_key.pub"
+    before = two.run(salem, facts)
+    with salem.session("dr.mala") as doctor:
+        pictures = doctor.pictures()
+    two.power_off(salem, hard=False)
+    (two.folder(salem) / "system.qcow2").unlink()
+    two.power_on(salem)
+    assert two.run(salem, facts) == before
+    with salem.session("dr.mala") as doctor:
+        assert doctor.pictures() == pictures
+    assert salem.branch.health()["enrolled"]
+    until(lambda: salem.smb(salem.logins["dr.mala"], "ls").returncode == 0, "shared folder", 60)
+
+
+def test_machine_that_shuts_itself_down_is_powered_off_in_the_cloud(two: Village) -> None:
+    erode = two.hospitals["erode"]
+    two.ssh(erode, "systemctl poweroff")
+    until(lambda: two.state_of(erode) == POWEROFF, "power off", 120)

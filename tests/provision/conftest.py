@@ -1,0 +1,103 @@
+"""A cloud to provision, and an admin's desk: the embedded one, or a real front end where ONE_XMLRPC names it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from emulator.cloud import Cloud as EmbeddedCloud
+from emulator.settings import Settings
+from exchange.stores import open_store
+from provision.apply import Applied, apply
+from provision.desk import Desk
+from provision.found import Found, found
+from provision.identity import own_identity
+from provision.opennebula import Cloud
+from provision.plan import Plan, plan
+from provision.reading import load, parse
+from provision.vm_state import state_name, state_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from provision.community import Community
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "community.yaml"
+
+
+@dataclass(frozen=True)
+class Office:
+    """An admin's office: a desk, a community, and the words for what is done there."""
+
+    desk: Desk
+    community: Community
+    embedded: EmbeddedCloud
+    folder: Path
+
+    @property
+    def exchange(self) -> Path:
+        """The exchange, as the hosts have it."""
+        return self.folder / "state" / "host" / "srv" / "exchange"
+
+    def found(self) -> Found:
+        return found(self.desk, self.community.community)
+
+    def plan(self, text: str | None = None) -> Plan:
+        return plan(parse(text) if text else self.community, self.found())
+
+    def apply(self, text: str | None = None, **options: Any) -> Applied:
+        return apply(self.desk, self.plan(text), **options)
+
+    def until_running(self) -> None:
+        """Wait until every appliance's VM runs."""
+        for _ in range(200):
+            if all(state_name(vm) == "RUNNING" for vm in self.found().view.appliances.values()):
+                return
+            time.sleep(0.05)
+        raise AssertionError([state_words(vm) for vm in self.found().view.appliances.values()])
+
+    def cloud_as(self, auth: str) -> Cloud:
+        """The same cloud as another account sees it."""
+        return Cloud(self.embedded.endpoint, auth)
+
+    def raw(self, method: str, *arguments: Any) -> Any:
+        """One call as the service user."""
+        return self.desk.cloud.call(method, *arguments)
+
+
+@pytest.fixture
+def new_office(tmp_path: Path) -> Iterator[Callable[..., Office]]:
+    """Makes offices, each with an embedded cloud of its own."""
+    clouds: list[EmbeddedCloud] = []
+
+    def make(name: str = "office", **settings: Any) -> Office:
+        folder = tmp_path / name
+        host = folder / "state" / "host"
+        for place in ("srv/exchange", "var/tmp"):
+            (host / place).mkdir(parents=True)
+        (host / "var/tmp/gurney-appliance.qcow2").write_bytes(bytes(1 << 20))
+        cloud = EmbeddedCloud(Settings(**{"state": folder / "state", "driver": "none", **settings})).start()
+        clouds.append(cloud)
+        store = open_store(str(host / "srv/exchange"))
+        desk = Desk(Cloud(cloud.endpoint, cloud.session), store, own_identity(folder / "admin" / "identity.txt"))
+        return Office(desk, load(EXAMPLE), cloud, folder)
+
+    yield make
+    for cloud in clouds:
+        cloud.stop()
+
+
+@pytest.fixture
+def office(new_office: Callable[..., Office]) -> Office:
+    """One office."""
+    return new_office()
+
+
+@pytest.fixture
+def example_text() -> str:
+    """The example as text, to be changed."""
+    return EXAMPLE.read_text()

@@ -1,0 +1,187 @@
+"""The admin's commands, as a shell sees them: output, exit codes, and nothing but JSON for programs."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.main import exit_of
+from provision.reading import json_schema
+
+if TYPE_CHECKING:
+    from tests.provision.conftest import Office
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Runs `gurney` in the environment of an office's admin."""
+
+    office: Office
+    capsys: pytest.CaptureFixture[str]
+
+    def run(self, command: str, *arguments: str, file: Path | None = None) -> tuple[int, str, str]:
+        options = ["-f", str(file or EXAMPLES / "community.yaml"), "--exchange", str(self.office.exchange)]
+        self.capsys.readouterr()
+        code = exit_of([command, *arguments, *options])
+        out, err = self.capsys.readouterr()
+        return code or 0, out, err
+
+
+@pytest.fixture
+def shell(office: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    monkeypatch.setenv("ONE_XMLRPC", office.embedded.endpoint)
+    monkeypatch.setenv("ONE_AUTH", str(office.folder / "state" / "one_auth"))
+    monkeypatch.setenv("GURNEY_IDENTITY", str(office.folder / "admin" / "identity.txt"))
+    return Shell(office, capsys)
+
+
+def test_plan_apply_plan(shell: Shell) -> None:
+    code, out, _ = shell.run("plan")
+    assert code == 0
+    assert "+ network kongu.erode" in out
+    assert "34 to create, 0 to update, 0 to delete." in out
+    code, out, _ = shell.run("apply", "--yes")
+    assert code == 0, out
+    assert "34 steps done." in out
+    code, out, _ = shell.run("plan")
+    assert (code, out.strip()) == (0, "The cloud is as kongu declares it: nothing to do.")
+
+
+def test_detailed_exit_codes_are_terraform_s(shell: Shell) -> None:
+    assert shell.run("plan", "--detailed-exitcode")[0] == 2
+    shell.run("apply", "--yes")
+    assert shell.run("plan", "--detailed-exitcode")[0] == 0
+
+
+def test_json_is_one_document_and_nothing_else(shell: Shell) -> None:
+    told = json.loads(shell.run("plan", "--json")[1])
+    assert len(told["changes"]) == 34
+    assert told["changes"][0]["action"] == "create"
+    told = json.loads(shell.run("apply", "--yes", "--json")[1])
+    assert (told["steps"], told["plan_after"]) == (34, [])
+    told = json.loads(shell.run("status", "--json")[1])
+    assert [branch["name"] for branch in told["branches"]] == ["erode", "salem", "karur"]
+    told = json.loads(shell.run("destroy", "--yes", "--json", *ALLOW)[1])
+    assert told["plan_after"] == []
+
+
+ALLOW = [word for name in ("erode", "salem", "karur") for word in ("--allow-destroy", name)]
+
+
+def test_drift_is_shown_with_the_old_and_the_new_value(shell: Shell) -> None:
+    shell.run("apply", "--yes")
+    network = dict(shell.office.found().view.ours("network"))["erode"]
+    shell.office.raw("vn.update", network.id, 'GATEWAY="10.20.1.254"', 1)
+    _, out, _ = shell.run("plan")
+    assert "~ network kongu.erode" in out
+    assert "gateway: 10.20.1.254 -> 10.20.1.1" in out
+    branches = json.loads(shell.run("status", "--json")[1])["branches"]
+    assert [branch["drift"] for branch in branches] == [1, 0, 0]
+
+
+def test_status_tells_quota_host_space_and_writes_metrics(shell: Shell, tmp_path: Path) -> None:
+    shell.run("apply", "--yes")
+    shell.office.until_running()
+    metrics = tmp_path / "gurney.prom"
+    code, out, _ = shell.run("status", "--prometheus", str(metrics), "--json")
+    assert code == 0
+    erode = json.loads(out)["branches"][0]
+    assert (erode["host"], erode["host_state"], erode["state"]) == ("embedded", "MONITORED", "RUNNING")
+    assert erode["cpu"] == {"used": 2.0, "limit": 4.0}
+    assert erode["memory_mib"] == {"used": 4096.0, "limit": 8192.0}
+    assert erode["disk_mib"] == {"used": 204800.0, "limit": 512000.0}
+    assert erode["archive_mib"] == 204800
+    assert (erode["echo"], erode["ready"]) == (False, False)
+    assert 'gurney_quota_cpu_used{branch="erode",community="kongu"} 2.0' in metrics.read_text()
+    assert "2/4" in shell.run("status")[1]
+
+
+def test_an_object_of_somebody_else_is_adopted(shell: Shell) -> None:
+    """The archive of a branch, left behind by another tool, becomes the branch's; its content stays."""
+    office = shell.office
+    office.apply()
+    office.until_running()
+    foreign = office.raw("vn.allocate", 'NAME="old-erode"\nVN_MAD="802.1Q"\nPHYDEV="eth1"\nVLAN_ID="101"', 0)
+    network = dict(office.found().view.ours("network"))["erode"].id
+    office.raw("vm.action", "terminate", office.found().view.appliances["erode"].id)
+    for _ in range(100):
+        if "erode" not in office.found().view.appliances:
+            break
+        time.sleep(0.05)
+    office.raw("vn.delete", network)
+    code, out, err = shell.run("adopt", "network", "old-erode", "--as", "erode", "--yes")
+    assert code == 0, err
+    assert "is ours now" in out
+    assert dict(office.found().view.ours("network"))["erode"].id == foreign
+    code, _, err = shell.run("adopt", "network", "nothing", "--as", "erode", "--yes")
+    assert (code, "there is no network 'nothing'" in err) == (4, True)
+
+
+def test_nothing_is_done_without_a_yes(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    code, _, err = shell.run("apply")
+    assert code == 0
+    assert "Apply?" in err
+    assert "Nothing was changed." in err
+    assert not shell.office.found().resources
+
+
+def test_destroy_asks_for_each_archive_by_name(shell: Shell) -> None:
+    shell.run("apply", "--yes")
+    code, _, err = shell.run("destroy", "--yes", "--allow-destroy", "erode")
+    assert code == 4
+    assert "--allow-destroy salem" in err
+    assert "--allow-destroy erode" not in err
+    assert len(shell.office.found().resources) == 34
+
+
+def test_a_wrong_file_costs_3_and_tells_the_line(shell: Shell, tmp_path: Path) -> None:
+    wrong = tmp_path / "community.yaml"
+    wrong.write_text((EXAMPLES / "community.yaml").read_text().replace("vlan: 102", "vlan: 101"))
+    code, _, err = shell.run("plan", file=wrong)
+    assert code == 3
+    assert "line 35, column 55: branches.salem.network.vlan: vlan 101 is already that of erode" in err
+
+
+def test_a_missing_file_costs_8(shell: Shell, tmp_path: Path) -> None:
+    code, _, err = shell.run("plan", file=tmp_path / "none.yaml")
+    assert code == 8
+    assert "none.yaml: No such file" in err
+
+
+def test_a_cloud_that_is_down_costs_4(shell: Shell) -> None:
+    shell.office.embedded.stop()
+    code, _, err = shell.run("plan")
+    assert code == 4
+    assert "does not answer: Connection refused" in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_a_wrong_login_costs_4(shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "auth").write_text("oneadmin:wrong\n")
+    monkeypatch.setenv("ONE_AUTH", str(tmp_path / "auth"))
+    code, _, err = shell.run("plan")
+    assert code == 4
+    assert "does not accept this login (check $ONE_AUTH" in err
+
+
+def test_no_endpoint_costs_4(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ONE_XMLRPC")
+    code, _, err = shell.run("plan")
+    assert code == 4
+    assert "set $ONE_XMLRPC" in err
+
+
+def test_the_schema_beside_the_example_is_the_model_s(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_of(["schema"]) in (0, None)
+    assert json.loads(capsys.readouterr().out) == json_schema()
+    beside = EXAMPLES / "community.schema.json"
+    assert json.loads(beside.read_text()) == json_schema(), "run: gurney schema > docs/examples/community.schema.json"

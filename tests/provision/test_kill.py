@@ -1,0 +1,113 @@
+"""An apply that is killed at any call is finished by the next one."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from provision.apply import apply
+from provision.desk import Desk
+from provision.destroy import plan_to_destroy
+from provision.opennebula import Cloud
+from provision.plan import plan
+from provision.reading import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provision.plan import Plan
+    from tests.provision.conftest import Office
+
+
+TEXT = (Path(__file__).parents[2] / "docs" / "examples" / "community.yaml").read_text()
+ALL = frozenset({"erode", "salem", "karur"})
+
+
+class MortalCloud(Cloud):
+    """A cloud whose client dies, by SIGKILL, right before or right after its nth changing call has been made."""
+
+    def __init__(self, endpoint: str, auth: str, *, last: int, before: bool) -> None:
+        super().__init__(endpoint, auth)
+        self.left = last
+        self.before = before
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        if "info" in method or method.startswith("system."):
+            return super().call(method, *arguments)
+        self.left -= 1
+        if self.before and self.left <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        answer = super().call(method, *arguments)
+        if self.left <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+
+
+def apply_and_die(office: Office, the_plan: Plan, last: int, *, before: bool) -> bool:
+    """Apply in a process of its own that dies; whether it did."""
+    child = os.fork()
+    if child == 0:
+        try:
+            cloud = MortalCloud(office.embedded.endpoint, office.embedded.session, last=last, before=before)
+            apply(Desk(cloud, office.desk.store, office.desk.identity), the_plan, allow=ALL)
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def check(office: Office, branches: int) -> None:
+    """Everything is there, once, and nothing else of ours."""
+    now = office.found()
+    assert now.foreign == ()
+    assert not plan(office.community, now)
+    pools = ("group", "vdc", "vn", "image", "template", "vm", "secgroup", "datastore", "document")
+    names = [node.name for pool in pools for node in now.pools.nodes[pool] if node.name.startswith("kongu.")]
+    assert len(names) == 8 * branches + 4, names
+
+
+ONE_BRANCH = TEXT[: TEXT.index("  salem:")]
+PARTS = 4
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize("part", range(PARTS))
+def test_killed_at_every_call(new_office: Callable[..., Office], part: int, before: bool) -> None:
+    for last in count(1 + part, PARTS):
+        office = replace(new_office(f"{last}"), community=parse(ONE_BRANCH))
+        died = apply_and_die(office, office.plan(), last, before=before)
+        again = office.plan()
+        assert again.obstacles == (), f"call {last}"
+        assert died or not again
+        apply(office.desk, again)
+        check(office, 1)
+        office.embedded.stop()
+        if not died:
+            break
+    assert last > 25
+
+
+@pytest.mark.parametrize("last", range(1, 80, 8))
+def test_killed_on_the_example(new_office: Callable[..., Office], last: int) -> None:
+    office = new_office()
+    assert apply_and_die(office, office.plan(), last, before=bool(last % 16 == 1))
+    assert not office.apply().after
+    check(office, 3)
+
+
+def test_killed_while_destroying(new_office: Callable[..., Office]) -> None:
+    office = new_office()
+    office.apply()
+    for last in (1, 4, 9, 14):
+        the_plan = plan_to_destroy(office.found())
+        assert apply_and_die(office, the_plan, last, before=False)
+    apply(office.desk, plan_to_destroy(office.found()), allow=ALL)
+    assert not plan_to_destroy(office.found())
+    office.apply()
+    check(office, 3)

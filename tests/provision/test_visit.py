@@ -1,0 +1,110 @@
+"""Visits over SSH to a real sshd: by pinned host keys only, several at once, one failing alone."""
+
+from __future__ import annotations
+
+import getpass
+import subprocess
+import tarfile
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provision.visit.bundle import COMMANDS, write_bundle
+from provision.visit.host_keys import HostKey, HostKeys, StrangeHost
+from provision.visit.rounds import visit_all
+from provision.visit.shell import Machine, NotVisited, Said, shell_in
+from tests.exchange.test_stores import Sshd, free_port, keygen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ERODE = HostKey("ssh-ed25519", "AAAA")
+SALEM = HostKey("ssh-ed25519", "BBBB")
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    server = Sshd(tmp_path_factory.mktemp("visited"))
+    with server.running():
+        yield server
+
+
+def fingerprint(key: Path) -> str:
+    shown = subprocess.run(["ssh-keygen", "-l", "-f", str(key)], capture_output=True, text=True, check=True).stdout
+    return shown.split()[1]
+
+
+@pytest.fixture
+def machine(sshd: Sshd, tmp_path: Path) -> Machine:
+    keys = HostKeys(tmp_path / "hosts")
+    compared = fingerprint(sshd.host_key)
+    return Machine("kongu.erode", "127.0.0.1", sshd.port, keys, sshd.identity, compared, getpass.getuser())
+
+
+def test_key_that_was_compared_is_known_from_then_on(tmp_path: Path) -> None:
+    keys = HostKeys(tmp_path / "new" / "hosts")
+    with pytest.raises(StrangeHost, match="nobody has compared"):
+        keys.check("kongu.erode", ERODE)
+    with pytest.raises(StrangeHost, match="another machine"):
+        keys.check("kongu.erode", ERODE, SALEM.fingerprint)
+    assert keys.of("kongu.erode") is None
+    keys.check("kongu.erode", ERODE, ERODE.fingerprint)
+    keys.check("kongu.salem", SALEM, SALEM.fingerprint)
+    keys.check("kongu.erode", ERODE)
+    with pytest.raises(StrangeHost, match="is known by"):
+        keys.check("kongu.erode", SALEM)
+    keys.check("kongu.erode", SALEM, SALEM.fingerprint)
+    assert keys.path.read_text().splitlines() == ["kongu.salem ssh-ed25519 BBBB", "kongu.erode ssh-ed25519 BBBB"]
+
+
+def test_command_is_run_and_its_words_and_code_come_back(machine: Machine) -> None:
+    with shell_in(machine) as shell:
+        assert shell.run("echo out; echo err >&2; exit 3") == Said(3, "out\n", "err\n")
+        assert shell.run("cat") == Said(0, "", "")
+    with shell_in(replace(machine, compared="")) as shell:
+        assert shell.run("true").code == 0
+
+
+def test_machine_that_was_never_compared_is_not_visited(machine: Machine) -> None:
+    with pytest.raises(StrangeHost, match="nobody has compared"), shell_in(replace(machine, compared="")):
+        pass
+    other = "SHA256:" + "A" * 43
+    with pytest.raises(StrangeHost, match="another machine"), shell_in(replace(machine, compared=other)):
+        pass
+    assert not machine.host_keys.path.exists()
+
+
+def test_machine_that_does_not_answer_or_let_in_is_told(machine: Machine, tmp_path: Path) -> None:
+    strange = replace(machine, identity=keygen(tmp_path / "strange"))
+    with pytest.raises(NotVisited, match="does not accept your key"), shell_in(strange):
+        pass
+    with pytest.raises(NotVisited, match=r"kongu\.erode at 127\.0\.0\.1"), shell_in(replace(machine, port=free_port())):
+        pass
+
+
+def test_one_that_fails_does_not_stop_the_others(machine: Machine) -> None:
+    machines = [replace(machine, name="kongu.away", port=free_port()), machine]
+    visits = visit_all(machines, lambda shell: shell.run("echo here").out)
+    assert visits.answers == {"kongu.erode": "here\n"}
+    with pytest.raises(NotVisited, match=r"kongu\.away"):
+        visits.check()
+
+
+def test_bundle_holds_an_answer_to_every_question(machine: Machine, tmp_path: Path) -> None:
+    target = tmp_path / "erode.tar.gz"
+    with shell_in(machine) as shell:
+        write_bundle(shell, "erode", target)
+    with tarfile.open(target) as bundle:
+        assert bundle.getnames() == [f"erode/{name}.txt" for name in COMMANDS]
+        versions = bundle.extractfile("erode/versions.txt")
+        assert versions is not None
+        assert versions.read().startswith(b"$ cat /etc/os-release")
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_bundle_asks_for_nothing_that_names_a_patient_or_a_secret() -> None:
+    for words in ("smbd", "token.txt", "shared", "index.sqlite", "smb-accounts", "/keys"):
+        asked = [command for command in COMMANDS.values() if words in command]
+        assert not [command for command in asked if words != "smbd" or "journalctl" in command], words
