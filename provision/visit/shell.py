@@ -1,12 +1,12 @@
-"""A shell in an appliance, through fabric: the only door to SSH here."""
+"""A shell in an appliance, through paramiko: the only door to SSH here."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import fabric
 import paramiko
 
 from provision.errors import ProvisionError
@@ -60,13 +60,38 @@ class Said:
 class Shell:
     """An open connection."""
 
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
+    def __init__(self, client: paramiko.SSHClient) -> None:
+        self._client = client
 
     def run(self, command: str) -> Said:
-        """Run a command to its end; it has nothing to read."""
-        result = self._connection.run(f"exec </dev/null; {command}", hide=True, warn=True, in_stream=False)
-        return Said(result.exited, result.stdout, result.stderr)
+        """Run a command to its end; it has nothing to read.
+
+        Raises
+        ------
+        paramiko.SSHException
+            The connection ended before the command did; `shell_in` puts it in words.
+        """
+        channel = _channel(self._client)
+        with channel, ThreadPoolExecutor(1) as reader:
+            channel.exec_command(f"exec </dev/null; {command}")
+            channel.shutdown_write()
+            err = reader.submit(channel.makefile_stderr("rb").read)
+            out = channel.makefile("rb").read()
+            code = channel.recv_exit_status()
+            if code < 0:
+                raise paramiko.SSHException("the connection ended before the command did")
+            return Said(code, _text(out), _text(err.result()))
+
+
+def _channel(client: paramiko.SSHClient) -> paramiko.Channel:
+    transport = client.get_transport()
+    if transport is None:
+        raise paramiko.SSHException("the connection has ended")
+    return transport.open_session(timeout=CONNECT_S)
+
+
+def _text(said: bytes) -> str:
+    return said.decode("utf-8", "replace")
 
 
 @contextmanager
@@ -84,19 +109,17 @@ def shell_in(machine: Machine) -> Iterator[Shell]:
     given: dict[str, Any] = {"timeout": CONNECT_S, "banner_timeout": CONNECT_S, "auth_timeout": CONNECT_S}
     if machine.identity is not None:
         given |= {"key_filename": str(machine.identity), "look_for_keys": False, "allow_agent": False}
-    # An empty configuration: what the admin's own says of these addresses is about other machines.
-    plain = fabric.Config(ssh_config=paramiko.SSHConfig())
-    connection = fabric.Connection(machine.address, machine.user, machine.port, config=plain, connect_kwargs=given)
-    connection.client.set_missing_host_key_policy(_Pinned(machine))
+    client = paramiko.SSHClient()
+    client.set_missing_host_key_policy(_Pinned(machine))
     try:
-        connection.open()
-        yield Shell(connection)
+        client.connect(machine.address, machine.port, machine.user, **given)
+        yield Shell(client)
     except paramiko.AuthenticationException as error:
         raise NotVisited(f"{machine.name} does not accept your key: it lets in the SSH keys of its context") from error
     except (OSError, paramiko.SSHException, EOFError) as error:
         raise NotVisited(f"{machine.name} at {machine.address}:{machine.port}: {error}") from error
     finally:
-        connection.close()
+        client.close()
 
 
 class _Pinned(paramiko.MissingHostKeyPolicy):
