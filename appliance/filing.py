@@ -146,6 +146,8 @@ def _study(header: Header, patient_key: int) -> tuple[dict[str, Any], dict[str, 
             "study_time": header.study_time,
             "description": header.study_description,
             "accession_number": header.accession_number,
+            "patient_name": header.patient_name,
+            "patient_birth_date": header.birth_date,
         },
     )
 

@@ -58,7 +58,11 @@ class Patient(Base):
 
 
 class Study(Base):
-    """A study of one patient. The same UID under another patient is another study: nobody adds to a stranger's."""
+    """
+    A study of one patient. The same UID under another patient is another study: nobody adds to a stranger's.
+
+    The patient as the study itself names them is kept, for a Patient ID may have been given to two people.
+    """
 
     __tablename__ = "study"
     __table_args__ = (UniqueConstraint("patient_key", "study_instance_uid"), Index(None, "study_date", "id"))
@@ -70,6 +74,8 @@ class Study(Base):
     study_time: Mapped[str]
     description: Mapped[str]
     accession_number: Mapped[str] = mapped_column(index=True)
+    patient_name: Mapped[str] = mapped_column(server_default="")
+    patient_birth_date: Mapped[str] = mapped_column(server_default="")
 
 
 class Series(Base):

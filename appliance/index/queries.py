@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, case, func, or_, select
 
 from appliance.index.models import FAILED, PENDING, Instance, Patient, Rendition, Series, Study
+from appliance.namesakes import is_another
+from converter.layout import person
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,12 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StudyRow:
-    """A study, whose it is, and how much there is of it; `key` tells two studies of one UID apart."""
+    """
+    A study, whose it is, and how much there is of it; `key` tells two studies of one UID apart.
+
+    `first_named` says whom the Patient ID was first seen with, where this study names somebody else.
+    """
 
     key: int
     study_instance_uid: str
     patient_id: str
     patient_name: str
+    first_named: str
     issuer: str
     study_date: str
     description: str
@@ -173,6 +180,7 @@ def _matching(question: Select[*tuple[Any, ...]], text: str) -> Select[*tuple[An
     return question.where(
         or_(
             Patient.name.icontains(text, autoescape=True),
+            Study.patient_name.icontains(text, autoescape=True),
             Patient.patient_id.istartswith(text, autoescape=True),
             Study.accession_number.istartswith(text, autoescape=True),
         )
@@ -218,11 +226,13 @@ def _picture_counts(session: Session, keys: Sequence[int]) -> dict[int, int]:
 
 def _study_row(study: Study, patient: Patient, counts: Any, pictures: int) -> StudyRow:
     series, instances, pending, failed, modalities, sources = counts
+    another = is_another(study, patient)
     return StudyRow(
         key=study.id,
         study_instance_uid=study.study_instance_uid,
         patient_id=patient.patient_id,
-        patient_name=patient.name,
+        patient_name=study.patient_name if another else patient.name,
+        first_named=_named(patient) if another else "",
         issuer=patient.issuer,
         study_date=study.study_date,
         description=study.description,
@@ -235,6 +245,11 @@ def _study_row(study: Study, patient: Patient, counts: Any, pictures: int) -> St
         pending=pending,
         failed=failed,
     )
+
+
+def _named(patient: Patient) -> str:
+    name = person(patient.name) or "a patient without a name"
+    return f"{name}, born {patient.birth_date}" if patient.birth_date else name
 
 
 def _split(joined: str) -> tuple[str, ...]:

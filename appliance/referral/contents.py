@@ -10,6 +10,7 @@ from sqlalchemy import select
 from appliance.errors import ApplianceError
 from appliance.index.models import Instance, Patient, Series, Study
 from appliance.index.queries import instances_of_patient
+from appliance.namesakes import is_another
 from appliance.people_tables import SentInstance, SentReferral
 from appliance.referral.states import CARRIED
 from exchange.manifest import PatientSummary, StudySummary
@@ -43,6 +44,12 @@ def find_patient(session: Session, patient_id: str, issuer: str | None) -> Patie
         issuers = ", ".join(sorted(patient.issuer for patient in found))
         raise NoSuchPatient(f"Several branches have a patient {patient_id}: say whose ({issuers}).")
     return found[0]
+
+
+def also_named(session: Session, patient: Patient) -> list[str]:
+    """Other people whom studies under this patient's ID name."""
+    own = session.scalars(select(Study).where(Study.patient_key == patient.id).order_by(Study.id))
+    return list(dict.fromkeys(study.patient_name for study in own if is_another(study, patient)))
 
 
 def summary_of(patient: Patient) -> PatientSummary:

@@ -36,11 +36,16 @@ class InvitationIn(In):
 
 
 class StudyFacts(Out):
-    """What is told of every study; `pending` counts instances whose pictures are still to be made."""
+    """
+    What is told of every study; `pending` counts instances whose pictures are still to be made.
+
+    `first_named` is not empty where the study names another person than the one first seen with its Patient ID.
+    """
 
     study_instance_uid: str
     patient_id: str
     patient_name: str
+    first_named: str
     issuer: str
     study_date: str
     description: str

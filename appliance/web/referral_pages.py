@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from starlette.responses import RedirectResponse
 
-from appliance.referral.contents import find_patient, kept_uids
+from appliance.referral.contents import also_named, find_patient, kept_uids
 from appliance.referral.listing import referrals
 from appliance.web.page import page
 from appliance.web.visitor import Referrer, Viewer, own_form, people_of
@@ -32,8 +32,10 @@ def refer_page(request: Request, visitor: Referrer, patient_id: Asked, issuer: A
     with people.index.session() as session:
         patient = find_patient(session, patient_id, issuer)
         images = len(kept_uids(session, issuer, patient_id))
+        others = also_named(session, patient)
     recipients = people.directory.recipients_of(people.context.branch)
-    return page(request, "refer.html", visitor, patient=patient, images=images, recipients=recipients)
+    facts = {"patient": patient, "images": images, "others": others, "recipients": recipients}
+    return page(request, "refer.html", visitor, **facts)
 
 
 @router.post("/refer", dependencies=[Depends(own_form)])

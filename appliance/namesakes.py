@@ -1,0 +1,45 @@
+"""Two people under one Patient ID: whether what two data sets say of a patient can be said of one person."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from converter.layout import person
+
+if TYPE_CHECKING:
+    from appliance.index.models import Patient, Study
+
+_WORDS = re.compile(r"[^\W_]+")
+
+
+def may_be_one(name: str, birth_date: str, other_name: str, other_birth_date: str) -> bool:
+    """
+    Whether both may speak of one person.
+
+    Scanners and registries write one person's name in many ways (a middle name more, other capitals, no accents, the
+    parts in another order), so a name is another one only where each has a word that the other has not. What is
+    missing contradicts nothing.
+
+    Parameters
+    ----------
+    name, other_name
+        (0010,0010) Patient's Name.
+    birth_date, other_birth_date
+        (0010,0030) Patient's Birth Date, as `YYYYMMDD`.
+    """
+    if birth_date and other_birth_date and birth_date != other_birth_date:
+        return False
+    words, other_words = _words(name), _words(other_name)
+    return words <= other_words or other_words <= words
+
+
+def is_another(study: Study, patient: Patient) -> bool:
+    """Whether a study names somebody else than the patient under whose ID it came."""
+    return not may_be_one(study.patient_name, study.patient_birth_date, patient.name, patient.birth_date)
+
+
+def _words(name: str) -> frozenset[str]:
+    plain = unicodedata.normalize("NFKD", person(name)).casefold()
+    return frozenset(_WORDS.findall("".join(letter for letter in plain if not unicodedata.combining(letter))))

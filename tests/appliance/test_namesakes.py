@@ -1,0 +1,71 @@
+"""One Patient ID given to two people: neither's images are taken for the other's, and people are told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from appliance.namesakes import may_be_one
+from appliance.renditions import next_pending
+from tests.appliance.hospital import ct, hospitals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.appliance.hospital import Hospital
+
+ONE = [
+    ("Murugan^Selvi", "MURUGAN^SELVI"),
+    ("Murugan^Selvi", "Murugan^Selvi^Devi"),
+    ("Murugan^Selvi", "Selvi^Murugan"),
+    ("Murugan^Selvi", ""),
+    ("Müller^Änne", "Muller^Anne"),
+    ("Yamada^Tarou=山田^太郎", "Yamada^Tarou"),
+]
+
+
+@pytest.mark.parametrize(("name", "other"), ONE)
+def test_spellings_of_one_name_are_one_person(name: str, other: str) -> None:
+    assert may_be_one(name, "19700101", other, "")
+    assert may_be_one(other, "", name, "19700101")
+    assert not may_be_one(name, "19700101", other, "19700102")
+
+
+def test_another_name_is_another_person() -> None:
+    assert not may_be_one("Murugan^Selvi", "", "Murugan^Kannan", "")
+
+
+@pytest.fixture(scope="module")
+def erode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
+    with hospitals(tmp_path_factory.mktemp("one"), "erode", "salem") as (hospital, _salem):
+        hospital.accept_all().serve()
+        first, other = ct("ER-1", "Murugan^Selvi", 1), ct("ER-1", "Raja^Kannan", 1)
+        first[0].PatientBirthDate, other[0].PatientBirthDate = "19700101", "19880808"
+        hospital.keep(first)
+        hospital.keep(ct("ER-1", "MURUGAN^SELVI^D", 1))
+        hospital.keep(other)
+        yield hospital
+
+
+def test_each_has_a_folder_of_the_own_name(erode: Hospital) -> None:
+    folders = {task.folder.relative_to(erode.archive.shared).parts[0] for task in next_pending(erode.archive, 9, ())}
+    assert sorted(folders) == ["Murugan Selvi (ER-1, erode)", "Raja Kannan (ER-1, erode)"]
+
+
+def test_the_pages_say_it(erode: Hospital) -> None:
+    client = erode.client("dr.anbu")
+    found = client.get("/?q=kannan").text
+    assert "Raja, Kannan" in found
+    assert "ID also of another person" in found
+    (study,) = client.get("/api/studies", params={"text": "kannan"}).json()
+    assert study["first_named"] == "Murugan Selvi, born 19700101"
+    page = client.get(f"/studies/{study['study_instance_uid']}").text
+    assert "Murugan Selvi, born 19700101. Make sure whose it is" in page
+    under_the_id = client.get("/api/studies", params={"text": "ER-1"}).json()
+    assert [one["patient_name"] for one in under_the_id if not one["first_named"]] == ["Murugan^Selvi"] * 2
+
+
+def test_who_refers_is_warned(erode: Hospital) -> None:
+    page = erode.client("dr.anbu").get("/refer", params={"patient_id": "ER-1", "issuer": "erode"}).text
+    assert "also name Raja, Kannan" in page
