@@ -53,13 +53,18 @@ def startup(folder: Path, repeat: int, _quick: bool) -> Figures:
 
 
 def workers(folder: Path, repeat: int, quick: bool) -> Figures:
-    """Wall seconds with one worker and with two; they mean something on a machine that does nothing else."""
+    """Wall seconds of the same work with one worker and with two, start-up and all, in turn.
+
+    They mean something on a machine that does nothing else; where it does, run the benchmark by `chrt --fifo 1`.
+    """
     figures = {}
     for name, count in (("JPEG 2000", 40), ("CT", 100 if quick else 500)):
         files = make(folder / "sets", name, count)
-        for number in ("1", "2"):
-            cost = medians(lambda: gurney(files, folder / "out", "--workers", number), repeat)  # noqa: B023 - called at once
-            figures[f"workers/{name}/{number}"] = cost.wall_s
+        spent: dict[str, list[float]] = {"1": [], "2": []}
+        for _ in range(repeat):
+            for number, seconds in spent.items():
+                seconds.append(gurney(files, folder / "out", "--workers", number).wall_s)
+        figures |= {f"workers/{name}/{number}": median(seconds) for number, seconds in spent.items()}
     return figures
 
 

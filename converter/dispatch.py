@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sized
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import replace
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from converter.clock import Clock, TooSlow
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 # A batch is large enough that handing it over costs nothing (0.3 ms) and small enough to be tried again singly.
 _BATCH_FILES = 32
-_BATCHES_A_WORKER = 8
+_BATCH_FILES_OF_MANY = 8  # where it is not known how many files will come
+_BATCHES_A_WORKER = 4
 _BATCH_BYTES = 16 * MIB
 _SHARED_BYTES = 8 * MIB
 
@@ -43,7 +45,7 @@ def side_by_side(
     waiting: dict[Future[list[Result]], Batch] = {}
     suspects: deque[SourceFile] = deque()
     failures: list[Failure] = []
-    queue = _batches(files, failures, _shares(options, workers), _batch_files(files, workers))
+    queue = _batches(files, failures, _shares(options, workers), _batch_sizes(files, workers))
     while True:
         while len(waiting) < 2 * workers and not suspects and (batch := next(queue, None)):
             waiting[executor.submit(convert_batch, batch, target, options)] = batch
@@ -100,16 +102,20 @@ def _shares(options: Options, workers: int) -> int:
     return 1 if options.cine or options.sheet else workers
 
 
-def _batch_files(files: Iterable[Found], workers: int) -> int:
-    """Files to a batch: so few that all workers end at about the same time, where it is known how many there are."""
-    if not isinstance(files, Sized):
-        return _BATCHES_A_WORKER
-    return max(1, min(_BATCH_FILES, len(files) // (_BATCHES_A_WORKER * workers)))
+def _batch_sizes(files: Iterable[Found], workers: int) -> Iterator[int]:
+    """Files to a batch: a share of what is left, so that the last batches hold one and all workers end together."""
+    left = len(files) if isinstance(files, Sized) else 0
+    while left > 0:
+        size = max(1, min(_BATCH_FILES, left // (_BATCHES_A_WORKER * workers)))
+        yield size
+        left -= size
+    yield from repeat(1 if isinstance(files, Sized) else _BATCH_FILES_OF_MANY)
 
 
-def _batches(files: Iterable[Found], failures: list[Failure], shares: int, most: int) -> Iterator[Batch]:
+def _batches(files: Iterable[Found], failures: list[Failure], shares: int, sizes: Iterator[int]) -> Iterator[Batch]:
     """Files in batches of a bounded number and size; a large file alone, its frames shared among the workers."""
     batch: list[SourceFile] = []
+    most = next(sizes)
     for file in files:
         if isinstance(file, Failure):
             failures.append(file)
@@ -119,6 +125,6 @@ def _batches(files: Iterable[Found], failures: list[Failure], shares: int, most:
             batch.append(file)
         if len(batch) == most or sum(waiting.size for waiting in batch) > _BATCH_BYTES:
             yield tuple(batch)
-            batch = []
+            batch, most = [], next(sizes)
     if batch:
         yield tuple(batch)
