@@ -52,6 +52,7 @@ def mount_archive(machine: Machine, variables: Mapping[str, str]) -> Path:
     point = machine.path(STATE)
     if os.path.ismount(point):
         return point
+    owner_in(variables)  # before any disk is touched
     volume = find_archive(machine)
     if volume.kind is not Kind.OURS:
         machine.say(f"{volume.path.name}: {volume.kind.value}, {gigabytes(volume.size)}: is formatted as the archive")
@@ -133,15 +134,27 @@ def claim(point: Path, variables: Mapping[str, str]) -> None:
     Trouble
         It is another's: patients of one hospital must not appear in the next.
     """
-    own = f"{variables.get('GURNEY_COMMUNITY', '')}/{variables.get('GURNEY_BRANCH', '')}"
-    note = point / OWNER
-    if own == "/":
-        raise Trouble("the context does not say whose archive this is: it is not opened")
+    own, note = owner_in(variables), point / OWNER
     if not note.is_file():
         write(note, f"{own}\n")
         _flush(point)
     elif note.read_text().strip() != own:
         raise Trouble(f"the archive belongs to {note.read_text().strip()}, this VM is {own}: it is not opened")
+
+
+def owner_in(variables: Mapping[str, str]) -> str:
+    """
+    Whose archive a context names, as COMMUNITY/BRANCH.
+
+    Raises
+    ------
+    Trouble
+        Nobody's.
+    """
+    names = [variables.get(f"GURNEY_{what}", "").strip() for what in ("COMMUNITY", "BRANCH")]
+    if not all(names):
+        raise Trouble("the context does not say whose archive this is: it is not opened")
+    return "/".join(names)
 
 
 def gigabytes(size: int) -> str:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, ip_address, ip_network
 from typing import TYPE_CHECKING
-
-from appliance.boot.machine import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,7 +13,6 @@ if TYPE_CHECKING:
 
 _CARD = re.compile(r"ETH(\d+)_MAC")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
-_ROUTE = re.compile(r"(\S+)\s+via\s+(\S+)")
 MTU_RANGE = range(576, 65536)
 DEFAULT_PREFIX_6 = 64
 
@@ -39,6 +36,8 @@ class Card:
     ----------
     method, method6
         `static`, `dhcp`, `auto`, `disable` or `skip`, as OpenNebula's networks say it.
+    wrong
+        What of it cannot be understood, and is left out: the rest may be enough to be reached by.
     """
 
     number: int
@@ -52,6 +51,7 @@ class Card:
     domains: tuple[str, ...] = ()
     mtu: int = 0
     metric: int = 0
+    wrong: tuple[str, ...] = ()
 
     @property
     def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -60,14 +60,7 @@ class Card:
 
 
 def cards(variables: Mapping[str, str]) -> tuple[Card, ...]:
-    """
-    The cards of a context, in the order of their numbers.
-
-    Raises
-    ------
-    Trouble
-        A variable is not what OpenNebula writes; its name and value are told.
-    """
+    """The cards of a context, in the order of their numbers; one whose MAC is none has nothing but its `wrong`."""
     numbers = sorted(int(found[1]) for name in variables if (found := _CARD.fullmatch(name)))
     return tuple(_card(number, variables) for number in numbers)
 
@@ -80,8 +73,9 @@ def _card(number: int, variables: Mapping[str, str]) -> Card:
     )
     mac = own.text("MAC").lower()
     if not _MAC.fullmatch(mac):
-        raise Trouble(f"{prefix}MAC={mac!r} is not an address of a network card")
-    return Card(
+        own.note("MAC")
+        return Card(number, "", wrong=tuple(own.wrong))
+    card = Card(
         number=number,
         mac=mac,
         method=own.text("METHOD") or "static",
@@ -94,25 +88,26 @@ def _card(number: int, variables: Mapping[str, str]) -> Card:
         mtu=own.number("MTU", MTU_RANGE),
         metric=own.number("METRIC", range(2**32)),
     )
+    return replace(card, wrong=tuple(own.wrong))
 
 
 class _Values:
-    """The variables of one card, without their prefix."""
+    """The variables of one card, without their prefix; what cannot be understood is noted."""
 
     def __init__(self, values: Mapping[str, str], prefix: str) -> None:
         self._values = values
         self._prefix = prefix
+        self.wrong: list[str] = []
 
     def text(self, name: str) -> str:
         return self._values.get(name, "")
 
     def number(self, name: str, allowed: range) -> int:
         text = self.text(name)
-        if not text:
-            return 0
-        if not (text.isascii() and text.isdigit() and int(text) in allowed):
-            raise self._wrong(name)
-        return int(text)
+        if not text or (text.isascii() and text.isdigit() and int(text) in allowed):
+            return int(text or 0)
+        self.note(name)
+        return 0
 
     def addresses(self) -> Iterator[Interface]:
         """The card's own and those of its aliases, each with its network."""
@@ -124,22 +119,22 @@ class _Values:
 
     def _addresses_of(self, part: str) -> Iterator[Interface]:
         if self.text(f"{part}IP"):
-            yield self._made(IPv4Interface, f"{part}IP", self._mask(part))
+            yield from self._made(IPv4Interface, f"{part}IP", self._mask(part))
         for name in ("IP6", "IP6_GLOBAL", "IP6_ULA", "IPV6"):
             if self.text(part + name):
                 length = self.text(f"{part}IP6_PREFIX_LENGTH") or str(DEFAULT_PREFIX_6)
-                yield self._made(IPv6Interface, part + name, length)
+                yield from self._made(IPv6Interface, part + name, length)
 
     def _mask(self, part: str) -> str:
         """The mask of the network; without one, the vendor's own scripts take a network of 256 as well."""
         return self.text(f"{part}MASK") or "255.255.255.0"
 
-    def _made(self, kind: type[Interface], name: str, network: str) -> Interface:
+    def _made(self, kind: type[Interface], name: str, network: str) -> Iterator[Interface]:
         text = self.text(name)
         try:
-            return kind(text if "/" in text else f"{text}/{network}")
+            yield kind(text if "/" in text else f"{text}/{network}")
         except ValueError:
-            raise self._wrong(name) from None
+            self.note(name)
 
     def each_address(self, *names: str) -> Iterator[Address]:
         for name in names:
@@ -147,17 +142,16 @@ class _Values:
                 try:
                     yield ip_address(text)
                 except ValueError:
-                    raise self._wrong(name) from None
+                    self.note(name)
 
     def routes(self) -> Iterator[Route]:
-        for text in filter(None, (each.strip() for each in self.text("ROUTES").split(","))):
-            found = _ROUTE.fullmatch(text)
-            if found is None:
-                raise self._wrong("ROUTES")
+        """`10.1.0.0/16 via 10.0.0.1, ...`."""
+        for text in filter(None, (part.strip() for part in self.text("ROUTES").split(","))):
+            network, _, gateway = text.partition(" via ")
             try:
-                yield Route(ip_network(found[1], strict=False), ip_address(found[2]))
+                yield Route(ip_network(network.strip(), strict=False), ip_address(gateway.strip()))
             except ValueError:
-                raise self._wrong("ROUTES") from None
+                self.note("ROUTES")
 
-    def _wrong(self, name: str) -> Trouble:
-        return Trouble(f"{self._prefix}{name}={self.text(name)!r} in the context cannot be understood")
+    def note(self, name: str) -> None:
+        self.wrong.append(f"{self._prefix}{name}={self.text(name)!r} in the context cannot be understood")

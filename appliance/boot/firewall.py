@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING
 
-from appliance.boot.machine import Trouble, run, write
+from appliance.boot.machine import run, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,35 +22,38 @@ def open_firewall(machine: Machine, cards: Sequence[Card], variables: Mapping[st
     """
     Let the branch's network in, and the admins' where they are named; True where something has changed.
 
-    The branch's network is the one in which the first card stands.
+    The branch's network is the one in which the first card stands. What is no network is told and left out.
 
     Raises
     ------
     Trouble
-        A network is none, or the firewall does not take the rules.
+        The firewall does not take the rules.
     """
     own = [network for card in cards[:1] for network in card.networks]
-    branch = [*own, *networks(variables, FOR_BRANCH)]
-    rules = sets({"branch": branch, "admins": networks(variables, FOR_ADMINS)})
+    named = {name: networks(variables, name) for name in (FOR_BRANCH, FOR_ADMINS)}
+    for name, (_, wrong) in named.items():
+        for text in wrong:
+            machine.trouble(f"{name} in the context: {text!r} is no network")
+    branch, admins = [*own, *named[FOR_BRANCH][0]], named[FOR_ADMINS][0]
+    if variables and not branch:
+        machine.trouble(f"the first card has no address and {FOR_BRANCH} is not set: the branch is not let in")
+    rules = sets({"branch": branch, "admins": admins})
     if not write(machine.run_folder() / "networks.nft", rules):
         return False
     run("nft", "-f", "-", stdin=rules)
     return True
 
 
-def networks(variables: Mapping[str, str], name: str) -> list[Network]:
-    """
-    The networks that a variable lists, apart by blanks or commas.
-
-    Raises
-    ------
-    Trouble
-        One of them is none.
-    """
-    try:
-        return [ip_network(text, strict=False) for text in variables.get(name, "").replace(",", " ").split()]
-    except ValueError as error:
-        raise Trouble(f"{name} in the context cannot be understood: {error}") from None
+def networks(variables: Mapping[str, str], name: str) -> tuple[list[Network], list[str]]:
+    """The networks that a variable lists, apart by blanks or commas, and what in it is none."""
+    found: list[Network] = []
+    wrong = []
+    for text in variables.get(name, "").replace(",", " ").split():
+        try:
+            found.append(ip_network(text, strict=False))
+        except ValueError:
+            wrong.append(text)
+    return found, wrong
 
 
 def sets(wanted: Mapping[str, Iterable[Network]]) -> str:

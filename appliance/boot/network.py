@@ -22,7 +22,7 @@ FALLBACK_NAME = "90-gurney-unknown.network"
 
 def set_up_network(machine: Machine, cards: Sequence[Card], dns: Sequence[str], domains: Sequence[str]) -> bool:
     """Write the units and the resolver's file; True where something has changed."""
-    units = {f"10-gurney-{card.number}.network": unit(card) for card in cards if card.method != "skip"}
+    units = {f"10-gurney-{card.number}.network": unit(card) for card in cards if card.mac and card.method != "skip"}
     changed = _write_units(machine, units or {FALLBACK_NAME: FALLBACK})
     text = resolver(cards, dns, domains)
     return write(machine.run_folder() / "resolv.conf", text) or changed

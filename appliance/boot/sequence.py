@@ -7,14 +7,14 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from appliance.boot.archive_disk import gigabytes, grow, mount_archive
+from appliance.boot.archive_disk import STATE, gigabytes, grow, mount_archive
 from appliance.boot.cards import cards
 from appliance.boot.clock import set_time_servers, time_servers
 from appliance.boot.context_disc import read_disc
 from appliance.boot.firewall import open_firewall
 from appliance.boot.folders import folders, mount_folder
 from appliance.boot.logins import allow_logins, public_keys, show_host_key
-from appliance.boot.machine import Machine, Trouble, attempt
+from appliance.boot.machine import Machine, Trouble, attempt, write
 from appliance.boot.names import host_name, set_host_name
 from appliance.boot.network import reload_network, set_up_network
 from appliance.boot.start_script import lay_out_start_script
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from appliance.boot.folders import Folder
 
 Result = TypeVar("Result")
+#: Stands from the moment at which a CONTEXT disc that comes would not be seen any more by the boot itself.
+LOOKED = "looked-for-context"
+#: What has not been started where the archive was not there at boot.
+WATCHERS = ("gurney-accounts.path", "gurney-accounts.service", "gurney-fingerprint.path")
 AGAIN_WAIT_S = 2.0
 #: A change of these needs the service to be started again; a change of any other does not disturb it.
 FOR_SERVICE = re.compile(rf"{'|'.join(REQUIRED)}|ONEGATE_ENDPOINT|DISK\d+_MOUNT_\w+")
@@ -68,11 +72,17 @@ class _Boot:
     def take(self) -> None:
         before = self._told_to_service()
         self.variables = self._try(partial(read_disc, self.machine, **self._patience()), {})
+        write(self.machine.run_folder() / LOOKED, "")
         if before != self._told_to_service():
             self.changed.add("context")
-        self.cards = self._try(lambda: cards(self.variables), ())
+        self.cards = cards(self.variables)
+        for words in (words for card in self.cards for words in card.wrong):
+            self.machine.trouble(words)
         self._machine_itself()
+        was_open = os.path.ismount(self.machine.path(STATE))
         archive = self._try(lambda: mount_archive(self.machine, self.variables), None)
+        if archive is not None and not was_open:
+            self.changed.add("context")
         self._note("archive", lambda: grow(self.machine))
         host_key = self._try(lambda: show_host_key(self.machine, archive / "ssh" if archive else None), "")
         none: tuple[Folder, ...] = ()
@@ -119,8 +129,11 @@ class _Boot:
             reload_network(self.machine)
         if "clock" in self.changed:
             attempt(["systemctl", "--no-block", "try-restart", "systemd-timesyncd.service"])
+        if "script" in self.changed:
+            attempt(["systemctl", "--no-block", "restart", "gurney-start-script.service"])
         if {"context", "folders"} & self.changed:
             attempt(["systemctl", "--no-block", "restart", "gurney.service", "smbd.service"])
+            attempt(["systemctl", "--no-block", "start", *WATCHERS])
 
     def _told_to_service(self) -> dict[str, str]:
         """What the service reads of the context that was taken over last; empty before the first."""
