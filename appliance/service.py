@@ -7,7 +7,8 @@ import signal
 import threading
 import warnings
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import structlog
@@ -31,11 +32,20 @@ log = structlog.get_logger("appliance.service")
 
 DICOM_PORT = 11112  # IANA: dicom without TLS, for those who may not use 104
 HTTP_PORT = 8080
+LOOPBACK = "127.0.0.1"
+CLOSED_POLL_S = 0.2
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where the service finds and puts everything: directories, and where it listens."""
+    """Where the service finds and puts everything: directories, and where it listens.
+
+    Attributes
+    ----------
+    closed_while
+        As long as this file is there, an upgrade has not judged this version yet: the service answers on loopback,
+        and takes up nothing that would be lost with its index.
+    """
 
     context: Path
     archive: Path
@@ -43,6 +53,7 @@ class Places:
     address: str
     dicom_port: int = DICOM_PORT
     http_port: int = HTTP_PORT
+    closed_while: Path | None = None
 
 
 def run(places: Places) -> None:
@@ -60,10 +71,12 @@ def run(places: Places) -> None:
         stop = opened.enter_context(_told_to_stop())
         archive = open_archive(places.archive)
         opened.callback(archive.close)
-        _start(opened, places, context, archive)
-        log.info(
-            "serving", branch=context.branch, address=places.address, dicom=places.dicom_port, http=places.http_port
-        )
+        _stay_closed(places, context, archive, stop)
+        if not stop.is_set():
+            _start(opened, places, context, archive)
+            log.info(
+                "serving", branch=context.branch, address=places.address, dicom=places.dicom_port, http=places.http_port
+            )
         stop.wait()
         log.info("stopping")
     log.info("stopped")
@@ -78,7 +91,19 @@ def quieten_libraries() -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-def _start(opened: ExitStack, places: Places, context: Context, archive: Archive) -> None:
+def _stay_closed(places: Places, context: Context, archive: Archive, stop: threading.Event) -> None:
+    """Answer whoever judges this version, from the machine itself alone, until it is judged."""
+    if places.closed_while is None or not places.closed_while.exists():
+        return
+    loopback = places.address if ip_address(places.address).is_loopback else LOOPBACK
+    with ExitStack() as opened:
+        _start(opened, replace(places, address=loopback), context, archive, closed=True)
+        log.info("closed", until=str(places.closed_while))
+        while places.closed_while.exists() and not stop.wait(CLOSED_POLL_S):
+            pass
+
+
+def _start(opened: ExitStack, places: Places, context: Context, archive: Archive, *, closed: bool = False) -> None:
     """Start in the order in which things need each other; what is started is stopped in the reverse one."""
     dicom: list[DicomServer] = []
 
@@ -94,10 +119,13 @@ def _start(opened: ExitStack, places: Places, context: Context, archive: Archive
     dicom.append(DicomServer(context.ae_title, desk, people.audit))
     dicom[0].listen(places.address, places.dicom_port)
     opened.callback(dicom[0].stop)
-    rendering.start()
-    opened.callback(rendering.stop)
+    if not closed:
+        rendering.start()
+        opened.callback(rendering.stop)
     web.start()
     opened.callback(web.stop)
+    if closed:
+        return
     people.start()
     opened.callback(people.stop, 2.0)
 

@@ -62,16 +62,20 @@ for command in (build, execute, logs, ssh, support_bundle):
 @click.option("--address", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104 - a VM's service
 @click.option("--dicom-port", type=click.IntRange(1, 65535), default=11112, show_default=True)
 @click.option("--http-port", type=click.IntRange(1, 65535), default=8080, show_default=True)
+@click.option(
+    "--closed-while", type=click.Path(path_type=Path), help="While this file is there, answer on loopback alone."
+)
 def run(
-    context: Path, archive: Path, mounts: tuple[tuple[str, Path], ...], address: str, dicom_port: int, http_port: int
-) -> None:
+    context: Path, archive: Path, mounts: tuple[tuple[str, Path], ...], address: str, dicom_port: int, http_port: int,
+    closed_while: Path | None,
+) -> None:  # fmt: skip
     """Receive, keep, draw, show and refer, until SIGTERM."""
     from appliance.journal import write_json_lines
     from appliance.service import Places
     from appliance.service import run as serve
 
     write_json_lines()
-    serve(Places(context, archive, dict(mounts), address, dicom_port, http_port))
+    serve(Places(context, archive, dict(mounts), address, dicom_port, http_port, closed_while))
 
 
 @appliance.command()
