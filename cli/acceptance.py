@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.demo.branch import Session
+    from provision.branch_status import BranchStatus
     from provision.community import Community
-    from provision.enrolment import BranchStatus
 
 PICTURE_WITHIN_S, ARRIVED_WITHIN_S = 120.0, 180.0
 STRANGER = "GURNEY-STRANGER"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from provision.enrolment import BranchStatus
+    from provision.branch_status import BranchStatus
     from provision.fleet import FleetLine, Usage
     from provision.plan import Plan
     from provision.published import NewInvitation

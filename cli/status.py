@@ -15,9 +15,9 @@ from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, opened
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from provision.branch_status import BranchStatus
     from provision.community import Community
     from provision.desk import Desk
-    from provision.enrolment import BranchStatus
     from provision.fleet import FleetLine
     from provision.plan import Plan
 

@@ -19,9 +19,9 @@ from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, opened
 if TYPE_CHECKING:
     from cli.acceptance import Check, Ward
     from cli.demo.branch import Session
+    from provision.branch_status import BranchStatus
     from provision.community import Community
     from provision.desk import Desk
-    from provision.enrolment import BranchStatus
     from provision.visitor import Visitor
 
 SETTINGS_WITHIN_S = 120.0
@@ -71,7 +71,7 @@ def accepted(desk: Desk, community: Community, *, quiet: bool) -> list[Check]:
 
 def made_ready(desk: Desk, community: Community, stack: ExitStack) -> list[Ward]:
     """Every branch with a visitor logged in; the stack sees the visitors out."""
-    from provision.enrolment import statuses_of
+    from provision.branch_status import statuses_of
     from provision.found import found
     from provision.visitor import visiting
 

@@ -30,7 +30,7 @@ def machines_of(
     file: Path, endpoint: str | None, exchange: str | None, names: Sequence[str], **visit: Any
 ) -> list[Machine]:
     """Where the branches' appliances are; all of them where none is named."""
-    from provision.enrolment import statuses_of
+    from provision.branch_status import statuses_of
     from provision.errors import ProvisionError
     from provision.found import found
     from provision.identity import own_identity

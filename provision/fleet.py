@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from provision.enrolment import BranchStatus, statuses_of
+from provision.branch_status import BranchStatus, statuses_of
 from provision.resource import Ref
 
 if TYPE_CHECKING:

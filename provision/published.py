@@ -80,6 +80,7 @@ def publish_directory(
     referrals: Iterable[tuple[str, str]],
     *,
     forgotten: frozenset[str] = frozenset(),
+    readmitted: frozenset[str] = frozenset(),
 ) -> int:
     """Publish the next directory; returns its version. Another admin's, published meanwhile, is taken up.
 
@@ -87,12 +88,17 @@ def publish_directory(
     ----------
     forgotten
         Branches that it shall not name any more: if they come again, it is with a first key.
+    readmitted
+        Revoked branches that an admin takes back by their fingerprint. Any other stays revoked, whatever was meant
+        for it before the revocation was seen.
     """
-    mine = {branch.name: branch for branch in branches}
+    wanted = {branch.name: branch for branch in branches}
     for _ in range(TRIES):
         now = datetime.now(UTC)
         before = published(store, community, keys).directory
         known = before.branches if before else ()
+        revoked = {branch.name: branch for branch in known if branch.revoked and branch.name not in readmitted}
+        mine = {name: revoked.get(name, branch) for name, branch in wanted.items()}
         kept = [branch for branch in known if branch.name not in mine and branch.name not in forgotten]
         following = directories.Directory(
             community=community,

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.demo.embedded import EmbeddedCloud
+    from provision.branch_status import BranchStatus
     from provision.community import Community
-    from provision.enrolment import BranchStatus, Enrolment
+    from provision.enrolment import Enrolment
 
 
 @dataclass(frozen=True)

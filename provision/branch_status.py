@@ -1,0 +1,102 @@
+"""How far each branch's appliance is: its VM, whether it answers, and what it still waits for."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from provision.health import DICOM_PORT, HTTP_PORT, Health, health_of
+from provision.vm_state import address_of, state_name, state_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from provision.community import Community
+    from provision.found import Found
+    from provision.node import Node
+
+#: Appliances that are asked at a time how they are.
+ASKED = 16
+
+
+@dataclass(frozen=True)
+class BranchStatus:
+    """How far a branch's appliance is.
+
+    Attributes
+    ----------
+    state
+        Its VM's, in OpenNebula's words.
+    dicom
+        AE@host:port.
+    enrolled
+        Whether the directory names it.
+    ready
+        Whether it is enrolled, knows its settings, and answers.
+    words
+        What it waits for; "ready" when for nothing.
+    answers
+        Whether an appliance answers at its address.
+    """
+
+    name: str
+    vm_id: int
+    state: str
+    address: str
+    http: str
+    dicom: str
+    enrolled: bool
+    ready: bool
+    words: str
+    answers: bool = False
+
+
+def statuses_of(community: Community, now: Found, refused: Mapping[str, str] | None = None) -> Iterator[BranchStatus]:
+    """How each declared branch's appliance is; all are asked side by side."""
+    vms = now.view.appliances
+    running = {name: address_of(vm) for name, vm in vms.items() if state_name(vm) == "RUNNING"}
+    with ThreadPoolExecutor(ASKED) as askers:
+        answers = dict(zip(running, askers.map(health_of, running.values()), strict=True))
+    for name in community.branches:
+        vm = vms.get(name)
+        if vm is None:
+            yield BranchStatus(name, -1, "", "", "", "", enrolled=False, ready=False, words="it has no VM")
+        else:
+            yield _status(community, now, name, vm, answers.get(name), (refused or {}).get(name, ""))
+
+
+def _status(community: Community, now: Found, name: str, vm: Node, health: Health | None, refused: str) -> BranchStatus:
+    address = address_of(vm)
+    enrolled = name in now.view.published.enrolled
+    words = refused or _words(now, name, vm, health, enrolled=enrolled)
+    return BranchStatus(
+        name=name,
+        vm_id=vm.id,
+        state=state_name(vm),
+        address=address,
+        http=f"http://{address}:{HTTP_PORT}",
+        dicom=f"{community.branches[name].ae_title}@{address}:{DICOM_PORT}",
+        enrolled=enrolled,
+        ready=words == "ready",
+        words=words,
+        answers=health is not None,
+    )
+
+
+def _words(now: Found, name: str, vm: Node, health: Health | None, *, enrolled: bool) -> str:
+    """What an appliance waits for, the first thing first."""
+    settled, directory = now.view.published.settings.get(name), now.view.published.directory
+    if state_name(vm) != "RUNNING":
+        return f"its VM is {state_words(vm)}"
+    if health is None:
+        return "it does not answer yet"
+    waiting = {
+        f"the service at its address is that of {health.branch}": health.branch != name,
+        "it has not reported its keys yet": not enrolled,
+        "it has not read the directory yet": not health.enrolled,
+        "it has not read the newest directory yet": directory is None or health.directory < directory.version,
+        "it has not read its settings yet": settled is None or health.settings < settled.version,
+        "it does not take DICOM yet": not health.dicom,
+    }
+    return next((words for words, holds in waiting.items() if holds), "ready")
