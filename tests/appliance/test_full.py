@@ -66,6 +66,7 @@ def test_a_disk_that_is_full(appliance: ApplianceProcess, tmp_path: Path) -> Non
     assert instances(appliance) == kept
     until(lambda: any(line["event"] == "rendering waits" for line in appliance.lines()) or health_is_idle(appliance))
     assert pictures_are_whole(appliance)
+    assert [line for line in appliance.lines() if "exception" in line] == []
 
 
 def instances(appliance: ApplianceProcess) -> int:
