@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,8 @@ def steps_between(wanted: Mapping[Ref, Resource], existing: Mapping[Ref, Existin
         if KINDS[ref.kind].remove is not None and (ref not in wanted or ref in anew):
             reason = anew.get(ref, "it is no longer declared")
             steps.append(Step(DELETE, ref, each.name, None, each, reason=reason, loses=_loss(each)))
-    return in_order([replace(step, after=step.after | _users(step, steps)) for step in steps])
+    users = _users(steps)
+    return in_order([replace(step, after=step.after | users[step.id]) for step in steps])
 
 
 def _creation(resource: Resource, reason: str) -> Step:
@@ -90,16 +92,17 @@ def _needs(resource: Resource) -> frozenset[tuple[str, Ref]]:
     return frozenset((CREATE, ref) for ref in named | beside)
 
 
-def _users(step: Step, steps: list[Step]) -> frozenset[tuple[str, Ref]]:
-    """For a deletion: the steps that take their hands off what it deletes."""
-    if step.action != DELETE:
-        return frozenset()
-    return frozenset(
-        other.id
-        for other in steps
-        if other is not step and other.existing is not None and step.ref in refs_in(other.existing.spec)
-        if not (other.id[0] == CREATE and other.declared and step.ref in refs_in(other.declared.spec))
-    )
+def _users(steps: list[Step]) -> dict[tuple[str, Ref], set[tuple[str, Ref]]]:
+    """For each deletion: the steps that take their hands off what it deletes."""
+    deleted = {step.ref for step in steps if step.action == DELETE}
+    found: dict[tuple[str, Ref], set[tuple[str, Ref]]] = defaultdict(set)
+    for step in steps if deleted else ():
+        before = deleted.intersection(refs_in(step.existing.spec)) if step.existing else set()
+        still = set(refs_in(step.declared.spec)) if step.declared and step.id[0] == CREATE else set()
+        for ref in before - still:
+            if step.id != (DELETE, ref):
+                found[DELETE, ref].add(step.id)
+    return found
 
 
 def in_order(steps: list[Step]) -> list[Step]:

@@ -6,14 +6,15 @@ import re
 from collections import Counter
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 from xmlrpc.client import Error as XmlRpcError
 
 import pyone
-import requests
-from pyone.server_xrpc import OneServerXRPC, RequestsTransport
+from pyone.server_xrpc import OneServerXRPC
 
 from provision.errors import CloudError, CloudUnreachable, NotAccepted
 from provision.node import Node
+from provision.wire import NotOpenNebula, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,24 +35,14 @@ ADVICE = (
 )
 
 
-class _Transport(RequestsTransport):  # type: ignore[misc] # pyone has no types
-    """pyone's transport, which otherwise waits for ever; one connection a call, closed after it."""
+class _Server(OneServerXRPC):  # type: ignore[misc] # pyone has no types
+    """pyone's server, whose answers stay trees: its bindings drop what their schemas do not know, and take long."""
 
-    def __init__(self, timeout_s: float) -> None:
-        super().__init__()
-        self.timeout_s = timeout_s
-
-    def request(self, host: str, handler: str, request_body: Any, verbose: bool = False) -> Any:  # noqa: ARG002
-        """Post one call and read its answer."""
-        answer = requests.post(
-            self._build_url(host, handler),
-            data=request_body,
-            headers={**self.headers, "Connection": "close"},
-            verify=self.https_verify,
-            timeout=self.timeout_s,
-        )
-        answer.raise_for_status()
-        return self.parse_response(answer)
+    def _do_request(self, method: str, params: Any) -> Any:
+        done, answer, *rest = super()._do_request(method, params)
+        if done and isinstance(answer, str) and answer.startswith("<"):
+            answer = Node(ET.fromstring(answer))  # noqa: S314 - expat bounds entities since 2.4.1
+        return [done, None if done and answer == "" else answer, *rest]
 
 
 class Cloud:
@@ -76,11 +67,9 @@ class Cloud:
         self.connections = connections
         self.calls: Counter[str] = Counter()
         self._turns = BoundedSemaphore(connections)
-        self._server = OneServerXRPC(endpoint, session=auth)
-        transport = _Transport(timeout_s)
-        transport.set_https(endpoint.startswith("https"))
-        transport.set_https_verify(True)
-        self._server.__dict__["_ServerProxy__transport"] = transport  # pyone offers no other way to give it one
+        self._server = _Server(endpoint, session=auth)
+        wire = Wire(timeout_s, secure=endpoint.startswith("https"))
+        self._server.__dict__["_ServerProxy__transport"] = wire  # pyone offers no other way to give it one
 
     def call(self, method: str, *arguments: Any) -> Any:
         """What OpenNebula answers to one call, as in `call("image.chown", 7, -1, 100)`.
@@ -99,7 +88,10 @@ class Cloud:
 
     def read(self, method: str, *arguments: Any) -> Node:
         """The XML that OpenNebula answers to one call, as a tree."""
-        return Node(self.call(method, *arguments).gds_elementtree_node_)
+        answer = self.call(method, *arguments)
+        if not isinstance(answer, Node):
+            raise CloudUnreachable(f"one.{method}", f"{self.endpoint} answers without XML", advice=NO_API)
+        return answer
 
     def _answer(self, method: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         try:
@@ -109,12 +101,16 @@ class Cloud:
         except pyone.OneException as error:
             words = re.sub(r"^\[[\w.]+\] ", "", str(error)) or "refused without a word"
             raise CloudError(f"one.{method}", words, advice=advice_for(words)) from error
+        except NotOpenNebula as error:
+            words = f"{self.endpoint} is no OpenNebula XML-RPC endpoint: {error.errmsg}"
+            raise CloudUnreachable(f"one.{method}", words, advice=NO_API) from error
         except (OSError, XmlRpcError) as error:
             words = f"{self.endpoint} does not answer: {_short(error)}"
             raise CloudUnreachable(f"one.{method}", words, advice="is oned running, and the address right?") from error
 
 
 LOGIN = "check $ONE_AUTH or ~/.one/one_auth"
+NO_API = "its address is usually http://front-end:2633/RPC2"
 
 
 def advice_for(words: str) -> str:
@@ -123,6 +119,5 @@ def advice_for(words: str) -> str:
 
 
 def _short(error: Exception) -> str:
-    """A network error without the layers it came through."""
-    words = re.findall(r"(?:\[Errno \d+\] )?([A-Z][\w ,.']+)(?=[)'\"]|$)", str(error))
-    return words[-1] if words else type(error).__name__
+    """A network error in the system's own words."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -67,11 +68,17 @@ def refs_in(value: Any) -> Iterator[Ref]:
     if isinstance(value, Ref):
         yield value
     elif is_dataclass(value):
-        for each in fields(value):
-            yield from refs_in(getattr(value, each.name))
+        for name in _names(value.__class__):
+            yield from refs_in(getattr(value, name))
     elif isinstance(value, tuple | frozenset | list):
         for each in value:
             yield from refs_in(each)
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    """The fields of a dataclass."""
+    return tuple(each.name for each in fields(kind))
 
 
 def plain(value: Any) -> Any:

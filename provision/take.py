@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections import defaultdict
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from exchange.errors import ExchangeError
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from provision.kind import Act
+    from provision.resource import Ref
     from provision.step import Step
 
 #: Steps in hand; most of them wait for the cloud, and `Cloud` lets only a few calls through at a time.
@@ -42,25 +46,54 @@ class Outcome:
 def take(steps: tuple[Step, ...], act: Act, on_progress: Callable[[Progress], None]) -> Outcome:
     """Take every step that can be taken; what waits for one that failed is left."""
     outcome = Outcome()
-    left = {step.id: step for step in steps}
-    open_ids = set(left)
-    running: dict[Future[None], Step] = {}
+    queue = _Queue(steps)
+    finished: SimpleQueue[tuple[Step, Future[None]]] = SimpleQueue()
     with ThreadPoolExecutor(IN_HAND) as workers:
         try:
-            while True:
-                for step in [each for each in left.values() if not each.after & open_ids]:
-                    running[workers.submit(_take_one, step, act)] = left.pop(step.id)
-                if not running:
-                    return outcome
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    step = running.pop(future)
-                    if _succeeded(future, step, outcome):
-                        open_ids.discard(step.id)
-                        on_progress(Progress(outcome.done, len(steps), str(step)))
+            running = _start(queue.ready(), workers, act, finished)
+            while running:
+                step, future = finished.get()
+                running -= 1
+                if _succeeded(future, step, outcome):
+                    running += _start(queue.after(step), workers, act, finished)
+                    on_progress(Progress(outcome.done, len(steps), str(step)))
         except BaseException:
             workers.shutdown(wait=False, cancel_futures=True)
             raise
+    return outcome
+
+
+class _Queue:
+    """Steps that wait for others, each with how many it still waits for."""
+
+    def __init__(self, steps: tuple[Step, ...]) -> None:
+        self._steps = steps
+        open_ids = {step.id for step in steps}
+        self._left = {step.id: len(step.after & open_ids) for step in steps}
+        self._waiting: dict[tuple[str, Ref], list[Step]] = defaultdict(list)
+        for step in steps:
+            for each in step.after & open_ids:
+                self._waiting[each].append(step)
+
+    def ready(self) -> list[Step]:
+        """The steps that wait for none."""
+        return [step for step in self._steps if not self._left[step.id]]
+
+    def after(self, done: Step) -> list[Step]:
+        """The steps that waited for this one last."""
+        for step in self._waiting[done.id]:
+            self._left[step.id] -= 1
+        return [step for step in self._waiting[done.id] if not self._left[step.id]]
+
+
+def _start(
+    steps: list[Step], workers: ThreadPoolExecutor, act: Act, finished: SimpleQueue[tuple[Step, Future[None]]]
+) -> int:
+    """Begin with steps; how many they are."""
+    for step in steps:
+        future = workers.submit(_take_one, step, act)
+        future.add_done_callback(partial(lambda step, future: finished.put((step, future)), step))
+    return len(steps)
 
 
 def _succeeded(future: Future[None], step: Step, outcome: Outcome) -> bool:

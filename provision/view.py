@@ -28,6 +28,7 @@ MARKED = {
     "archive": "image",
     "outbox": "image",
     "template": "template",
+    "vm-group": "vmgroup",
 }
 
 #: What the owner of the cloud made, which community files name.
@@ -95,9 +96,13 @@ class View:
 
     def _group_in(self, key: str, vdc: Node) -> Node | None:
         """The group that a branch's VDC holds; one that bears another branch's name got there by mistake."""
-        others = {object_name(self.community, other) for other in self.vdcs if other != key}
         groups = (self.pools.by_id["group"].get(number) for number in vdc.ids("GROUPS"))
-        return next((node for node in groups if node is not None and node.name not in others), None)
+        return next((node for node in groups if node is not None and self._names.get(node.name, key) == key), None)
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """What the group of each branch that has a VDC is called, to the branch."""
+        return {object_name(self.community, key): key for key in self.vdcs}
 
     def _key_by_name(self, node: Node) -> str | None:
         mark = mark_in(node.attributes())

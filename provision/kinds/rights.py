@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,27 +59,37 @@ def declared(community: Community) -> Iterator[Resource]:
 
 def found(view: View) -> Iterator[Existing]:
     """The rights of each group that has any."""
+    rules_of, by_vdc = rules_by_group(view), rules_by_vdc(view)
     for key, group in view.groups.items():
-        rules = frozenset(rules_of(view, group.id)) - frozenset(rules_by_vdc(view, group.id))
+        rules = frozenset(rules_of[group.id]) - frozenset(by_vdc[group.id])
         if rules:
             yield Existing(Ref("rights", key), group.name, Rights(Ref("group", key), rules), group.id, key, group)
 
 
-def rules_of(view: View, gid: int) -> Iterator[str]:
-    """Each rule that names a group, as what and which rights."""
+def rules_by_group(view: View) -> dict[int, list[str]]:
+    """Each rule that names a group, as what and which rights, by the group's id."""
+    found: dict[int, list[str]] = defaultdict(list)
     for node in view.pools.nodes["acl"]:
         who, _, rest = node.text("STRING").partition(" ")
-        if who == f"@{gid}":
-            yield rest.rpartition(" ")[0]
+        if who.startswith("@"):
+            found[int(who[1:])].append(rest.rpartition(" ")[0])
+    return found
 
 
-def rules_by_vdc(view: View, gid: int) -> Iterator[str]:
-    """The rules that a group has by being in VDCs: they come and go with that."""
+def rules_by_vdc(view: View) -> dict[int, list[str]]:
+    """The rules that each group has by being in VDCs: they come and go with that."""
+    found: dict[int, list[str]] = defaultdict(list)
     for vdc in view.pools.nodes["vdc"]:
-        if gid in vdc.ids("GROUPS"):
-            for path, kind, setting, default in BY_VDC:
-                rights = first(view.pools.config, f"DEFAULT_VDC_{setting}_ACL") or default
-                yield from (f"{kind}/{which} {rights}" for which in _held(vdc, path))
+        rules = list(_rules_given_by(view, vdc))
+        for gid in vdc.ids("GROUPS"):
+            found[gid] += rules
+    return found
+
+
+def _rules_given_by(view: View, vdc: Node) -> Iterator[str]:
+    for path, kind, setting, default in BY_VDC:
+        rights = first(view.pools.config, f"DEFAULT_VDC_{setting}_ACL") or default
+        yield from (f"{kind}/{which} {rights}" for which in _held(vdc, path))
 
 
 def _held(vdc: Node, path: str) -> Iterator[str]:

@@ -6,11 +6,11 @@ import time
 import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from lxml import etree
 
 from provision.errors import CloudError
 
@@ -105,7 +105,7 @@ def foreign(office: Office) -> list[bytes]:
     """Everything in the cloud that is not ours, byte for byte."""
     nodes = office.found().pools.nodes
     theirs = [node for pool in ("vn", "image", "group", "template") for node in nodes[pool] if "theirs" in node.name]
-    return [etree.tostring(node.element) for node in theirs]
+    return [ET.tostring(node.element) for node in theirs]
 
 
 @given(data=st.data())
