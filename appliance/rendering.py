@@ -7,13 +7,15 @@ import os
 import threading
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import structlog
 
 from appliance.drawing import Drawing, draw, prepare_process
 from appliance.errors import ArchiveFull
-from appliance.renditions import clear_halves, next_pending, record
+from appliance.renditions import clear_halves, next_pending, record, try_failed_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -78,6 +80,8 @@ class Rendering:
 
     def start(self) -> None:
         """Begin, with what an earlier process left undone."""
+        with suppress(ArchiveFull, OSError):  # then the next start does it
+            try_failed_again(self._archive, version("gurney"))
         clear_halves(self._archive)
         self._executor = self._new_executor()
         self._work.set()

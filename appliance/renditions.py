@@ -63,6 +63,16 @@ def record(archive: Archive, results: Mapping[Task, Drawing]) -> None:
             log.warning("not drawn", sop_instance_uid=task.sop_instance_uid, reason=drawing.reason)
 
 
+def try_failed_again(archive: Archive, version: str) -> None:
+    """What an earlier version of Gurney could not draw is drawn anew, once."""
+    told = archive.folder / "rendered-by"
+    if told.exists() and told.read_text() == version:
+        return
+    with archive.index.writing() as session:
+        session.execute(update(Instance).where(Instance.state == FAILED).values(state=PENDING, reason=""))
+    told.write_text(version)
+
+
 def clear_halves(archive: Archive) -> None:
     """Remove what a killed process had half written beside the pictures of instances that are pending."""
     for folder in {task.folder for task in next_pending(archive, -1, ())}:

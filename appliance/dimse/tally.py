@@ -81,10 +81,10 @@ class Tally:
         self._record("import-refused", "", {"reason": reason}, "refused")
 
     def _record(self, action: str, subject: str, detail: dict[str, object], outcome: str) -> None:
-        """Append to the audit; where the disk has no room for it, the journal of the machine keeps the line."""
+        """Append to the audit; where the disk has no room for it, the machine's journal keeps the line."""
         entry = {"action": action, "who": self.caller.ae_title, "subject": subject, "outcome": outcome}
         facts = {**detail, "peer": self.caller.address}
         try:
             self._recorder.record(**entry, detail=facts)
         except ApplianceError as error:
-            log.error("not in the audit", reason=str(error), **entry, **facts)
+            log.warning("not in the audit", reason=str(error), **entry, **facts)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
-#: Whether an instance has its pictures: `none` has nothing to draw, `failed` is not tried again by itself.
+#: Whether an instance has its pictures: `none` has nothing to draw, `failed` is tried again by the next version.
 PENDING, DONE, NONE, FAILED = "pending", "done", "none", "failed"
 
 

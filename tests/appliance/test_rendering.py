@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from appliance.archive import Archive, open_archive
 from appliance.index.models import DONE, FAILED, Instance
@@ -91,6 +91,21 @@ def test_pictures_stay_in_the_shared_folder(archive: Archive, tmp_path: Path, id
     assert len(picture.relative_to(archive.shared).parts) == 4
     with Image.open(picture) as opened:
         assert opened.size == (128, 128)
+
+
+def test_what_an_older_version_could_not_draw_is_tried_once_more(archive: Archive) -> None:
+    (dataset,) = ct(count=1)
+    keep(archive, dataset)
+    for before, after in (("0.0.1", DONE), (None, FAILED)):
+        with archive.index.writing() as session:
+            session.execute(update(Instance).values(state=FAILED, reason="it is too new"))
+        if before:
+            (archive.folder / "rendered-by").write_text(before)
+        rendering = Rendering(archive)
+        rendering.start()
+        until(lambda: idle(archive), 60)
+        rendering.stop()
+        assert states(archive)[dataset.SOPInstanceUID][0] == after
 
 
 def test_half_written_pictures_of_a_killed_process_are_removed(archive: Archive) -> None:
