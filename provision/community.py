@@ -201,6 +201,8 @@ class Community:
     """The size of every appliance, where a branch does not say otherwise."""
     admins: Mapping[Login, Recipient] = field(default_factory=dict)
     """Who may open the community's keys, beside whoever makes or locks them: an `age` or an SSH public key of each."""
+    apart: tuple[tuple[Label, ...], ...] = Field(default=())
+    """Sets of branches whose appliances never run on the same host."""
     referrals: tuple[ReferralRule, ...] | None = Field(default=None)
     """Who may refer to whom; left out: everyone to everyone."""
 

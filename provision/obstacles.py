@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from provision.apart import obstacles_apart
 from provision.resource import Ref, refs_in
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def obstacles(wanted: Mapping[Ref, Resource], steps: Sequence[Step], found: Foun
     yield from _shrinking(steps)
     yield from _sources(steps)
     yield from _leased(steps)
+    yield from obstacles_apart(wanted, steps, found)
 
 
 def _too_old(found: Found) -> Iterator[str]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from provision.errors import CloudUnreachable
 from provision.node import attributes_of, first
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from provision.node import Attributes, Node
     from provision.opennebula import Cloud
 
@@ -31,18 +35,49 @@ POOLS: dict[str, tuple[str, tuple[Any, ...], str]] = {
     "vm": ("vmpool.infoextended", (-2, -1, -1, -1), "VM"),
     "document": ("documentpool.info", (*ALL, DOCUMENT_TYPE), "DOCUMENT"),
     "host": ("hostpool.info", (), "HOST"),
+    "user": ("userpool.info", (), "USER"),
+    "vmgroup": ("vmgrouppool.info", ALL, "VM_GROUP"),
+    "backupjob": ("backupjobpool.info", ALL, "BACKUPJOB"),
+    "hook": ("hookpool.info", ALL, "HOOK"),
 }
+
+#: What is asked for only where it is needed: all that marketplaces offer, which can be hundreds of appliances.
+APPS: tuple[str, tuple[Any, ...], str] = ("marketapppool.info", ALL, "MARKETPLACEAPP")
+
+
+def _nobody(method: str, *_arguments: Any) -> Node:
+    """A cloud that answers no more than it has told."""
+    raise CloudUnreachable(f"one.{method}", "nobody is there to be asked")
 
 
 @dataclass(frozen=True)
 class Pools:
-    """What the front end told; elements of a pool stand with the lowest id first."""
+    """What the front end told; elements of a pool stand with the lowest id first.
+
+    Attributes
+    ----------
+    ask
+        Reads what no pool tells, and is needed seldom: the schedule of the one backup job, what marketplaces offer.
+    """
 
     version: str
     config: Attributes
     user: Node
     nodes: dict[str, tuple[Node, ...]]
     quotas: dict[int, Node]
+    ask: Callable[..., Node] = field(default=_nobody, compare=False, repr=False)
+
+    @cached_property
+    def release(self) -> tuple[int, int]:
+        """The version's first two numbers, as in (7, 4)."""
+        major, minor, *_ = [int(number) for number in re.findall(r"\d+", self.version)[:2]] + [0, 0]
+        return major, minor
+
+    @cached_property
+    def apps(self) -> tuple[Node, ...]:
+        """What the cloud's marketplaces offer."""
+        call, arguments, tag = APPS
+        return elements(self.ask(call, *arguments), tag)
 
     @cached_property
     def has_onegate(self) -> bool:
@@ -85,6 +120,7 @@ def read_pools(cloud: Cloud) -> Pools:
             user=roots["user"],
             nodes={name: elements(roots[name], POOLS[name][2]) for name in POOLS},
             quotas={quota.id: quota for quota in roots["group"].children("QUOTAS")},
+            ask=cloud.read,
         )
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Found = tuple["Path", str]
 
+#: OpenNebula's include/VMGroupRole.h, MAX_ROLES.
+MOST_ROLES = 32
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -44,6 +47,21 @@ def known_branches(draft: Draft) -> Iterator[Found]:
                 yield ("referrals", index, "to", place), f"there is no branch {recipient!r}"
             elif recipient == rule.sender:
                 yield ("referrals", index, "to", place), f"{recipient!r} cannot refer to itself"
+
+
+def kept_apart(draft: Draft) -> Iterator[Found]:
+    """Branches that are kept apart are branches of this file, each once in a set."""
+    named = {name for names in draft.community.apart for name in names}
+    if len(named) > MOST_ROLES:
+        yield ("apart",), f"{len(named)} branches are named; a VM group of OpenNebula has at most {MOST_ROLES} roles"
+    for index, names in enumerate(draft.community.apart):
+        if len(names) < 2:
+            yield ("apart", index), "name two branches or more: each is kept apart from the others"
+        for place, name in enumerate(names):
+            if name not in draft.names:
+                yield ("apart", index, place), f"there is no branch {name!r}"
+            elif name in names[:place]:
+                yield ("apart", index, place), f"{name!r} stands here a second time"
 
 
 def separate_networks(draft: Draft) -> Iterator[Found]:
@@ -138,6 +156,7 @@ def free_former_names(draft: Draft) -> Iterator[Found]:
 RULES: tuple[Callable[[Draft], Iterator[Found]], ...] = (
     one_image_source,
     known_branches,
+    kept_apart,
     separate_networks,
     own_vlan,
     addresses_inside,

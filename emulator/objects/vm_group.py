@@ -186,10 +186,30 @@ def vmgroupadd(call: Call, oid: int, group_id: int, role: str) -> int:
     vm = call.get("vm", oid)
     group = call.get("vmgroup", group_id)
     require(call, manage(vm), use(group))
+    _check_host(call.store, vm, group, role)
     leave(call.store, vm)
     _enter(call, group, role, oid, Code.ACTION)
     call.store.edit(vm).template["VMGROUP"] = [{"ROLE": role, "VMGROUP_ID": str(group_id)}]
     return oid
+
+
+def _check_host(store: Store, vm: Record, group: Record, name: str) -> None:
+    """Refuse a role whose affinities the host of an active virtual machine breaks (VMGroup.cc `check_affinity`)."""
+    role = next((one for one in roles(group) if one["NAME"] == name), None)
+    host_id = _host_of(vm)
+    if role is None or host_id is None:
+        return
+    words = f"VM {vm.oid} is on host {host_id} but "
+    for other, together in _related(group, role):
+        policy = "AFFINED" if together else "ANTI_AFFINED"
+        how = f"role {name} is {policy}" if other is role else f"it is {policy} with role {other['NAME']}"
+        for one, its_host in _placed(store, other, vm.oid):
+            if (its_host == host_id) != together:
+                where = f"on host {its_host}" if together else "on the same host"
+                raise Refused(Code.ACTION, f"{words}{how} and VM {one} is {where}")
+    if not _host_suits(role, host_id):
+        rules = "HOST_AFFINED/HOST_ANTI_AFFINED rules that are violated by this host"
+        raise Refused(Code.ACTION, f"{words}role {name} has {rules}")
 
 
 def vmgroupdel(call: Call, oid: int) -> int:
@@ -245,9 +265,18 @@ def _related(group: Record, role: dict[str, str]) -> list[tuple[dict[str, str], 
 
 
 def _hosts_of(store: Store, role: dict[str, str], but: int) -> list[int]:
+    return [host for _, host in _placed(store, role, but)]
+
+
+def _placed(store: Store, role: dict[str, str], but: int) -> list[tuple[int, int]]:
+    """The other active virtual machines of a role, each with its host."""
     members = (store.get("vm", int(one)) for one in role.get("VMS", "").split(",") if one and one != str(but))
-    histories = [vm.body["HISTORY_RECORDS"].get("HISTORY", []) for vm in members if vm is not None and vm.state == 3]
-    return [history[-1]["HID"] for history in histories if history]
+    return [(vm.oid, host) for vm in members if vm is not None and (host := _host_of(vm)) is not None]
+
+
+def _host_of(vm: Record) -> int | None:
+    history = vm.body["HISTORY_RECORDS"].get("HISTORY", []) if vm.state == 3 else []
+    return int(history[-1]["HID"]) if history else None
 
 
 def _apart_or_together(host: int, candidate: int, *, together: bool) -> bool:

@@ -10,6 +10,7 @@ from provision.errors import CloudError
 from provision.kind import Kind, handing, renaming
 from provision.kinds.image import ERROR, READY
 from provision.kinds.machine import Machine, declared_machine, found_machine
+from provision.kinds.vm_group import join
 from provision.marks import object_name
 from provision.node import first
 from provision.resource import Existing, Ref, Resource
@@ -159,6 +160,7 @@ KIND = Kind(
         "cpu": resize,
         "memory_mib": resize,
         "context": rewrite_context,
+        "apart": join,
     },
     later=("group",),
     remove=remove,

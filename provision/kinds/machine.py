@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provision.kinds.image import os_image_key
+from provision.kinds.vm_group import Membership, membership
 from provision.node import first, vectors
 from provision.resource import Ref
 
@@ -68,6 +69,8 @@ class Machine:
     disks: tuple[Disk, ...]
     cards: tuple[Card, ...]
     context: tuple[Entry, ...]
+    apart: Membership | None
+    """Its place in the VM group that keeps it off other appliances' hosts."""
 
 
 def declared_machine(community: Community, name: str) -> dict[str, Any]:
@@ -96,6 +99,7 @@ def declared_machine(community: Community, name: str) -> dict[str, Any]:
             *(Entry(entry, value) for entry, value in context.items()),
             *(Entry(entry, Ref("keys", entry)) for entry in PUBLIC_KEYS),
         ),
+        "apart": membership(community, name),
     }
 
 
@@ -107,6 +111,7 @@ def found_machine(view: View, attributes: Attributes) -> dict[str, Any]:
         "disks": tuple(_disk(view, disk) for disk in vectors(attributes, "DISK")),
         "cards": tuple(_card(view, card) for card in vectors(attributes, "NIC")),
         "context": tuple(_entries(view, next(iter(vectors(attributes, "CONTEXT")), {}))),
+        "apart": next((_membership(view, group) for group in vectors(attributes, "VMGROUP")), None),
     }
 
 
@@ -116,6 +121,10 @@ def _disk(view: View, disk: dict[str, str]) -> Disk:
         return Disk(image)
     readonly = disk.get("READONLY", "").upper() == "YES"
     return Disk(image, disk.get("MOUNT_TAG", ""), disk.get("MOUNT_POINT", ""), readonly)
+
+
+def _membership(view: View, group: dict[str, str]) -> Membership:
+    return Membership(view.ref("vmgroup", int(group.get("VMGROUP_ID") or -1)), group.get("ROLE", ""))
 
 
 def _card(view: View, card: dict[str, str]) -> Card:

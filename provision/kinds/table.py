@@ -18,6 +18,7 @@ from provision.kinds import (
     settings,
     template,
     vdc,
+    vm_group,
 )
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ KINDS: dict[str, Kind] = {
         folder.KIND,
         image.ARCHIVE,
         image.OUTBOX,
+        vm_group.KIND,
         template.KIND,
         appliance.KIND,
         directory.KIND,

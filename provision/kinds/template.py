@@ -90,7 +90,7 @@ KIND = Kind(
     narrowed=narrowed,
     create=create,
     in_place={
-        **dict.fromkeys(("key", "cpu", "memory_mib", "disks", "cards", "context"), rewrite),
+        **dict.fromkeys(("key", "cpu", "memory_mib", "disks", "cards", "context", "apart"), rewrite),
         **dict.fromkeys(("cluster", "system", "token"), rewrite),
         "name": renaming("template"),
         "mode": permitting("template"),

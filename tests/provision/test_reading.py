@@ -71,6 +71,9 @@ MISTAKES = {
     "  exchange:\n": ("  erode:\n", "is taken by Gurney itself"),
     "  Erode:\n": ("  erode:\n", "lower-case letters"),
     "community: ../kongu": ("community: kongu", "lower-case letters"),
+    "apart: [[erode, sale]]\nreferrals:": ("referrals:", "there is no branch 'sale'"),
+    "apart: [[erode, erode]]\nreferrals:": ("referrals:", "'erode' stands here a second time"),
+    "apart: [[erode]]\nreferrals:": ("referrals:", "name two branches or more"),
     "was: salem\n    title: Erode": ("title: Erode", "'salem' is still the name of a branch"),
 }
 
