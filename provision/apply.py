@@ -112,7 +112,6 @@ def acting(desk: Desk, now: Found, the_plan: Plan, document: int) -> Act:
         zone=pools.zone,
         default_mode=pools.default_mode,
         own_gid=now.view.gid,
-        onegate=pools.has_onegate,
         holding=document,
         unmeasured=frozenset(node.id for node in pools.nodes["datastore"] if node.number("TOTAL_MB", 0) == 0),
         published=now.view.published,

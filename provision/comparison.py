@@ -26,8 +26,7 @@ def steps_between(wanted: Mapping[Ref, Resource], existing: Mapping[Ref, Existin
         if ref not in existing or ref in anew:
             steps.append(_creation(resource, anew.get(ref, "")))
         elif changes[ref]:
-            needs = _needs(resource)
-            steps.append(Step(UPDATE, ref, resource.name, resource, existing[ref], changes[ref], after=needs))
+            steps.append(_change(resource, existing[ref], changes[ref]))
     for ref, each in existing.items():
         if KINDS[ref.kind].remove is not None and (ref not in wanted or ref in anew):
             reason = anew.get(ref, "it is no longer declared")
@@ -39,6 +38,12 @@ def steps_between(wanted: Mapping[Ref, Resource], existing: Mapping[Ref, Existin
 def _creation(resource: Resource, reason: str) -> Step:
     again = frozenset({(DELETE, resource.ref)}) if reason else frozenset()
     return Step(CREATE, resource.ref, resource.name, resource, reason=reason, after=_needs(resource) | again)
+
+
+def _change(resource: Resource, existing: Existing, changes: tuple[Change, ...]) -> Step:
+    tells = KINDS[resource.ref.kind].tells
+    words = "; ".join(dict.fromkeys(tells[each.field] for each in changes if each.field in tells))
+    return Step(UPDATE, resource.ref, resource.name, resource, existing, changes, reason=words, after=_needs(resource))
 
 
 def _changes(resource: Resource, existing: Existing) -> tuple[Change, ...]:

@@ -39,7 +39,6 @@ class Act:
     zone: int
     default_mode: str
     own_gid: int
-    onegate: bool = True
     holding: int = -1
     unmeasured: frozenset[int] = frozenset()
     published: Published = field(default_factory=Published)
@@ -125,6 +124,8 @@ class Kind:
         Whether one cannot be made yet, for something that is a condition and no drift.
     narrowed
         What of a declared one can be had in the cloud as it was found.
+    tells
+        Field to what people should know before it is changed where it stands.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Kind:
     renamed: bool = True
     waits: Callable[[Resource, View], bool] = never
     narrowed: Callable[[Resource, View], Resource] = whole
+    tells: Mapping[str, str] = field(default_factory=dict)
 
 
 def renaming(api: str) -> Setter:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from provision.errors import CloudError
 from provision.kind import Kind, handing, renaming
 from provision.kinds.image import ERROR, READY
-from provision.kinds.machine import Machine, declared_machine, found_machine
+from provision.kinds.machine import Machine, declared_machine, found_machine, narrowed
 from provision.kinds.vm_group import join
 from provision.marks import object_name
 from provision.node import first
@@ -95,8 +95,9 @@ def resize(act: Act, resource: Resource, number: int, found: Existing | None) ->
 
 
 def rewrite_context(act: Act, resource: Resource, number: int, _found: Existing | None) -> None:
-    """Write the VM's context anew; the guest sees it at its next start."""
-    act.call("vm.updateconf", number, act.text("context", resource, token=act.onegate))
+    """Write the VM's context anew; OpenNebula exchanges the disc of a running VM, any other sees it when it starts."""
+    wait_until_still(act, number)
+    act.call("vm.updateconf", number, act.text("context", resource))
 
 
 def remove(act: Act, found: Existing) -> None:
@@ -153,6 +154,7 @@ KIND = Kind(
     name="appliance",
     declared=declared,
     found=found,
+    narrowed=narrowed,
     create=create,
     in_place={
         "name": renaming("vm"),
@@ -160,8 +162,15 @@ KIND = Kind(
         "cpu": resize,
         "memory_mib": resize,
         "context": rewrite_context,
+        "token": rewrite_context,
         "apart": join,
     },
     later=("group",),
+    tells={
+        "cpu": "a running VM is powered off for it and started again",
+        "memory_mib": "a running VM is powered off for it and started again",
+        "context": "the guest takes it over when its disc is exchanged; one that does not, when it is started again",
+        "token": "the guest takes it over when its disc is exchanged; one that does not, when it is started again",
+    },
     remove=remove,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from provision.kinds.image import os_image_key
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from provision.community import Community
     from provision.node import Attributes
+    from provision.resource import Resource
     from provision.view import View
 
 #: The community's public keys in a context, by the name that the keys document gives them as well.
@@ -71,6 +72,8 @@ class Machine:
     context: tuple[Entry, ...]
     apart: Membership | None
     """Its place in the VM group that keeps it off other appliances' hosts."""
+    token: bool
+    """Whether the guest gets a token to report to OneGate with."""
 
 
 def declared_machine(community: Community, name: str) -> dict[str, Any]:
@@ -100,18 +103,26 @@ def declared_machine(community: Community, name: str) -> dict[str, Any]:
             *(Entry(entry, Ref("keys", entry)) for entry in PUBLIC_KEYS),
         ),
         "apart": membership(community, name),
+        "token": True,
     }
+
+
+def narrowed(resource: Resource, view: View) -> Resource:
+    """The same without a token where the cloud has no OneGate."""
+    return replace(resource, spec=replace(resource.spec, token=view.pools.has_onegate))
 
 
 def found_machine(view: View, attributes: Attributes) -> dict[str, Any]:
     """The fields of a `Machine` that a template or a VM describes."""
+    context = next(iter(vectors(attributes, "CONTEXT")), {})
     return {
         "cpu": float(first(attributes, "CPU") or 0),
         "memory_mib": int(first(attributes, "MEMORY") or 0),
         "disks": tuple(_disk(view, disk) for disk in vectors(attributes, "DISK")),
         "cards": tuple(_card(view, card) for card in vectors(attributes, "NIC")),
-        "context": tuple(_entries(view, next(iter(vectors(attributes, "CONTEXT")), {}))),
+        "context": tuple(_entries(view, context)),
         "apart": next((_membership(view, group) for group in vectors(attributes, "VMGROUP")), None),
+        "token": context.get("TOKEN", "").upper() == "YES",
     }
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provision.kind import REPLACE, Kind, permitting, renaming
-from provision.kinds.machine import Machine, declared_machine, found_machine
+from provision.kinds.machine import Machine, declared_machine, found_machine, narrowed
 from provision.marks import object_name
-from provision.node import first, vectors
+from provision.node import first
 from provision.resource import Existing, Ref, Resource
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ class Template(Machine):
     mode: str
     cluster: Ref
     system: Ref
-    token: bool
-    """Whether the guest gets a token to report to OneGate with."""
 
 
 def declared(community: Community) -> Iterator[Resource]:
@@ -38,27 +36,19 @@ def declared(community: Community) -> Iterator[Resource]:
             mode="600",
             cluster=Ref("cluster", community.cloud.cluster),
             system=Ref("datastore", community.datastores.system),
-            token=True,
         )
         yield Resource(Ref("template", name), object_name(community.community, name), spec)
-
-
-def narrowed(resource: Resource, view: View) -> Resource:
-    """The same without a token where the cloud has no OneGate."""
-    return replace(resource, spec=replace(resource.spec, token=view.pools.has_onegate))
 
 
 def found(view: View) -> Iterator[Existing]:
     """The templates that stand."""
     for key, node in view.ours("template"):
         attributes = node.attributes()
-        context = next(iter(vectors(attributes, "CONTEXT")), {})
         spec = Template(
             **found_machine(view, attributes),
             mode=node.mode,
             cluster=_required(view, "cluster", first(attributes, "SCHED_REQUIREMENTS")),
             system=_required(view, "datastore", first(attributes, "SCHED_DS_REQUIREMENTS")),
-            token=context.get("TOKEN", "").upper() == "YES",
         )
         yield Existing(Ref("template", key), node.name, spec, node.id, key, node)
 
