@@ -18,9 +18,15 @@ if TYPE_CHECKING:
 LOCAL_ZONE = INDIVIDUAL | 0
 
 
+def is_kept(store: Store, rule: Rule) -> bool:
+    """Whether a rule is there already."""
+    numbers = vars(rule)
+    return any(one.hidden == numbers for one in store.all("acl"))
+
+
 def add_rule(store: Store, rule: Rule) -> int:
     """Keep a rule; -1 when it is there already."""
-    if any(rule_of(one) == rule for one in store.all("acl")):
+    if is_kept(store, rule):
         return -1
     oid = store.next_id("acl")
     body = {
@@ -38,7 +44,7 @@ def add_rule(store: Store, rule: Rule) -> int:
 def delete_rule(store: Store, rule: Rule) -> None:
     """Forget a rule, if it is there."""
     for one in store.all("acl"):
-        if rule_of(one) == rule:
+        if one.hidden == vars(rule):
             store.remove(one)
 
 
@@ -54,7 +60,7 @@ def addrule(call: Call, user: str, resource: str, rights: str, zone: str = f"{LO
     """Add a rule of hexadecimal numbers."""
     require(call, Want(MANAGE, "acl"))
     rule = Rule(*(_number(text) for text in (user, resource, rights, zone)))
-    if any(rule_of(one) == rule for one in call.store.all("acl")):
+    if is_kept(call.store, rule):
         raise Refused(Code.INTERNAL, f"Rule {rule} already exists")
     if rule.mistake:
         raise Refused(Code.INTERNAL, f"Rule {rule} is malformed: {rule.mistake}")
