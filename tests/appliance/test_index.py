@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
+from appliance.errors import ArchiveUnusable
 from appliance.index.engine import open_index
 from appliance.index.migrations.tables import metadata
-from appliance.index.migrations.upgrade import newest_revision, revision_of
+from appliance.index.migrations.upgrade import newest_revision, revision_of, run_steps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,21 +42,56 @@ def test_every_commit_is_flushed(tmp_path: Path) -> None:
     index.close()
 
 
+def older_index(path: Path, revision: str) -> None:
+    """An index as a version of long ago has left it, with one patient in it."""
+    engine = create_engine(f"sqlite:///{path}")
+    run_steps(engine, revision)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO patient VALUES (1, 'erode', 'ER-1', '', '', '')")
+    engine.dispose()
+
+
 def test_an_older_index_is_kept_beside_the_upgraded_one(tmp_path: Path) -> None:
     path = tmp_path / "index.sqlite"
-    open_index(path).close()
-    connection = sqlite3.connect(path)
-    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    kept = {"patient", "study", "series", "instance", "rendition", "alembic_version"}
-    for table in tables:
-        if table not in kept and not table.startswith("sqlite_"):
-            connection.execute(f"DROP TABLE {table}")
-    connection.execute("UPDATE alembic_version SET version_num = '0001'")
-    connection.execute("INSERT INTO patient VALUES (1, 'erode', 'ER-1', '', '', '')")
-    connection.commit()
-    connection.close()
+    older_index(path, "0001")
+    before = rows(path)
+    (tmp_path / "index-0000.sqlite").touch()
+    (tmp_path / "index-0001.part").write_bytes(b"half of a copy")
     index = open_index(path)
     with index.session() as session:
         assert session.connection().exec_driver_sql("SELECT patient_id FROM patient").scalar() == "ER-1"
     index.close()
-    assert (tmp_path / "index-0001.sqlite").exists()
+    assert {each.name for each in tmp_path.iterdir()} == {"index.sqlite", "index-0001.sqlite"}
+    assert rows(tmp_path / "index-0001.sqlite") == before
+    assert rows(path) != before
+
+
+def rows(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return list(connection.iterdump())
+
+
+def test_a_migration_that_fails_leaves_the_index_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite"
+    older_index(path, "0001")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE account (in_the_way INTEGER)")
+        connection.commit()
+    before = rows(path)
+    with pytest.raises(ArchiveUnusable, match="account"):
+        open_index(path)
+    assert rows(path) == before == rows(tmp_path / "index-0001.sqlite")
+
+
+def test_the_command_migrates_and_tells_why_it_cannot(tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite"
+    older_index(path, "0001")
+    command = [sys.executable, "-m", "appliance.index.migrations", str(path)]
+    assert subprocess.run(command, check=False).returncode == 0
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    told = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert told.returncode == 1
+    assert "written by a newer version" in told.stderr
+    assert "Traceback" not in told.stderr

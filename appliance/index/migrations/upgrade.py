@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def upgrade(engine: Engine, path: Path) -> None:
         )
     if found is not None:
         _copy(engine, path.with_name(f"index-{found}.sqlite"))
-    _run_steps(engine)
+    run_steps(engine)
 
 
 def revision_of(engine: Engine) -> str | None:
@@ -51,15 +52,34 @@ def revision_of(engine: Engine) -> str | None:
 
 
 def _copy(engine: Engine, target: Path) -> None:
-    target.unlink(missing_ok=True)
+    """Keep the index as it is: whole under its name and on the disk before the first step, instead of older copies."""
+    part = target.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    for older in target.parent.glob("index-[0-9]*.sqlite"):
+        older.unlink()
     raw = engine.raw_connection()
     try:
-        raw.cursor().execute("VACUUM INTO ?", (str(target),))
+        raw.cursor().execute("VACUUM INTO ?", (str(part),))
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
     finally:
         raw.close()
+    _flush(part)
+    part.replace(target)
+    _flush(target.parent)
 
 
-def _run_steps(engine: Engine) -> None:
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def run_steps(engine: Engine, last: str = "head") -> None:
+    """Run all steps that the index has not had, up to the last one, in one transaction."""
     from alembic import command  # 0.2 s that only a new or an older index costs
     from alembic.config import Config
 
@@ -67,4 +87,4 @@ def _run_steps(engine: Engine) -> None:
     settings.set_main_option("script_location", str(Path(__file__).parent))
     with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
         settings.attributes["connection"] = connection
-        command.upgrade(settings, "head")
+        command.upgrade(settings, last)
