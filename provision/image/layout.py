@@ -44,6 +44,8 @@ class Places:
     state: str = "/var/lib/gurney"
     archive: str = "/var/lib/gurney/archive"
     programs: str = "/opt/gurney"
+    installed: str = "/opt/gurney/installed"
+    journal: str = "/var/lib/gurney/programs/upgrade.json"
     program: str = "/usr/local/bin/gurney"
 
 

@@ -1,0 +1,57 @@
+"""What an upgrade has begun and not finished; while it lies there, the service stays closed."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from appliance.upgrade.programs import flush
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Journal:
+    """An upgrade that is under way.
+
+    Attributes
+    ----------
+    place
+        The folder of the version before; empty for the image's own.
+    schema
+        The revision of the index before; empty where there was no index.
+    kind
+        `version`, or `image` where the whole root disk is exchanged.
+    """
+
+    place: str
+    schema: str
+    kind: str = "version"
+
+
+def begin(path: Path, journal: Journal) -> None:
+    """Note what is begun, durably, before anything is touched."""
+    new = path.with_suffix(".new")
+    with new.open("w") as file:
+        json.dump(asdict(journal), file)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    flush(path.parent)
+
+
+def begun(path: Path) -> Journal | None:
+    """What was begun and not finished."""
+    try:
+        return Journal(**json.loads(path.read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def finish(path: Path) -> None:
+    """It is done, or undone: the service opens."""
+    path.unlink(missing_ok=True)
+    flush(path.parent)

@@ -1,0 +1,109 @@
+"""What an admin has sent for an upgrade: wheels and what installs them, checked byte for byte."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.boot.machine import Trouble
+from appliance.upgrade.index import newest_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+MANIFEST = "manifest.json"
+#: pip, as a folder of code in a zip file: an appliance has none.
+INSTALLER = "pip.zip"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
+_VERSION = re.compile(r"[0-9][A-Za-z0-9._+-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A checked folder of what is to be installed.
+
+    Attributes
+    ----------
+    program
+        The wheel of Gurney.
+    others
+        The wheels of what it needs; none where those of the present version are used again.
+    digest
+        Of the list of all files with their digests.
+    """
+
+    folder: Path
+    version: str
+    program: str
+    others: tuple[str, ...]
+    digest: str
+
+    @property
+    def place(self) -> str:
+        """The name of the version's folder."""
+        return f"{self.version}-{self.digest[:12]}"
+
+    @property
+    def size(self) -> int:
+        """Bytes that the wheels take when they are unpacked."""
+        return sum(_unpacked(self.folder / name) for name in (self.program, *self.others))
+
+    @property
+    def schema(self) -> str:
+        """The newest revision of the index that the program knows."""
+        with zipfile.ZipFile(self.folder / self.program) as wheel:
+            return newest_in(wheel.namelist())
+
+
+def read_stage(folder: Path) -> Stage:
+    """
+    Check what was sent.
+
+    Raises
+    ------
+    Trouble
+        A file is missing, is another than was sent, or has a name that no wheel has.
+    """
+    try:
+        told = json.loads((folder / MANIFEST).read_text())
+        digests: Mapping[str, str] = told["files"]
+        stage = Stage(folder, told["version"], told["program"], tuple(told["others"]), list_digest(digests))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Trouble(f"{folder / MANIFEST}: not what an admin sends: {error}") from error
+    names = {INSTALLER, stage.program, *stage.others}
+    if not _VERSION.fullmatch(stage.version) or set(digests) != names or not all(map(_NAME.fullmatch, names)):
+        raise Trouble(f"{folder / MANIFEST}: not what an admin sends")
+    for name in sorted(names):
+        _check(folder / name, digests[name])
+    return stage
+
+
+def list_digest(digests: Mapping[str, str]) -> str:
+    """The digest of a list of files and their digests."""
+    return hashlib.sha256(
+        "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())).encode()
+    ).hexdigest()
+
+
+def _check(file: Path, wanted: str) -> None:
+    try:
+        with file.open("rb") as content:
+            found = hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as error:
+        raise Trouble(f"{file.name}: {error.strerror}: send it again") from error
+    if found != wanted:
+        file.unlink()
+        raise Trouble(f"{file.name}: has the checksum {found}, not {wanted}: send it again")
+
+
+def _unpacked(file: Path) -> int:
+    try:
+        with zipfile.ZipFile(file) as wheel:
+            return sum(member.file_size for member in wheel.infolist())
+    except zipfile.BadZipFile as error:
+        raise Trouble(f"{file.name}: {error}") from error
