@@ -102,3 +102,22 @@ def check(context: Path, mounts: tuple[tuple[str, Path], ...], *, as_json: bool)
         return
     for name, value in facts.items():
         click.echo(f"{name.replace('_', ' '):<10} {value if value is not None else 'none'}")
+
+
+@appliance.command()
+@CONTEXT
+@ARCHIVE
+@MOUNTS
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def identity(context: Path, archive: Path, mounts: tuple[tuple[str, Path], ...], *, as_json: bool) -> None:
+    """Print this appliance's public keys, and the proof that it holds them; run in its VM, as root."""
+    from appliance.context import read_context
+    from appliance.enrolment.identity import identity as own_identity
+    from cli.console import print_json
+
+    told = own_identity(read_context(context, dict(mounts)), archive)
+    if as_json:
+        print_json(told)
+        return
+    for name, value in told.items():
+        click.echo(f"{name:<16} {value}")

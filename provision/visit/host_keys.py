@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ class HostKeys:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._writing = threading.Lock()
 
     def of(self, name: str) -> HostKey | None:
         """The key that is known for `community.branch`."""
@@ -81,6 +83,10 @@ class HostKeys:
             raise StrangeHost(f"{name} shows {shown.fingerprint}, but is known by {known.fingerprint}")
 
     def _keep(self, name: str, key: HostKey) -> None:
+        with self._writing:
+            self._write(name, key)
+
+    def _write(self, name: str, key: HostKey) -> None:
         lines = self.path.read_text().splitlines() if self.path.is_file() else []
         kept = [line for line in lines if line.split()[:1] != [name]]
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -37,15 +37,23 @@ class Round(Generic[Answer]):
             raise NotVisited("\n  ".join(str(error) for error in self.failures.values()))
 
 
-def visit_all(machines: Sequence[Machine], visit: Callable[[Shell], Answer]) -> Round[Answer]:
-    """Visit every machine, several at once."""
+def visit_all(
+    machines: Sequence[Machine],
+    visit: Callable[[Shell], Answer],
+    tell: Callable[[str, str], None] = lambda _name, _words: None,
+) -> Round[Answer]:
+    """Visit every machine, several at once; `tell` hears of each when it is reached, and when it is over."""
 
     def one(machine: Machine) -> tuple[Answer | None, ProvisionError | None]:
         try:
             with shell_in(machine) as shell:
-                return visit(shell), None
+                tell(machine.name, "connected")
+                answer = visit(shell)
         except ProvisionError as error:
+            tell(machine.name, str(error))
             return None, error
+        tell(machine.name, "answered")
+        return answer, None
 
     with ThreadPoolExecutor(AT_ONCE) as visitors:
         found = dict(zip((machine.name for machine in machines), visitors.map(one, machines), strict=True))

@@ -1,0 +1,158 @@
+"""The commands that look after branches in the directory: enrol, revoke, list."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - click shows it
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.console import print_json, results, table
+from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, YES, opened
+from cli.visit import IDENTITY, PORT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cli.enrolling import Enrolled
+
+NAMES = click.argument("names", nargs=-1, required=True, metavar="NAME...")
+
+
+class OfBranch(click.ParamType[tuple[str, str]]):
+    """`BRANCH=VALUE`, or `VALUE` alone where one branch is named."""
+
+    name = "[BRANCH=]VALUE"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:  # noqa: ARG002 - click's signature
+        """Split at the equals sign; neither kind of fingerprint holds one."""
+        branch, _, rest = value.rpartition("=")
+        return branch, rest
+
+
+def by_branch(given: Sequence[tuple[str, str]], names: Sequence[str], option: str) -> dict[str, str]:
+    """Branch to value; a value without a branch is for the only one."""
+    if any(not branch for branch, _ in given) and len(names) > 1:
+        raise click.BadParameter(f"{len(names)} branches are named: say {option} BRANCH=...", param_hint=option)
+    told = {branch or names[0]: value for branch, value in given}
+    if strangers := sorted(told.keys() - set(names)):
+        raise click.BadParameter(f"{', '.join(strangers)} is not among the branches named", param_hint=option)
+    return told
+
+
+@click.group()
+def branch() -> None:
+    """Enrol, revoke and list the branches of a community."""
+
+
+@branch.command()
+@FILE
+@ENDPOINT
+@EXCHANGE
+@JSON
+@PORT
+@IDENTITY
+@click.option(
+    "--host-key", "host_keys", type=OfBranch(), multiple=True, metavar="[BRANCH=]SHA256:...",
+    help="Fingerprint of a machine's SSH host key, as its console shows it; needed the first time (repeatable).",
+)  # fmt: skip
+@click.option(
+    "--rekey", "rekeys", type=OfBranch(), multiple=True, metavar="[BRANCH=]FINGERPRINT",
+    help="Take changed keys, or a revoked branch again: the fingerprint on its console (repeatable).",
+)  # fmt: skip
+@click.option("--ssh", "by_ssh", is_flag=True, help="Ask over SSH, even where the cloud has OneGate.")
+@NAMES
+def enrol(
+    file: Path, endpoint: str | None, exchange: str | None, port: int, identity: Path | None,
+    host_keys: tuple[tuple[str, str], ...], rekeys: tuple[tuple[str, str], ...], names: tuple[str, ...],
+    *, as_json: bool, by_ssh: bool,
+) -> None:  # fmt: skip
+    """Take branches' keys up into the directory, and publish their settings.
+
+    Where the cloud has no OneGate, their appliances are asked over SSH, as root by your key. Only the first keys of a
+    VM that `gurney apply` made are taken; changed ones need --rekey. Repeating it changes nothing.
+    """
+    from cli.enrolling import Ways, enrolled
+
+    ways = Ways(port, identity, by_branch(host_keys, names, "--host-key"), by_ssh)
+    done = enrolled(opened(file, endpoint, exchange), names, ways, by_branch(rekeys, names, "--rekey"), quiet=as_json)
+    if as_json:
+        print_json(done.to_json())
+    else:
+        show_enrolled(done)
+    fail_for(done.failures, "not enrolled")
+
+
+@branch.command()
+@FILE
+@ENDPOINT
+@EXCHANGE
+@JSON
+@YES
+@NAMES
+def revoke(
+    file: Path, endpoint: str | None, exchange: str | None, names: tuple[str, ...], *, as_json: bool, yes: bool
+) -> None:
+    """Take branches out of the community: nobody sends to them or takes anything of theirs any more.
+
+    It takes effect at every appliance when it next reads the directory, within seconds. A branch comes back by
+    `gurney branch enrol NAME --rekey FINGERPRINT`.
+    """
+    from provision.revocation import revoke as publish_revocation
+
+    community, desk = opened(file, endpoint, exchange)
+    if not yes and not click.confirm(f"Revoke {', '.join(names)}?", err=True):
+        click.echo("Nothing was changed.", err=True)
+        return
+    version = publish_revocation(desk, community.community, names)
+    if as_json:
+        print_json({"revoked": list(names), "directory_version": version})
+    else:
+        results().print(f"Revoked in version {version} of the directory: {', '.join(names)}.")
+
+
+@branch.command("list")
+@FILE
+@ENDPOINT
+@EXCHANGE
+@JSON
+def show_list(file: Path, endpoint: str | None, exchange: str | None, *, as_json: bool) -> None:
+    """Show which branches the directory names, with the fingerprints of their keys."""
+    from provision.listing import listed
+
+    community, desk = opened(file, endpoint, exchange)
+    told = listed(desk, community)
+    if as_json:
+        print_json(told.to_json())
+        return
+    made = table(
+        "branch",
+        "state",
+        "fingerprint of its keys",
+        "VM",
+        title=f"Directory of {told.community}, version {told.version}",
+    )
+    for each in told.branches:
+        made.add_row(each.name, each.state, each.fingerprint, str(each.vm_id) if each.fingerprint else "")
+    results().print(made)
+
+
+def show_enrolled(done: Enrolled) -> None:
+    """Print who was enrolled, and the invitations, which are shown this once."""
+    from cli.plan_view import invitation_table
+
+    made = table("branch", "fingerprint of its keys", title=f"Enrolled in version {done.directory_version}")
+    for name, fingerprint in done.fingerprints.items():
+        made.add_row(name, fingerprint)
+    if done.fingerprints:
+        results().print(made)
+    if done.invitations:
+        results().print(invitation_table(done.invitations))
+
+
+def fail_for(failures: Mapping[str, str], what: str) -> None:
+    """End with an error that names everyone who failed."""
+    from provision.errors import ProvisionError
+
+    if failures:
+        raise ProvisionError(f"{what}:\n  " + "\n  ".join(f"{name}: {words}" for name, words in failures.items()))

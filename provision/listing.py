@@ -1,0 +1,62 @@
+"""The branches as the directory names them, beside those that are declared."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from provision.found import found
+
+if TYPE_CHECKING:
+    from exchange.directory import DirectoryBranch
+    from provision.community import Community
+    from provision.desk import Desk
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A branch in the list.
+
+    Attributes
+    ----------
+    state
+        enrolled, revoked, or "not enrolled".
+    fingerprint
+        Of its keys; empty while it is not enrolled.
+    """
+
+    name: str
+    title: str
+    ae_title: str
+    state: str
+    fingerprint: str = ""
+    vm_id: int = -1
+
+
+@dataclass(frozen=True)
+class BranchList:
+    """All branches, at one version of the directory; 0 before the first."""
+
+    community: str
+    version: int
+    branches: tuple[Listed, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The list for programs."""
+        return asdict(self)
+
+
+def listed(desk: Desk, community: Community) -> BranchList:
+    """Every branch that is declared, or that the directory names."""
+    directory = found(desk, community.community).view.published.directory
+    known = {entry.name: _known(entry) for entry in (directory.branches if directory else ())}
+    declared = {
+        name: Listed(name, each.title, each.ae_title, "not enrolled") for name, each in community.branches.items()
+    }
+    branches = tuple(sorted({**declared, **known}.values(), key=lambda each: each.name))
+    return BranchList(community.community, directory.version if directory else 0, branches)
+
+
+def _known(entry: DirectoryBranch) -> Listed:
+    state = "revoked" if entry.revoked else "enrolled"
+    return Listed(entry.name, entry.title, entry.ae_title, state, entry.keys.fingerprint, entry.vm_id)
