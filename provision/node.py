@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,9 +38,16 @@ class Node:
         return tuple(sorted(int(each.element.text) for each in self.children(f"{name}/ID")))
 
     def attributes(self, name: str = "TEMPLATE") -> Attributes:
-        """The template that a child holds."""
-        found = self.element.find(name)
-        return {} if found is None else attributes_of(found)
+        """The template that a child holds; read once, and not to be changed."""
+        known = self._attributes
+        if name not in known:
+            found = self.element.find(name)
+            known[name] = {} if found is None else attributes_of(found)
+        return known[name]
+
+    @cached_property
+    def _attributes(self) -> dict[str, Attributes]:
+        return {}
 
     @property
     def id(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from provision.resource import plain
@@ -37,10 +38,15 @@ class Step:
 
     @property
     def key(self) -> str:
-        """The branch that it is for; empty for the community's own."""
+        """What its resource is for: a branch, `branch.login`, or nothing for the community's own."""
         return self.ref.key
 
     @property
+    def branch(self) -> str:
+        """The branch that it is for; empty for the community's own."""
+        return "" if self.kind == "appliance-image" else self.key.partition(".")[0]
+
+    @cached_property
     def id(self) -> tuple[str, Ref]:
         """What other steps call it."""
         return (DELETE if self.action == DELETE else CREATE, self.ref)
