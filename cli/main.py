@@ -29,6 +29,7 @@ COMMANDS: dict[str, Entry] = {
     "status": Entry("cli.status:status", "Show each branch's appliance, quota and drift."),
     "verify": Entry("cli.verify:verify", "Try in every branch what must work and what must not; write evidence."),
     "adopt": Entry("cli.adopt:adopt", "Take over an object of the cloud that Gurney did not make."),
+    "credential": Entry("cli.credential:credential", "Write a new login token for a branch's cloud user."),
     "schema": Entry("cli.community:schema", "Print the JSON Schema of the community file."),
     "refer": Entry("cli.refer:refer", "Refer a patient's images to another branch."),
     "convert": Entry("cli.convert:convert", "Convert DICOM to PNG."),

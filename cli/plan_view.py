@@ -29,10 +29,10 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     """A plan, branch by branch, in rich's markup."""
     if not plan:
         yield f"The cloud is as {plan.community} declares it: nothing to do."
-    for key in dict.fromkeys(_branch(step) for step in plan):
+    for key in dict.fromkeys(step.branch for step in plan):
         yield f"[bold]{escape(key or 'the community')}[/bold]"
         for step in plan:
-            if _branch(step) == key:
+            if step.branch == key:
                 yield from _step_lines(step)
     if plan:
         counts = Counter(step.action for step in plan)
@@ -40,11 +40,6 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     yield from (f"[cyan]Note:[/cyan] {escape(each)}" for each in plan.conditions)
     yield from (f"[cyan]Left alone:[/cyan] {escape(each)}" for each in plan.foreign)
     yield from (f"[red]Cannot be done:[/red] {escape(each)}" for each in plan.obstacles)
-
-
-def _branch(step: Step) -> str:
-    """The branch that a step is for; the OS image has a key that is no branch."""
-    return "" if step.kind == "appliance-image" else step.key
 
 
 def _step_lines(step: Step) -> Iterator[str]:
@@ -69,7 +64,7 @@ def _change(change: Change) -> str:
 def status_table(branches: Iterable[BranchStatus], plan: Plan) -> Table:
     """One line a branch."""
     made = table("branch", "VM", "state", "page", "DICOM", "appliance", "drift")
-    drifted = Counter(step.key for step in plan)
+    drifted = Counter(step.branch for step in plan)
     for branch in branches:
         words = f"[{'green' if branch.ready else 'yellow'}]{escape(branch.words)}[/]"
         drift = f"[yellow]{drifted[branch.name]} steps[/yellow]" if drifted[branch.name] else "none"

@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from provision.node import Node
 
 #: Kinds that can be taken over, and the pool they stand in. A VM cannot: it is known by the template it was made from.
-ADOPTABLE = {"group": "group", "vdc": "vdc", **{kind: pool for kind, pool in MARKED.items() if pool != "document"}}
+ADOPTABLE = {
+    "group": "group",
+    "vdc": "vdc",
+    "cloud-user": "user",
+    **{kind: pool for kind, pool in MARKED.items() if pool != "document"},
+}
 #: Pools whose objects have no owner.
-OWNERLESS = {"group", "vdc"}
+OWNERLESS = {"group", "vdc", "user"}
 
 
 def candidate(community: Community, found: Found, kind: str, which: str, branch: str) -> Node:

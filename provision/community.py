@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from exchange.sealing import is_recipient
 from provision.addresses import AddressText, NetworkText, RangeText  # noqa: TC001 - as above
 from provision.names import (
     SAFE_DIR,
@@ -35,6 +36,13 @@ def _some_cpu(cpu: float) -> float:
     if round(cpu * 100) != cpu * 100:
         raise ValueError(f"{cpu} has more than two decimals, which OpenNebula does not keep")
     return cpu
+
+
+def _a_key(text: str) -> str:
+    """A public key that something can really be encrypted to."""
+    if not is_recipient(text):
+        raise ValueError("this is no age and no SSH public key (age1..., ssh-ed25519 ..., ssh-rsa ...)")
+    return text
 
 
 Cpu = Annotated[float, Field(gt=0, le=1024), AfterValidator(_some_cpu)]
@@ -158,6 +166,23 @@ class Scanner:
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
 
 
+Recipient = Annotated[
+    str,
+    Field(pattern=r"^(age1[0-9a-z]{58}|ssh-(ed25519|rsa) [A-Za-z0-9+/=]+( [^\x00-\x1f\"\\]*)?)$"),
+    AfterValidator(_a_key),
+]
+
+
+@dataclass(frozen=True, config=STRICT)
+class CloudUser:
+    """A person of a branch with an OpenNebula account, in the branch's group and within its quota."""
+
+    key: Recipient | None = None
+    """An `age` or SSH public key that the first login token is encrypted to; left out: it lies in a file as it is."""
+    group_admin: bool = False
+    """Whether the person administers the branch's group, and could so end its appliance or rewrite its context."""
+
+
 @dataclass(frozen=True, config=STRICT)
 class Branch:
     """One hospital."""
@@ -169,6 +194,8 @@ class Branch:
     appliance: CapacityOverride = field(default_factory=CapacityOverride)
     staff: Mapping[Login, Literal["doctor", "radiographer", "admin"]] = field(default_factory=dict)
     """People who log in at the appliance (they have no OpenNebula account)."""
+    admins: Mapping[Login, CloudUser] = field(default_factory=dict)
+    """People of the branch who have an OpenNebula account; none is needed to use the appliance."""
     modalities: tuple[Scanner, ...] = Field(default=())
     was: Label | None = None
     """The name that this branch had before: renames it, and destroys nothing."""
@@ -180,11 +207,6 @@ class ReferralRule:
 
     sender: Label = Field(alias="from")
     to: tuple[Label, ...] = Field(min_length=1)
-
-
-Recipient = Annotated[
-    str, Field(pattern=r"^(age1[0-9a-z]{58}|ssh-(ed25519|rsa) [A-Za-z0-9+/=]+( [^\x00-\x1f\"\\]*)?)$")
-]
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -100,7 +100,7 @@ def _line(found: Found, plan: Plan, status: BranchStatus) -> FleetLine:
         archive_mib=archive.spec.size.mib if archive and archive.spec.size else 0,
         datastore_free_mib=_free(found, archive.node) if archive and archive.node else 0,
         last_backup=_last_backup(vm) if vm else "",
-        drift=sum(step.key == status.name for step in plan),
+        drift=sum(step.branch == status.name for step in plan),
     )
 
 

@@ -22,6 +22,7 @@ VIRTIOFS_SINCE = (7, 2)
 NAMESPACES = {
     "group": ("group", False),
     "vdc": ("vdc", False),
+    "cloud-user": ("user", False),
     "exchange": ("datastore", False),
     "network": ("vn", True),
     "security-group": ("secgroup", True),

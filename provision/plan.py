@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from provision.apart import conditions_apart
 from provision.comparison import steps_between
+from provision.conditions import conditions
 from provision.kinds.table import KINDS, declared_resources
 from provision.obstacles import obstacles
 from provision.renaming import renamed
@@ -98,7 +98,7 @@ def plan_towards(declared: tuple[Resource, ...], former: Mapping[str, str], foun
         former=former,
         steps=tuple(steps),
         standing={ref: each.id for ref, each in existing.items()},
-        conditions=(*found.conditions, *conditions_apart(wanted, found)),
+        conditions=tuple(conditions(wanted, found)),
         foreign=found.foreign,
         obstacles=tuple(obstacles(wanted, steps, found)),
     )

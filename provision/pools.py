@@ -109,7 +109,7 @@ class Pools:
 def read_pools(cloud: Cloud) -> Pools:
     """Read the cloud: one call a pool, a few at a time."""
     wanted: dict[str, tuple[str, tuple[Any, ...]]] = {name: (call, args) for name, (call, args, _) in POOLS.items()}
-    wanted |= {"config": ("system.config", ()), "user": ("user.info", (-1,))}
+    wanted |= {"config": ("system.config", ()), "me": ("user.info", (-1,))}
     with ThreadPoolExecutor(cloud.connections) as workers:
         version = workers.submit(cloud.call, "system.version")
         answers = {name: workers.submit(cloud.read, call, *args) for name, (call, args) in wanted.items()}
@@ -117,7 +117,7 @@ def read_pools(cloud: Cloud) -> Pools:
         return Pools(
             version=str(version.result()),
             config=attributes_of(roots["config"].element),
-            user=roots["user"],
+            user=roots["me"],
             nodes={name: elements(roots[name], POOLS[name][2]) for name in POOLS},
             quotas={quota.id: quota for quota in roots["group"].children("QUOTAS")},
             ask=cloud.read,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from provision.kinds import (
     appliance,
+    cloud_user,
     directory,
     exchange,
     folder,
@@ -39,6 +40,7 @@ KINDS: dict[str, Kind] = {
         group.KIND,
         vdc.KIND,
         rights.KIND,
+        cloud_user.KIND,
         security_group.KIND,
         network.KIND,
         folder.KIND,

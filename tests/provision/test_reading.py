@@ -74,6 +74,12 @@ MISTAKES = {
     "apart: [[erode, sale]]\nreferrals:": ("referrals:", "there is no branch 'sale'"),
     "apart: [[erode, erode]]\nreferrals:": ("referrals:", "'erode' stands here a second time"),
     "apart: [[erode]]\nreferrals:": ("referrals:", "name two branches or more"),
+    "admins: {anita: {key: age1abc}}\n    staff: {dr.anbu": ("staff: {dr.anbu", "String should match pattern"),
+    "admins: {anita: {key: ssh-ed25519 AAAA}}\n    staff: {dr.anbu": (
+        "staff: {dr.anbu",
+        "no age and no SSH public key",
+    ),
+    "admins: {anita: {boss: true}}\n    staff: {dr.anbu": ("staff: {dr.anbu", "'boss': there is no such entry here"),
     "was: salem\n    title: Erode": ("title: Erode", "'salem' is still the name of a branch"),
 }
 
