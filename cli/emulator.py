@@ -43,6 +43,13 @@ DEFAULT_STATE = Path(".gurney-cloud")
     help="Let calls fail, such as image.allocate:2048@3.",
 )
 @click.option(
+    "--hooks",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of the scripts that hooks may run; without it every hook's command is missing.",
+)
+@click.option("--cut-power", "cut", multiple=True, metavar="HOST", help="Let a host of the running cloud die; return.")
+@click.option("--restore-power", "restored", multiple=True, metavar="HOST", help="Let it come back; return.")
+@click.option(
     "--until-closed", is_flag=True, help="Stop when standard input ends, so with the program that started it."
 )
 def emulator(
@@ -55,13 +62,21 @@ def emulator(
     hosts: tuple[str, ...],
     delay_ms: int,
     faults: tuple[str, ...],
+    hooks: Path | None,
+    cut: tuple[str, ...],
+    restored: tuple[str, ...],
     until_closed: bool,
 ) -> None:
     """Run the embedded cloud: OpenNebula's XML-RPC API and OneGate on loopback, with virtual machines that run.
 
     It prints what a client needs, and stops at Ctrl-C or SIGTERM together with all its guests. The same
     --state continues where it stopped.
+
+    With --cut-power or --restore-power it runs no cloud: it changes the one of the same --state, and returns.
     """
+    if cut or restored:
+        _switch_power(state.resolve(), cut, restored)
+        return
     from emulator.cloud import Cloud
     from emulator.settings import Settings
 
@@ -75,6 +90,7 @@ def emulator(
         hosts=hosts,
         delay_ms=delay_ms,
         faults=faults,
+        hooks=hooks,
     )
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -85,6 +101,18 @@ def emulator(
         click.echo(f"export ONE_XMLRPC={cloud.endpoint} ONE_AUTH={settings.state / 'one_auth'}")
         click.echo(f"embedded cloud: virtual machines in {cloud.place.network}, OneGate at {cloud.onegate}", err=True)
         stop.wait()
+
+
+def _switch_power(state: Path, cut: tuple[str, ...], restored: tuple[str, ...]) -> None:
+    from emulator.power import Power
+
+    power = Power(state)
+    for host in cut:
+        power.cut(host)
+        click.echo(f"{host} is without power")
+    for host in restored:
+        power.restore(host)
+        click.echo(f"{host} has power")
 
 
 def _wait_for_end_of_input(stop: threading.Event) -> None:

@@ -9,6 +9,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from emulator.address import claim
@@ -20,10 +21,14 @@ from emulator.dispatch import Dispatcher
 from emulator.drivers import make_driver
 from emulator.errors import EmulatorError, Fault
 from emulator.faults import Faults
+from emulator.hook_script import ScriptFolder
 from emulator.methods import METHODS
 from emulator.objects import EVENTS
+from emulator.objects.hook_event import state_changed
+from emulator.objects.host import monitor_all
 from emulator.objects.vm_guest import resume_guests
 from emulator.onegate import OneGate
+from emulator.power import Power
 from emulator.state_folder import held, remember_network, remembered_network
 from emulator.store import Store
 from emulator.web import WebServer
@@ -59,7 +64,7 @@ class Cloud:
         self.clock = clock or Clock()
         self.faults = Faults(settings.faults)
         self.methods = METHODS
-        self._woken = threading.Condition()
+        self._news = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         with contextlib.ExitStack() as stack:  # what is open is closed again when a later step fails
@@ -68,6 +73,10 @@ class Cloud:
             stack.enter_context(held(settings.state))
             self.store = Store(settings.state / "state.sqlite")
             stack.callback(self.store.close)
+            self.store.on_state = partial(state_changed, self)
+            self.power = Power(settings.state)
+            self.scripts = ScriptFolder(settings.hooks, self._environment)
+            stack.callback(self.scripts.stop)
             self.place = claim(
                 settings.address, settings.port, settings.onegate_port, remembered_network(settings.state)
             )
@@ -137,6 +146,7 @@ class Cloud:
         """Answer, and say so in `endpoint.json`."""
         with self.store.transaction():
             resume_guests(self)
+            monitor_all(self)
         self._rpc.start()
         self._onegate.start()
         if not isinstance(self.clock, WoundClock):
@@ -150,9 +160,8 @@ class Cloud:
         self._open.close()
 
     def _stop_events(self) -> None:
-        with self._woken:
-            self._stopping = True
-            self._woken.notify_all()
+        self._stopping = True
+        self._news.set()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -164,6 +173,10 @@ class Cloud:
             "network": self.place.network,
             "pid": os.getpid(),
         }
+
+    def _environment(self) -> dict[str, str]:
+        """What a hook's script needs to make calls."""
+        return {"ONE_XMLRPC": self.endpoint, "ONE_AUTH": str(self.settings.state / "one_auth")}
 
     def _fill(self) -> None:
         if self.store.has_any():
@@ -188,6 +201,7 @@ class Cloud:
         if name not in EVENTS:
             raise EmulatorError(f"no event is called {name}")
         self.store.add_event(self.clock.now() + delay_s, name, oid, arguments)
+        self._news.set()
 
     def schedule_soon(self) -> None:
         """Let the scheduler look for virtual machines to place."""
@@ -195,12 +209,17 @@ class Cloud:
         self.later(self.pace.schedule_s, "schedule", 0)
 
     def wake(self) -> None:
-        """Say that events may have been added."""
-        with self._woken:
-            self._woken.notify_all()
+        """Look at the events again; `later` does it by itself."""
+        self._news.set()
 
     def advance(self, horizon_s: float = 3600.0) -> bool:
         """Wind the clock to the next event and let it happen; False when there is none within the horizon."""
+        happened = self._advance(horizon_s)
+        self.scripts.wait()
+        return happened
+
+    def _advance(self, horizon_s: float) -> bool:
+        self._look_at_power()
         with self.store.lock:
             event = self.store.next_event()
             if event is None or event[1] > self.clock.now() + horizon_s:
@@ -212,10 +231,16 @@ class Cloud:
 
     def _run(self) -> None:
         while not self._stopping:
+            self._news.clear()  # before the look: what is added after it wakes at once
+            self._look_at_power()
             wait_s = self._happen_if_due()
-            with self._woken:
-                if wait_s is None or wait_s > 0:
-                    self._woken.wait(wait_s)
+            if wait_s is None or wait_s > 0:
+                self._news.wait(min(self.pace.power_s, wait_s or self.pace.power_s))
+
+    def _look_at_power(self) -> None:
+        if self.power.has_changed():
+            with self.store.transaction():
+                monitor_all(self)
 
     def _happen_if_due(self) -> float | None:
         """Let the next event happen if it is due; else seconds to wait, None where there is no event."""

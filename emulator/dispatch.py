@@ -11,6 +11,7 @@ from emulator import rpc
 from emulator.call import Call
 from emulator.errors import Code, Fault, Refused
 from emulator.methods import METHODS
+from emulator.objects.hook_event import CallEvent
 from emulator.objects.session import authenticated
 from emulator.objects.zone import is_disabled as zone_is_disabled
 from emulator.web import Dropped, Request, Response
@@ -90,6 +91,14 @@ class Dispatcher:
         return answer
 
     def _answer(self, method: Method, session: str, values: list[Any], *, noop: bool) -> list[Any]:
+        if noop:
+            return self._done(method, session, values, noop=True)
+        event = CallEvent(self._cloud, method.name, values)
+        reply = self._done(method, session, values, noop=False)
+        event.answered(reply)
+        return reply
+
+    def _done(self, method: Method, session: str, values: list[Any], *, noop: bool) -> list[Any]:
         store = self._cloud.store
         try:
             with store.transaction():
@@ -102,8 +111,6 @@ class Dispatcher:
                 with store.transaction():
                     store.next_id(refused.spends)
             reply = _failure(method.name, refused)
-        finally:
-            self._cloud.wake()
         return reply
 
     def _reply_of(self, method: Method, session: str, values: list[Any]) -> list[Any]:

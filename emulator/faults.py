@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PATTERN = re.compile(
-    r"(?P<method>[\w.*]+):(?P<what>\d+ms|\d+|drop|lost|noop|fail)(?:@(?P<first>\d+)(?P<more>\+|-\d+)?)?"
+    r"(?P<method>[\w.*-]+):(?P<what>\d+ms|\d+|drop|lost|noop|fail)(?:@(?P<first>\d+)(?P<more>\+|-\d+)?)?"
 )
 
 

@@ -24,6 +24,8 @@ class Pace:
     image_s: float = 0.1
     datastore_s: float = 0.1
     host_s: float = 0.1
+    host_monitor_s: float = 20.0
+    power_s: float = 0.5
     schedule_s: float = 0.1
     retry_placement_s: float = 5.0
     backup_job_s: float = 0.5
@@ -94,6 +96,8 @@ class Settings:
         How much later each call is answered.
     faults
         See `emulator.faults`.
+    hooks
+        Folder with the scripts that hooks may run; see `emulator.hook_script`.
     command
         What the process driver runs, before `--context` and the rest.
     """
@@ -111,4 +115,5 @@ class Settings:
     datastore_mib: tuple[int, int, int] = (1 << 30, 1 << 30, 0)
     delay_ms: int = 0
     faults: tuple[str, ...] = ()
+    hooks: Path | None = None
     command: tuple[str, ...] = (sys.executable, "-m", "cli", "appliance", "run")

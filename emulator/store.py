@@ -12,8 +12,10 @@ from emulator.errors import EmulatorError
 from emulator.record import Body, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+State = tuple[int, int]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS object
@@ -21,6 +23,13 @@ CREATE TABLE IF NOT EXISTS object
 CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS event (id INTEGER PRIMARY KEY, due REAL, name TEXT, oid INTEGER, arguments TEXT);
 """
+
+STATEFUL = frozenset({"vm", "host", "image", "vn"})
+
+
+def state_of(record: Record) -> State:
+    """STATE and LCM_STATE of an object that has states."""
+    return int(record.body["STATE"]), int(record.body.get("LCM_STATE", 0))
 
 
 class Store:
@@ -33,6 +42,12 @@ class Store:
     ----------
     path
         The SQLite file, made when missing; `:memory:` keeps nothing.
+
+    Attributes
+    ----------
+    on_state
+        Is told, in the transaction that does it, of every object that changes its state, and of the state before
+        (None for a new object). It may add events, and edit nothing.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -45,8 +60,13 @@ class Store:
         self._pools: dict[str, dict[int, Record]] = {}
         self._counters: dict[str, int] = dict(self._db.execute("SELECT name, value FROM counter"))
         self._dirty: dict[tuple[str, int], Record] = {}
+        self.on_state: Callable[[Record, State | None], None] | None = None
+        self._states: dict[tuple[str, int], State] = {}
+        self._new_states: dict[tuple[str, int], State] = {}
         for kind, oid, body, hidden in self._db.execute("SELECT * FROM object ORDER BY kind, oid"):
             self._pools.setdefault(kind, {})[oid] = Record(kind, oid, json.loads(body), json.loads(hidden))
+        for record in (one for kind in STATEFUL for one in self._pools.get(kind, {}).values()):
+            self._states[record.kind, record.oid] = state_of(record)
 
     def close(self) -> None:
         """Close the file."""
@@ -79,12 +99,14 @@ class Store:
                 yield
                 self._flush()
                 self._db.execute("COMMIT")
+                self._states.update(self._new_states)
             except BaseException:
                 self._db.execute("ROLLBACK")
                 self._undo()
                 raise
             finally:
                 self._dirty.clear()
+                self._new_states.clear()
 
     def next_id(self, counter: str, first: int = 0) -> int:
         """The counter's next number, from `first` on."""
@@ -145,8 +167,19 @@ class Store:
             if self.get(kind, oid) is record:
                 row = (kind, oid, json.dumps(record.body), json.dumps(record.hidden))
                 self._db.execute("INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?)", row)
+                self._note_state(record)
             else:
                 self._db.execute("DELETE FROM object WHERE kind = ? AND oid = ?", (kind, oid))
+
+    def _note_state(self, record: Record) -> None:
+        if record.kind not in STATEFUL:
+            return
+        key, now = (record.kind, record.oid), state_of(record)
+        old = self._states.get(key)
+        if now != old:
+            self._new_states[key] = now
+            if self.on_state is not None:
+                self.on_state(record, old)
 
     def _undo(self) -> None:
         self._counters = dict(self._db.execute("SELECT name, value FROM counter"))

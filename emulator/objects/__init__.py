@@ -13,6 +13,7 @@ from emulator.objects import (
     document_object,
     group,
     hook,
+    hook_log,
     host,
     image,
     image_clone,
@@ -25,6 +26,7 @@ from emulator.objects import (
     placement,
     query,
     reservation,
+    scheduler,
     security_group,
     session,
     system,
@@ -42,8 +44,10 @@ from emulator.objects import (
     vm_group,
     vm_hot,
     vm_info,
+    vm_migrate,
     vm_nic_change,
     vm_pci,
+    vm_recovery,
     vm_schedule,
     vm_snapshot,
     vm_template,
@@ -59,16 +63,19 @@ TABLES: tuple[Table, ...] = tuple(
     for module in (
         system, query, session, user, group, default_quotas, acl_rule, vdc, zone, cluster, host, datastore, image,
         image_clone, image_life, network, reservation, network_template, security_group, vm_template, vm, vm_info,
-        vm_action, placement, vm_disk_change, vm_disk_snapshot, vm_nic_change, vm_conf, vm_snapshot, vm_backup, vm_exec,
+        vm_action, vm_migrate, vm_recovery, placement, vm_disk_change, vm_disk_snapshot, vm_nic_change, vm_conf,
+        vm_snapshot, vm_backup, vm_exec,
         vm_pci, vm_schedule, image_snapshot, virtual_router, vm_group, document_object, market, market_app, hook,
-        backup_job,
+        hook_log, backup_job,
     )
 )  # fmt: skip
 
 EVENTS: dict[str, Event] = {
     **datastore.EVENTS,
+    **hook_log.EVENTS,
     **host.EVENTS,
     **image_life.EVENTS,
+    **network.EVENTS,
     **image_snapshot.EVENTS,
     **market_app.EVENTS,
     **backup_job.EVENTS,
@@ -77,5 +84,5 @@ EVENTS: dict[str, Event] = {
     **vm_flow.EVENTS,
     **vm_hot.EVENTS,
     **vm_schedule.EVENTS,
-    **placement.EVENTS,
+    **scheduler.EVENTS,
 }

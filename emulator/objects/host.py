@@ -11,8 +11,10 @@ from emulator.access import admin, create, require, use, visible
 from emulator.document import element
 from emulator.errors import Code, Refused
 from emulator.naming import check_name
+from emulator.objects import host_failure
 from emulator.objects.cluster import DEFAULT, join, leave_all
 from emulator.objects.host_share import count_capacity, empty_share
+from emulator.objects.image_life import ctime
 from emulator.objects.shared import info, rename, update, whole_pool
 from emulator.objects.vdc import forget_everywhere
 from emulator.template import first, merged
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from emulator.registry import Table
     from emulator.store import Store
 
-INIT, MONITORED, DISABLED, OFFLINE = 0, 2, 4, 8
+INIT, MONITORED, ERROR, DISABLED, OFFLINE = 0, 2, 3, 4, 8
 STATUS = {0: INIT, 1: DISABLED, 2: OFFLINE}
 MAX_NAME = 64
 KEPT_SAMPLES = 10
@@ -67,14 +69,45 @@ def allocate(call: Call, name: str, im_mad: str, vm_mad: str, cluster_id: int) -
 def begin_monitoring(cloud: Cloud, host: Record) -> None:
     """Let a host be monitored soon, if its driver is one that OpenNebula has."""
     if cloud.configuration.vector("VM_MAD", host.body["IM_MAD"]):
-        cloud.later(cloud.pace.host_s, "host.monitor", host.oid)
+        _monitor_in(cloud, cloud.pace.host_s, host.oid)
+
+
+def monitor_all(cloud: Cloud) -> None:
+    """Let all hosts be monitored soon; must run in a transaction."""
+    for host in cloud.store.all("host"):
+        begin_monitoring(cloud, host)
+
+
+def _monitor_in(cloud: Cloud, delay_s: float, oid: int) -> None:
+    cloud.store.remove_events("host.monitor", oid)
+    cloud.later(delay_s, "host.monitor", oid)
 
 
 def monitored(cloud: Cloud, oid: int, _arguments: Body) -> None:
-    """A host tells what it has."""
+    """A host tells what it has, or is found dead."""
     host = cloud.store.get("host", oid)
     if host is None or host.state == OFFLINE:
         return
+    _monitor_in(cloud, cloud.pace.host_monitor_s, oid)
+    why = host_failure.reason(cloud, host)
+    if why:
+        _fail(cloud, host, why)
+    else:
+        _tell(cloud, host)
+
+
+def _fail(cloud: Cloud, host: Record, why: str) -> None:
+    body = cloud.store.edit(host).body
+    if host.state != ERROR:
+        text = f"Error monitoring Host {host.name} ({host.oid}): {why}"
+        host.template["ERROR"] = [f"{ctime(cloud)} : {text}"]
+    if host.state not in {DISABLED, ERROR}:
+        body.update({"STATE": ERROR, "PREV_STATE": ERROR})
+    host_failure.lose_machines(cloud, host)
+
+
+def _tell(cloud: Cloud, host: Record) -> None:
+    host.template.pop("ERROR", None)
     probe, body = cloud.settings.probe, cloud.store.edit(host).body
     told = merged(probe.template, {"HOSTNAME": [host.name], "HYPERVISOR": [body["IM_MAD"]]})
     body["TEMPLATE"] = merged(body["TEMPLATE"], told)
@@ -87,6 +120,7 @@ def monitored(cloud: Cloud, oid: int, _arguments: Body) -> None:
     host.hidden["samples"] = [*host.hidden["samples"], sample][-KEPT_SAMPLES:]
     body["MONITORING"] = {name: value for name, value in sample.items() if name != "ID"}
     count_capacity(cloud.store, host)
+    host_failure.find_machines(cloud, host)
     cloud.schedule_soon()
 
 
@@ -127,7 +161,7 @@ def status(call: Call, oid: int, code: int) -> int:
     if state == OFFLINE:
         body["HOST_SHARE"].update({"TOTAL_CPU": 0, "TOTAL_MEM": 0, "MAX_CPU": 0, "MAX_MEM": 0})
     if state == INIT:
-        call.cloud.later(call.cloud.pace.host_s, "host.monitor", oid)
+        begin_monitoring(call.cloud, host)
     return oid
 
 

@@ -21,12 +21,12 @@ from emulator.template import first, is_yes, parse, restricted, take, vectors
 
 if TYPE_CHECKING:
     from emulator.call import Call
-    from emulator.cloud import Cloud
+    from emulator.cloud import Cloud, Event
     from emulator.objects.address_range import Range
     from emulator.record import Body, Record
     from emulator.registry import Table
 
-READY = "1"
+INIT, READY, LOCK_CREATE = "0", "1", "2"
 NEEDS_PHYDEV = {"802.1Q", "vxlan"}
 NEEDS_BRIDGE = {"dummy"}
 NEEDS_OUTER = {"ovswitch_vxlan"}
@@ -63,14 +63,15 @@ def new_network(
     template.pop("AR", None)
     template_id = take(template, "TEMPLATE_ID")
     links = _links(call.cloud, template, oid)
+    is_wired = parent != ""  # a reservation is there at once
     body = {
         **owner_body(call.caller, oid, name),
         "PERMISSIONS": permissions(),
         "CLUSTERS": ids(clusters),
         "BRIDGE": links["BRIDGE"],
         "BRIDGE_TYPE": links["BRIDGE_TYPE"],
-        "STATE": READY,
-        "PREV_STATE": READY,
+        "STATE": READY if is_wired else LOCK_CREATE,
+        "PREV_STATE": READY if is_wired else INIT,
         "PARENT_NETWORK_ID": parent,
         "TEMPLATE_ID": template_id,
         **{key: links[key] for key in ("VN_MAD", "PHYDEV", "VLAN_ID", "OUTER_VLAN_ID")},
@@ -85,7 +86,27 @@ def new_network(
     made = [address_range.new_range(number, one) for number, one in enumerate(asked)]
     for cluster_id in clusters:
         join(call.store, call.get("cluster", cluster_id), "vn", oid)
-    return call.store.add("vn", oid, body, {"ranges": made, "next_range": len(made)})
+    network = call.store.add("vn", oid, body, {"ranges": made, "next_range": len(made)})
+    if is_wired:
+        _note_vlans(network)
+    else:
+        call.cloud.later(0.0, "vn.created", oid)
+    return network
+
+
+def created(cloud: Cloud, oid: int, _arguments: Body) -> None:
+    """The driver has made the network."""
+    network = cloud.store.get("vn", oid)
+    if network is None:
+        return
+    cloud.store.edit(network).body.update({"STATE": READY, "PREV_STATE": READY})
+    _note_vlans(network)
+
+
+def _note_vlans(network: Record) -> None:
+    for key in ("VLAN_ID", "OUTER_VLAN_ID"):
+        if network.body[f"{key}_AUTOMATIC"] == 0:
+            network.template.setdefault(key, [network.body[key]])
 
 
 def _links(cloud: Cloud, template: Body, oid: int) -> dict[str, str]:
@@ -105,7 +126,7 @@ def _links(cloud: Cloud, template: Body, oid: int) -> dict[str, str]:
     for key in ("VLAN_ID", "OUTER_VLAN_ID"):
         if links[f"{key}_AUTOMATIC"] == "1":
             links[key] = str(_automatic_vlan(cloud, driver, oid))
-        else:
+        elif links[key]:
             template[key] = [links[key]]
     template.update({key: [links[key]] for key in ("VN_MAD", "PHYDEV", "BRIDGE", "BRIDGE_TYPE")})
     groups = {group.strip() for group in f"{take(template, 'SECURITY_GROUPS')},0".split(",") if group.strip()}
@@ -273,3 +294,4 @@ TABLE: Table = {
     ),
     "one.vnpool.info": owned_pool("vn", pool_view),
 }
+EVENTS: dict[str, Event] = {"vn.created": created}

@@ -23,7 +23,7 @@ from emulator.template import vectors
 
 if TYPE_CHECKING:
     from emulator.call import Call
-    from emulator.cloud import Cloud, Event
+    from emulator.cloud import Cloud
     from emulator.record import Body, Record
     from emulator.registry import Table
 
@@ -36,31 +36,30 @@ def clusters_of(vm: Record) -> set[int]:
     return {int(one) for one in CLUSTER.findall(vm.attribute("AUTOMATIC_REQUIREMENTS"))}
 
 
-def placed(cloud: Cloud, _oid: int, _arguments: Body) -> None:
-    """Look for a place for every virtual machine that waits."""
-    waiting = [vm for vm in cloud.store.all("vm") if vm.state == PENDING]
-    left = [vm for vm in waiting if not place(cloud, vm)]
-    if left:
-        cloud.later(cloud.pace.retry_placement_s, "schedule", 0)
-
-
 def place(cloud: Cloud, vm: Record) -> bool:
     """Put a virtual machine on the host with most room; whether there was one."""
-    hosts = [host for host in cloud.store.all("host") if host.state == MONITORED]
-    cpu, memory = capacity(vm.template)
-    asked = _asked(vm)
-    suiting = [host for host in hosts if _suits(cloud, vm, host, asked)]
-    fitting = [host for host in suiting if all(has_room(host, cpu, memory))]
-    if not fitting:
-        _say_why(cloud, vm, suiting, cpu, memory)
+    host = host_for(cloud, vm)
+    if host is None:
         return False
-    host = max(fitting, key=lambda one: (_free(one), one.oid))
     datastore = system_datastore(cloud, vm, host, by_scheduler=True)
     if datastore is None:
         return False
     vm.body["USER_TEMPLATE"].pop("SCHED_MESSAGE", None)
     put(cloud, vm, host, datastore, vm_history.BY_SCHEDULER)
     return True
+
+
+def host_for(cloud: Cloud, vm: Record) -> Record | None:
+    """The host with most room, not the one on which a virtual machine is; where there is none, it says why."""
+    current = vm_history.last(vm).get("HID", -1) if vm.state not in {PENDING, HOLD} else -1
+    hosts = [host for host in cloud.store.all("host") if host.state == MONITORED and host.oid != current]
+    cpu, memory = capacity(vm.template)
+    asked = _asked(vm)
+    suiting = [host for host in hosts if _suits(cloud, vm, host, asked)]
+    fitting = [host for host in suiting if all(has_room(host, cpu, memory))]
+    if not fitting:
+        _say_why(cloud, vm, suiting, cpu, memory)
+    return max(fitting, key=lambda one: (_free(one), one.oid), default=None)
 
 
 def _free(host: Record) -> int:
@@ -200,4 +199,3 @@ def room_lacking(share: Body, cpu: float, memory_mib: int) -> str:
 
 
 TABLE: Table = {"one.vm.deploy": deploy}
-EVENTS: dict[str, Event] = {"schedule": placed}

@@ -1,4 +1,4 @@
-"""What can be done to a virtual machine: `one.vm.action`, `one.vm.migrate`, `one.vm.recover`.
+"""What can be done to a virtual machine: `one.vm.action`.
 
 References: OpenNebula src/dm/DispatchManagerActions.cc, src/rm/api/VirtualMachineAPI.cc.
 """
@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING
 from emulator.access import Want, require
 from emulator.acl import ADMIN, MANAGE, USE
 from emulator.errors import Code, Refused
-from emulator.objects import vm_guest, vm_history
-from emulator.objects.host_share import occupy
-from emulator.objects.placement import check_cluster, check_room
-from emulator.objects.vm import capacity
-from emulator.objects.vm_flow import finish, leave_host, set_state, start_flow
+from emulator.objects import vm_history
+from emulator.objects.vm_flow import finish, start_flow
 from emulator.objects.vm_state import (
     ACTIVE,
     BOOT_FAILURE,
@@ -28,12 +25,11 @@ from emulator.objects.vm_state import (
     SUSPENDED,
     UNDEPLOYED,
     UNKNOWN,
+    set_state,
     words,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from emulator.call import Call
     from emulator.record import Record
     from emulator.registry import Table
@@ -74,8 +70,8 @@ ACTIONS: dict[str, Action] = {
     "reboot-hard": Action(_places(RUNS), "reboot", hard=True, noted=False),
     "hold": Action(_places((PENDING, 0)), to=HOLD, noted=False),
     "release": Action(_places((HOLD, 0)), to=PENDING, noted=False),
-    "resched": Action(_places(RUNS, (POWEROFF, 0)), flag=1, noted=False),
-    "unresched": Action(_places(RUNS, (POWEROFF, 0)), flag=0, noted=False),
+    "resched": Action(_places(RUNS, LOST, (POWEROFF, 0)), flag=1, noted=False),
+    "unresched": Action(_places(RUNS, LOST, (POWEROFF, 0)), flag=0, noted=False),
     "resume": Action(
         _places(LOST, (POWEROFF, 0), (SUSPENDED, 0), (STOPPED, 0), (UNDEPLOYED, 0)), "resume", noted=False
     ),
@@ -131,6 +127,8 @@ def _do(call: Call, vm: Record, action: Action) -> None:
     cloud = call.cloud
     if action.flag is not None:
         call.store.edit(vm).body["RESCHED"] = action.flag
+        if action.flag:
+            cloud.schedule_soon()
     elif action.to is not None:
         set_state(cloud, vm, action.to)
         if action.to == PENDING:
@@ -180,103 +178,4 @@ def terminate(call: Call, vm: Record, name: str, *, hard: bool) -> None:
         raise unavailable(vm, name)
 
 
-def migrate(
-    call: Call,
-    oid: int,
-    host_id: int,
-    live: bool = False,
-    enforce: bool = False,
-    datastore_id: int = -1,
-    kind: int = 0,
-) -> int:
-    """Move a virtual machine to another host; kind 0 saves it, 1 powers it off, 2 does so hard."""
-    vm, host = call.get("vm", oid), call.get("host", host_id)
-    datastore = call.get("datastore", datastore_id) if datastore_id >= 0 else None
-    require(call, Want(right_to(call, "migrate"), "vm", vm), Want(MANAGE, "host", host))
-    if (vm.state, vm.body["LCM_STATE"]) not in {RUNS, LOST, (POWEROFF, 0), (SUSPENDED, 0)}:
-        state = words(vm.state, vm.body["LCM_STATE"])
-        raise Refused(Code.ACTION, f"Migrate action is not available for state {state}")
-    record = vm_history.last(vm)
-    target = datastore or call.get("datastore", record["DS_ID"])
-    check_cluster(vm, host, "migrate")
-    if record["HID"] == host_id and record["DS_ID"] == target.oid:
-        text = f"VM is already running on host [{host_id}] and datastore [{target.oid}]"
-        raise Refused(Code.ACTION, text)
-    if enforce:
-        check_room(vm, host)
-    _move(call, vm, host, target, _migration(live=live, kind=kind))
-    return oid
-
-
-def _migration(*, live: bool, kind: int) -> str:
-    if live:
-        return "live-migrate"
-    return {1: "poweroff-hard-migrate", 2: "poweroff-hard-migrate"}.get(kind, "migrate")
-
-
-def _move(call: Call, vm: Record, host: Record, datastore: Record, action: str) -> None:
-    cloud, now = call.cloud, call.cloud.clock.seconds()
-    call.store.edit(vm).body["RESCHED"] = 0
-    vm_history.note(call, vm, action)
-    old = vm_history.last(vm)
-    old.update({"ETIME": now, "RETIME": old["RETIME"] or now})
-    leave_host(cloud, vm)
-    was_off = vm.state != ACTIVE
-    live = action == "live-migrate"
-    fresh = vm_history.begin(vm, host, datastore, now, vm_history.BY_CALLER, prolog=not live)
-    fresh.update({"PETIME": 0 if live else now, "RSTIME": 0 if was_off else now})
-    occupy(call.store, host, vm.oid, *capacity(vm.template))
-    if was_off:
-        return
-    if action == "poweroff-hard-migrate":
-        vm.body["DEPLOY_ID"] = vm_guest.deploy_id(cloud, vm)
-    if action == "migrate":  # as long as it is under way, the new record tells of it too
-        fresh.update({key: old[key] for key in ("ACTION", "UID", "GID", "REQUEST_ID")})
-    flow = "live_migrate" if live else "migrate"
-    start_flow(cloud, vm, flow)
-
-
-def _recover_failure(call: Call, vm: Record) -> None:
-    del call, vm
-
-
-def _recover_retry(call: Call, vm: Record) -> None:
-    if vm.body["LCM_STATE"] == BOOT_FAILURE and vm.state == ACTIVE:
-        vm_history.last(call.store.edit(vm))["RETIME"] = 0
-        start_flow(call.cloud, vm, "deploy", first_step=2)
-
-
-def _recover_delete(call: Call, vm: Record) -> None:
-    if vm.state in {PENDING, HOLD, STOPPED, UNDEPLOYED}:
-        finish(call.cloud, vm)
-    elif vm.state != DONE:
-        vm_history.note(call, call.store.edit(vm), "delete")
-        start_flow(call.cloud, vm, "cleanup", hard=True)
-
-
-def _recover_recreate(call: Call, vm: Record) -> None:
-    if vm.state not in {PENDING, HOLD, DONE}:
-        vm_history.note(call, call.store.edit(vm), "delete-recreate")
-        start_flow(call.cloud, vm, "resubmit", hard=True)
-
-
-RECOVERIES: dict[int, Callable[[Call, Record], None]] = {
-    0: _recover_failure,
-    1: _recover_failure,
-    2: _recover_retry,
-    3: _recover_delete,
-    4: _recover_recreate,
-}
-
-
-def recover(call: Call, oid: int, operation: int) -> int:
-    """Recover a virtual machine that is stuck: fail (0), succeed (1), retry (2), delete (3), recreate (4)."""
-    vm = call.get("vm", oid)
-    require_to(call, vm, "recover")
-    if operation not in RECOVERIES:
-        raise Refused(Code.ACTION, "Wrong recovery operation code")
-    RECOVERIES[operation](call, vm)
-    return oid
-
-
-TABLE: Table = {"one.vm.action": act, "one.vm.migrate": migrate, "one.vm.recover": recover}
+TABLE: Table = {"one.vm.action": act}

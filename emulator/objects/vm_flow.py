@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emulator import quota
-from emulator.objects import scheduled_action, vm_disk, vm_group, vm_guest, vm_history, vm_nic
+from emulator.objects import scheduled_action, vm_disk, vm_failure, vm_group, vm_guest, vm_history, vm_nic
 from emulator.objects.host_share import vacate
-from emulator.objects.image_life import ctime
 from emulator.objects.vm import capacity
-from emulator.objects.vm_state import ACTIVE, BOOT_FAILURE, DONE, FLOWS, HOLD, LCM, PENDING, RUNNING, UNDEPLOYED
+from emulator.objects.vm_state import ACTIVE, DONE, FLOWS, HOLD, LCM, PENDING, RUNNING, UNDEPLOYED, set_state
 from emulator.template import vectors
 
 if TYPE_CHECKING:
@@ -19,12 +18,6 @@ if TYPE_CHECKING:
 
 FREE_STATES = {PENDING, HOLD, DONE}
 BASE_PORT = 5900
-
-
-def set_state(cloud: Cloud, vm: Record, state: int, lcm_state: int = 0) -> None:
-    """Let a virtual machine be in a state."""
-    body = cloud.store.edit(vm).body
-    body.update({"STATE": state, "LCM_STATE": lcm_state, "PREV_STATE": state, "PREV_LCM_STATE": lcm_state})
 
 
 def start_flow(cloud: Cloud, vm: Record, name: str, *, hard: bool = False, first_step: int = 0) -> None:
@@ -86,27 +79,19 @@ def stepped(cloud: Cloud, oid: int, arguments: Body) -> None:
     if flow.starts_guest and vm_guest.is_starting(cloud, vm):
         cloud.later(cloud.pace.poll_s, "vm.step", oid, **arguments)
         return
-    if (word == "BOOT" and "fail" in cloud.faults.strike("boot")) or vm_guest.failure(cloud, vm):
-        boot_failed(cloud, vm)
+    mishap = vm_failure.mishap(cloud, vm, word)
+    if mishap:
+        vm_failure.fail(cloud, vm, word, mishap)
         return
     if step + 1 < len(flow.steps):
         _enter(cloud, vm, name, step + 1, hard=hard)
     else:
-        _finish(cloud, vm, flow)
+        complete(cloud, vm, name)
 
 
-def boot_failed(cloud: Cloud, vm: Record) -> None:
-    """The driver could not start the guest."""
-    record = vm_history.last(vm)
-    record["RETIME"] = cloud.clock.seconds()
-    place = f"{record['HOSTNAME']}:{vm.name}:dummy"
-    words = vm_guest.failure(cloud, vm) or place
-    vm.body["USER_TEMPLATE"]["ERROR"] = [f"{ctime(cloud)}: DEPLOY: {words}"]
-    vm_guest.stop(cloud, vm, hard=True)
-    set_state(cloud, vm, ACTIVE, BOOT_FAILURE)
-
-
-def _finish(cloud: Cloud, vm: Record, flow: Flow) -> None:
+def complete(cloud: Cloud, vm: Record, name: str) -> None:
+    """A virtual machine has arrived."""
+    flow = FLOWS[name]
     record, now = vm_history.last(vm), cloud.clock.seconds()
     if flow.epilog:
         record.update({"ESTIME": record["ESTIME"] or now, "EETIME": now})
@@ -118,11 +103,11 @@ def _finish(cloud: Cloud, vm: Record, flow: Flow) -> None:
     state, lcm_state = flow.ends
     if state == ACTIVE and lcm_state == RUNNING:
         record.update({"ACTION": 0, "UID": -1, "GID": -1, "REQUEST_ID": -1})
+        vm.hidden.pop(vm_guest.GONE, None)
         if flow.boots:
             vm.body["DEPLOY_ID"] = vm_guest.deploy_id(cloud, vm)
         vm_guest.report(cloud, vm)
-        cloud.store.remove_events("vm.monitor", vm.oid)
-        cloud.later(cloud.pace.monitor_s, "vm.monitor", vm.oid)
+        keep_monitored(cloud, vm)
     if state != ACTIVE:
         vm_guest.forget(cloud, vm)
     if state == DONE:
@@ -138,6 +123,7 @@ def _settle(cloud: Cloud, vm: Record, state: int, lcm_state: int) -> None:
             graphics.pop("PORT", None)
     if state == PENDING:
         vm.body["DEPLOY_ID"] = ""
+        vm_guest.remove_folder(cloud, vm)
         cloud.schedule_soon()
 
 
@@ -195,6 +181,12 @@ def charged(vm: Record) -> list[quota.Usage]:
 def is_counted_running(vm: Record) -> bool:
     """Whether it counts to the RUNNING_ quotas."""
     return bool(vm.hidden.get("running", True))
+
+
+def keep_monitored(cloud: Cloud, vm: Record) -> None:
+    """Let a running virtual machine tell what it uses."""
+    cloud.store.remove_events("vm.monitor", vm.oid)
+    cloud.later(cloud.pace.monitor_s, "vm.monitor", vm.oid)
 
 
 def monitored(cloud: Cloud, oid: int, _arguments: Body) -> None:

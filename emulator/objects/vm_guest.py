@@ -10,7 +10,7 @@ from emulator.drivers.driver import Guest, Mount
 from emulator.objects import vm_hardware, vm_history
 from emulator.objects.front_end_files import host_path
 from emulator.objects.vm_context import context_file
-from emulator.objects.vm_state import ACTIVE, RUNNING
+from emulator.objects.vm_state import ACTIVE, RUNNING, UNKNOWN
 from emulator.template import is_yes, vectors
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from emulator.cloud import Cloud
     from emulator.record import Record
+
+GONE = "gone"  # in what a machine keeps to itself: its host lost power, so its guest is no more
 
 
 def folder(cloud: Cloud, vm: Record) -> Path:
@@ -136,6 +138,6 @@ def remove_folder(cloud: Cloud, vm: Record) -> None:
 def resume_guests(cloud: Cloud) -> None:
     """Start the guests of all virtual machines that were running when the cloud was stopped."""
     for vm in cloud.store.all("vm"):
-        if vm.state == ACTIVE and vm.body["LCM_STATE"] == RUNNING:
+        if vm.state == ACTIVE and vm.body["LCM_STATE"] in {RUNNING, UNKNOWN} and not vm.hidden.get(GONE):
             start(cloud, vm)
             report(cloud, vm)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emulator.errors import Code, Refused
-from emulator.objects import vm_history
-from emulator.objects.vm_flow import set_state
-from emulator.objects.vm_state import ACTIVE, LCM, POWEROFF, RUNNING, words
+from emulator.objects import vm_failure, vm_history
+from emulator.objects.vm_state import ACTIVE, LCM, POWEROFF, RUNNING, set_state, words
 
 if TYPE_CHECKING:
     from emulator.call import Call
@@ -36,17 +35,19 @@ def begin(call: Call, vm: Record, lcm: str, action: int = 0, *, lcm_off: str = "
     caller = call.caller
     who = {"UID": caller.uid, "GID": caller.gid, "REQUEST_ID": call.request_id}
     call.store.edit(vm)
-    call.cloud.later(call.cloud.pace.vm_step_s, "vm.changed", vm.oid, back=back, action=action, who=who)
+    here = [vm.state, vm.body["LCM_STATE"]]
+    call.cloud.later(call.cloud.pace.vm_step_s, "vm.changed", vm.oid, back=back, here=here, action=action, who=who)
 
 
 def changed(cloud: Cloud, oid: int, arguments: Body) -> None:
     """A change is over."""
     vm = cloud.store.get("vm", oid)
-    if vm is None:
+    if vm is None or [vm.state, vm.body["LCM_STATE"]] != arguments["here"]:
         return
     if arguments["action"]:
         note(cloud, vm, arguments["action"], arguments["who"], running=arguments["back"][0] == ACTIVE)
     set_state(cloud, vm, *arguments["back"])
+    vm_failure.lose_if_cut(cloud, vm)
 
 
 def note(cloud: Cloud, vm: Record, action: int, who: Body, *, running: bool) -> None:

@@ -6,6 +6,11 @@ References: OpenNebula include/VirtualMachine.h `VmState` and `LcmState`, src/lc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emulator.cloud import Cloud
+    from emulator.record import Record
 
 INIT, PENDING, HOLD, ACTIVE, STOPPED, SUSPENDED, DONE, FAILED, POWEROFF, UNDEPLOYED, CLONING, CLONING_FAILURE = range(
     12
@@ -73,6 +78,7 @@ FLOWS: dict[str, Flow] = {
     "boot_suspended": Flow(("BOOT_SUSPENDED",), starts_guest=True),
     "boot_unknown": Flow(("BOOT_UNKNOWN",), starts_guest=True, boots=True),
     "reboot": Flow(("RUNNING",), stops_guest=True, starts_guest=True),
+    "migrate_unknown": Flow(("PROLOG_MIGRATE_UNKNOWN", "BOOT"), starts_guest=True, boots=True),
     "migrate": Flow(("SAVE_MIGRATE", "PROLOG_MIGRATE", "BOOT_MIGRATE"), stops_guest=True, starts_guest=True),
     "live_migrate": Flow(("MIGRATE",)),
     "poweroff": Flow(("SHUTDOWN_POWEROFF",), (POWEROFF, 0), stops_guest=True),
@@ -90,6 +96,12 @@ FLOWS: dict[str, Flow] = {
     "cleanup": Flow(("CLEANUP_DELETE",), (DONE, 0), stops_guest=True, closes=True, leaves=True),
     "resubmit": Flow(("CLEANUP_RESUBMIT",), (PENDING, 0), stops_guest=True, closes=True, leaves=True),
 }  # fmt: skip
+
+
+def set_state(cloud: Cloud, vm: Record, state: int, lcm_state: int = 0) -> None:
+    """Let a virtual machine be in a state."""
+    body = cloud.store.edit(vm).body
+    body.update({"STATE": state, "LCM_STATE": lcm_state, "PREV_STATE": state, "PREV_LCM_STATE": lcm_state})
 
 
 def words(state: int, lcm_state: int) -> str:

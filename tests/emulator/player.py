@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.clock import WoundClock
 from emulator.cloud import Cloud
-from emulator.settings import Probe, Settings
+from emulator.settings import Pace, Probe, Settings
 from tests.emulator.recording import ALONE, DATA, alike, recorded
 
 if TYPE_CHECKING:
@@ -118,6 +118,8 @@ def recording_cloud(state: Path) -> Cloud:
     (images / "vmlinuz").write_bytes(bytes(100))
     (host / "etc").mkdir()
     (host / "etc" / "hostname").write_text("front-end")
+    (host / "bin").mkdir()
+    (host / "bin" / "true").symlink_to("/bin/true")
     probe = Probe(**json.loads((DATA / "probe.json").read_text()))
     settings = Settings(
         state=state,
@@ -128,6 +130,8 @@ def recording_cloud(state: Path) -> Cloud:
         password="opennebula",
         probe=probe,
         datastore_mib=(258020, 61280, 42618),
+        hooks=host,
+        pace=Pace(host_monitor_s=3600.0),  # the hosts were monitored once while it was recorded
     )
     return Cloud(settings, WoundClock(RECORDED_AT))
 

@@ -5,6 +5,7 @@ Times, random values and what the recorded machine happened to have are made the
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import re
@@ -94,6 +95,13 @@ def alike_element(element: ET.Element) -> Any:
     return (tag, alike_value(tag, (element.text or "").strip("\n")))
 
 
+def alike_argument(word: str) -> str:
+    """A document that a hook's command is given, without what differs from run to run."""
+    if len(word) < 100:
+        return word
+    return str(alike_element(ET.fromstring(base64.b64decode(word))))
+
+
 def alike_value(tag: str, text: str) -> str:
     """A value without what differs from run to run."""
     if tag in TIMES:
@@ -102,6 +110,8 @@ def alike_value(tag: str, text: str) -> str:
         return "random"
     if tag in {"HOURS", "RHOURS", "YEAR", "MONTH"}:
         return "time"
+    if tag == "ARGUMENTS" or (tag == "COMMAND" and " " in text):
+        return " ".join(alike_argument(word) for word in text.split(" "))
     if tag in {"SOURCE", "PATH", "ERROR"}:
         return RANDOM_NAME.sub("random", alike_text(text))
     if tag == "MONITORING":
