@@ -17,6 +17,7 @@ from appliance.boot.logins import allow_logins, public_keys, show_host_key
 from appliance.boot.machine import Machine, Trouble, attempt, write
 from appliance.boot.names import host_name, set_host_name
 from appliance.boot.network import reload_network, set_up_network
+from appliance.boot.programs import show_programs
 from appliance.boot.start_script import lay_out_start_script
 from appliance.context import REQUIRED, parse, read_context
 from appliance.errors import BadContext
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 #: Stands from the moment at which a CONTEXT disc that comes would not be seen any more by the boot itself.
 LOOKED = "looked-for-context"
+#: Stands while the service would not accept the context; it is not started then.
+WRONG = "wrong-context"
 #: What has not been started where the archive was not there at boot.
 WATCHERS = ("gurney-accounts.path", "gurney-accounts.service", "gurney-fingerprint.path")
 AGAIN_WAIT_S = 2.0
@@ -70,20 +73,12 @@ class _Boot:
         self.changed: set[str] = set()
 
     def take(self) -> None:
-        before = self._told_to_service()
-        self.variables = self._try(partial(read_disc, self.machine, **self._patience()), {})
-        write(self.machine.run_folder() / LOOKED, "")
-        if before != self._told_to_service():
-            self.changed.add("context")
-        self.cards = cards(self.variables)
-        for words in (words for card in self.cards for words in card.wrong):
-            self.machine.trouble(words)
+        self._read()
+        if self.again and not self.variables:  # what is known stays: a disc that is being exchanged closes nothing
+            self._note("archive", lambda: grow(self.machine))
+            return
         self._machine_itself()
-        was_open = os.path.ismount(self.machine.path(STATE))
-        archive = self._try(lambda: mount_archive(self.machine, self.variables), None)
-        if archive is not None and not was_open:
-            self.changed.add("context")
-        self._note("archive", lambda: grow(self.machine))
+        archive = self._open_archive()
         host_key = self._try(lambda: show_host_key(self.machine, archive / "ssh" if archive else None), "")
         none: tuple[Folder, ...] = ()
         for folder in self._try(lambda: tuple(folders(self.variables)), none):
@@ -93,6 +88,28 @@ class _Boot:
         self._tell(archive, host_key)
         if self.again:
             self._hand_over()
+
+    def _read(self) -> None:
+        """The context, and the cards in it."""
+        before = self._told_to_service()
+        self.variables = self._try(partial(read_disc, self.machine, **self._patience()), {})
+        write(self.machine.run_folder() / LOOKED, "")
+        if before != self._told_to_service():
+            self.changed.add("context")
+        self.cards = cards(self.variables)
+        for words in (words for card in self.cards for words in card.wrong):
+            self.machine.trouble(words)
+
+    def _open_archive(self) -> Path | None:
+        """Mount it, and let it use all of its disk; what waits for it is told."""
+        was_open = os.path.ismount(self.machine.path(STATE))
+        archive = self._try(lambda: mount_archive(self.machine, self.variables), None)
+        self._note("archive", lambda: grow(self.machine))
+        if archive is not None:
+            self._note("programs", lambda: show_programs(self.machine))
+        if archive is not None and not was_open:
+            self.changed.add("context")
+        return archive
 
     def _machine_itself(self) -> None:
         """Name, network, firewall, logins and clock: what SSH needs comes before any disk."""
@@ -108,12 +125,15 @@ class _Boot:
         self._note("clock", lambda: set_time_servers(machine, time_servers(variables, self.cards)))
 
     def _judge_context(self) -> None:
-        """Whether the service will accept the context: it says what is missing in words for people."""
-        if self.variables:
-            try:
+        """Whether the service will accept the context: it says what is missing in words for people, and waits."""
+        wrong = self.machine.run_folder() / WRONG
+        try:
+            if self.variables:
                 read_context(self.machine.path("/run/gurney/context"), {})
-            except BadContext as error:
-                self.machine.trouble(f"the service cannot start: {error}")
+            wrong.unlink(missing_ok=True)
+        except BadContext as error:
+            write(wrong, f"{error}\n")
+            self.machine.trouble(f"the service cannot start: {error}")
 
     def _tell(self, archive: Path | None, host_key: str) -> None:
         addresses = " ".join(str(address.ip) for card in self.cards for address in card.addresses)
@@ -126,7 +146,7 @@ class _Boot:
     def _hand_over(self) -> None:
         """What runs already takes over what has changed."""
         if "network" in self.changed:
-            reload_network(self.machine)
+            self._try(reload_network, None)
         if "clock" in self.changed:
             attempt(["systemctl", "--no-block", "try-restart", "systemd-timesyncd.service"])
         if "script" in self.changed:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import sys
 from dataclasses import asdict
@@ -57,7 +58,8 @@ def _settle(upgrading: Upgrading, _given: argparse.Namespace) -> int:
 def _state(upgrading: Upgrading, _given: argparse.Namespace) -> int:
     programs = upgrading.programs
     schema = ask(programs.archive, "revision")
-    _tell(**asdict(programs.current()), schema=schema, under_way=begun(programs.journal) is not None)
+    free = shutil.disk_usage(programs.folder).free
+    _tell(**asdict(programs.current()), schema=schema, free=free, under_way=begun(programs.journal) is not None)
     return 0
 
 

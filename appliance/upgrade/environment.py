@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -12,7 +11,7 @@ from appliance.boot.archive_disk import gigabytes
 from appliance.boot.machine import Trouble, attempt, last_line, write
 from appliance.upgrade.programs import NOTES, SITE, flush
 from appliance.upgrade.release import Release, own_release
-from appliance.upgrade.stage import INSTALLER, MANIFEST
+from appliance.upgrade.stage import INSTALLER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,8 +109,7 @@ def _install(programs: Programs, stage: Stage, release: Release) -> None:
 
 def _write_requirements(stage: Stage) -> Path:
     """Requirements with checksums: pip compares them again: between our look and its own, nothing can be exchanged."""
-    digests = json.loads((stage.folder / MANIFEST).read_text())["files"]
-    lines = [f"{stage.folder / name} --hash=sha256:{digests[name]}" for name in (stage.program, *stage.others)]
+    lines = [f"{stage.folder / name} --hash=sha256:{stage.digests[name]}" for name in (stage.program, *stage.others)]
     path = stage.folder / "requirements.txt"
     path.write_text("\n".join(lines) + "\n")
     return path

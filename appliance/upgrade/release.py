@@ -25,7 +25,7 @@ class Release:
     place
         The name of its folder; empty for the image's own.
     digest
-        SHA-256 of the list of the files that it was installed from; empty for the image's own.
+        SHA-256 of the wheel that it was installed from; empty for the image's own.
     over
         The version of the image that it was put over.
     """

@@ -33,15 +33,20 @@ class Stage:
         The wheel of Gurney.
     others
         The wheels of what it needs; none where those of the present version are used again.
-    digest
-        Of the list of all files with their digests.
+    digests
+        SHA-256 of every file.
     """
 
     folder: Path
     version: str
     program: str
     others: tuple[str, ...]
-    digest: str
+    digests: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the program's wheel: what else is installed is what it asks for."""
+        return self.digests[self.program]
 
     @property
     def place(self) -> str:
@@ -71,9 +76,9 @@ def read_stage(folder: Path) -> Stage:
     """
     try:
         told = json.loads((folder / MANIFEST).read_text())
-        digests: Mapping[str, str] = told["files"]
-        stage = Stage(folder, told["version"], told["program"], tuple(told["others"]), list_digest(digests))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        digests = {str(name): str(digest) for name, digest in told["files"].items()}
+        stage = Stage(folder, str(told["version"]), str(told["program"]), tuple(told["others"]), digests)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Trouble(f"{folder / MANIFEST}: not what an admin sends: {error}") from error
     names = {INSTALLER, stage.program, *stage.others}
     if not _VERSION.fullmatch(stage.version) or set(digests) != names or not all(map(_NAME.fullmatch, names)):
@@ -81,13 +86,6 @@ def read_stage(folder: Path) -> Stage:
     for name in sorted(names):
         _check(folder / name, digests[name])
     return stage
-
-
-def list_digest(digests: Mapping[str, str]) -> str:
-    """The digest of a list of files and their digests."""
-    return hashlib.sha256(
-        "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())).encode()
-    ).hexdigest()
 
 
 def _check(file: Path, wanted: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,24 +63,56 @@ class Shell:
     def __init__(self, client: paramiko.SSHClient) -> None:
         self._client = client
 
-    def run(self, command: str) -> Said:
-        """Run a command to its end; it has nothing to read.
+    def run(self, command: str, given: bytes | None = None) -> Said:
+        """Run a command to its end.
+
+        Parameters
+        ----------
+        given
+            What it reads; without it there is nothing to read.
 
         Raises
         ------
         paramiko.SSHException
             The connection ended before the command did; `shell_in` puts it in words.
         """
-        channel = _channel(self._client)
-        with channel, ThreadPoolExecutor(1) as reader:
+        with _channel(self._client) as channel, ThreadPoolExecutor(2) as readers:
+            channel.exec_command(command if given is not None else f"exec </dev/null; {command}")
+            err = readers.submit(channel.makefile_stderr("rb").read)
+            out = readers.submit(channel.makefile("rb").read)
+            _give(channel, given)
+            words = _text(out.result()), _text(err.result())
+            return Said(_code(channel), *words)
+
+    def lines(self, command: str) -> Iterator[str]:
+        """The lines that a command says, as they come; what it says on standard error is among them.
+
+        Raises
+        ------
+        paramiko.SSHException
+            The connection ended before the command did.
+        """
+        with _channel(self._client) as channel:
+            channel.set_combine_stderr(True)
             channel.exec_command(f"exec </dev/null; {command}")
             channel.shutdown_write()
-            err = reader.submit(channel.makefile_stderr("rb").read)
-            out = channel.makefile("rb").read()
-            code = channel.recv_exit_status()
-            if code < 0:
-                raise paramiko.SSHException("the connection ended before the command did")
-            return Said(code, _text(out), _text(err.result()))
+            for line in channel.makefile("rb"):
+                yield _text(line).rstrip("\n")
+            _code(channel)
+
+
+def _give(channel: paramiko.Channel, given: bytes | None) -> None:
+    """Let the command read; one that ends before it has read all says itself why."""
+    with suppress(OSError):
+        channel.sendall(given or b"")
+    channel.shutdown_write()
+
+
+def _code(channel: paramiko.Channel) -> int:
+    code = channel.recv_exit_status()
+    if code < 0:
+        raise paramiko.SSHException("the connection ended before the command did")
+    return code
 
 
 def _channel(client: paramiko.SSHClient) -> paramiko.Channel:

@@ -1,0 +1,9 @@
+"""What can go wrong while appliances are looked after, beside their not being reachable."""
+
+from __future__ import annotations
+
+from provision.errors import ProvisionError
+
+
+class NotUpgraded(ProvisionError):  # noqa: N818 - named for what it says
+    """An appliance serves with the version that it had, or a version cannot be sent."""

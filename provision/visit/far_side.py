@@ -1,0 +1,110 @@
+"""The program in an appliance that upgrades it (`appliance.upgrade`): how it is called, and what it answers."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from provision.visit.errors import NotUpgraded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provision.visit.shell import Shell
+
+UNIT = "gurney-upgrade"
+
+
+@dataclass(frozen=True)
+class State:
+    """What serves in an appliance.
+
+    Attributes
+    ----------
+    digest
+        SHA-256 of the wheel that it was installed from; empty where it came with the image.
+    schema
+        The revision of its index.
+    free
+        Bytes free on the archive's disk.
+    under_way
+        Whether an upgrade was begun and not finished.
+    """
+
+    version: str
+    digest: str
+    schema: str
+    free: int
+    under_way: bool
+
+
+@dataclass(frozen=True)
+class FarSide:
+    """Where the program is.
+
+    Attributes
+    ----------
+    root
+        The folder in which the appliance's files lie: none in a machine of its own.
+    address
+        Where its service answers.
+    patience_s
+        How long a version may take until it answers.
+    """
+
+    root: str = ""
+    address: str = "127.0.0.1"
+    patience_s: float = 180.0
+
+    @property
+    def programs(self) -> str:
+        """The folder of versions."""
+        return f"{self.root}/var/lib/gurney/programs"
+
+    def state(self, shell: Shell) -> State:
+        """What serves there."""
+        told = self._last(shell, shlex.join([*self._program(), "state"]))
+        return State(told["version"], told["digest"], told["schema"], told["free"], told["under_way"])
+
+    def settle(self, shell: Shell) -> None:
+        """Undo what was begun and not finished."""
+        self._last(shell, shlex.join([*self._program(), "settle"]))
+
+    def install(self, shell: Shell, folder: str) -> Iterator[dict[str, Any]]:
+        """Put what lies in a folder into service; what it tells comes line by line, the last is how it ended.
+
+        In a machine it is a unit of its own: it goes on when the line breaks, and what ends it by force is followed
+        by `settle`.
+        """
+        program = self._program()
+        command = [*program, "install", folder]
+        if not self.root:
+            settle = f"ExecStopPost={shlex.join([*program, 'settle'])}"
+            unit = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--unit={UNIT}", "-p", settle]
+            command = [*unit, *command]
+        return _told(shell.lines(shlex.join(command)))
+
+    def _program(self) -> list[str]:
+        python = f"{self.root}/opt/gurney/current/bin/python"
+        options = ["--root", self.root or "/", "--address", self.address, "--patience", f"{self.patience_s:g}"]
+        return [python, "-I", "-m", "appliance.upgrade", *options]
+
+    def _last(self, shell: Shell, command: str) -> dict[str, Any]:
+        said = shell.run(command)
+        told = list(_told(said.out.splitlines()))
+        if not told or "error" in told[-1]:
+            words = told[-1]["error"] if told else said.err.strip()
+            raise NotUpgraded(words or f"{command} ended with {said.code}")
+        return told[-1]
+
+
+def _told(lines: Iterator[str] | list[str]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        try:
+            told = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(told, dict):
+            yield told

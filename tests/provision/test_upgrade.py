@@ -1,0 +1,176 @@
+"""Appliances are put on another version over a real sshd: whole, or rolled back, whatever goes wrong."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provision.visit.errors import NotUpgraded
+from provision.visit.far_side import FarSide
+from provision.visit.host_keys import HostKeys
+from provision.visit.shell import Machine, shell_in
+from provision.visit.upgrade import Upgraded, upgrade
+from provision.visit.versions import new_version
+from tests.appliance.community import Community
+from tests.exchange.test_stores import Sshd
+from tests.provision.standin import MIGRATION, OLD, SCHEMA, StandIn, make_wheel, program_wheel
+from tests.provision.test_visit import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+ENDS = "\n\ndef run(places):\n    raise SystemExit('broken on purpose')\n"
+SILENT = "\n\ndef run(places):\n    threading.Event().wait()\n"
+SILENT_WHEN_OPEN = """
+
+_begin = _start
+
+
+def _start(*arguments, closed=False):
+    if not closed:
+        threading.Event().wait()
+    _begin(*arguments, closed=closed)
+"""
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    server = Sshd(tmp_path_factory.mktemp("upgraded"))
+    with server.running():
+        yield server
+
+
+@pytest.fixture
+def guest(tmp_path: Path) -> Iterator[StandIn]:
+    standing = StandIn(tmp_path / "guest", Community(tmp_path / "exchange")).start()
+    yield standing
+    standing.systemctl("stop")
+
+
+class Admin:
+    """What an admin's command does, for one appliance."""
+
+    def __init__(self, sshd: Sshd, guest: StandIn, folder: Path) -> None:
+        keys = HostKeys(folder / "hosts")
+        compared = fingerprint(sshd.host_key)
+        user = getpass.getuser()
+        self.machine = Machine("kongu.erode", "127.0.0.1", sshd.port, keys, sshd.identity, compared, user)
+        self.guest, self.folder, self.told = guest, folder, list[str]()
+
+    def upgrade(self, wheel: Path, wheels: Path | None = None, patience_s: float = 60) -> Upgraded:
+        far = FarSide(str(self.guest.root), self.guest.address, patience_s)
+        self.told.clear()
+        with shell_in(self.machine) as shell:
+            return upgrade(shell, far, new_version(wheel, wheels, self.folder), self.told.append)
+
+
+@pytest.fixture
+def admin(sshd: Sshd, guest: StandIn, tmp_path: Path) -> Admin:
+    return Admin(sshd, guest, tmp_path)
+
+
+def in_service(guest: StandIn, version: str) -> bool:
+    """Whether this version is chosen, alone, and answers, open."""
+    whole = guest.version == version and len(guest.versions()) == int(version != OLD)
+    closed = (guest.programs / "upgrade.json").exists()
+    return whole and not closed and guest.health() is not None
+
+
+def test_version_is_installed_and_found_to_be_there(admin: Admin, guest: StandIn, tmp_path: Path) -> None:
+    wheel = program_wheel(tmp_path, "0.2.0")
+    assert admin.upgrade(wheel) == Upgraded("upgraded", OLD, "0.2.0")
+    assert in_service(guest, "0.2.0")
+    assert not (guest.programs / "stage").exists()
+    site = next((guest.programs / "chosen").glob("lib/*/site-packages"))
+    assert list(site.glob("appliance/__pycache__/service.*.pyc"))
+    assert not [name for name in ("provision", "emulator", "templates") if (site / name).exists()]
+    assert admin.upgrade(wheel) == Upgraded("already", "0.2.0", "0.2.0")
+    assert admin.told == []
+    other = program_wheel(tmp_path / "other", "0.2.0", appended="\n# another build\n")
+    with pytest.raises(NotUpgraded, match="from another wheel"):
+        admin.upgrade(other)
+
+
+def test_index_is_migrated_and_no_older_version_is_taken_then(admin: Admin, guest: StandIn, tmp_path: Path) -> None:
+    assert admin.upgrade(program_wheel(tmp_path, "0.3.0", MIGRATION)).after == "0.3.0"
+    assert guest.schema == "9001"
+    assert (guest.archive / f"index-{SCHEMA}.sqlite").is_file()
+    with pytest.raises(NotUpgraded, match="too old for this archive"):
+        admin.upgrade(program_wheel(tmp_path, "0.2.0"))
+    assert in_service(guest, "0.3.0")
+
+
+@pytest.mark.parametrize("changed", [{}, MIGRATION], ids=["same index", "new index"])
+@pytest.mark.parametrize(("broken", "why"), [(ENDS, "broken|does not answer"), (SILENT, "does not answer")])
+def test_version_that_does_not_answer_is_rolled_back(
+    admin: Admin, guest: StandIn, tmp_path: Path, changed: dict[str, str], broken: str, why: str
+) -> None:
+    wheel = program_wheel(tmp_path, "0.2.0", changed, appended=broken)
+    with pytest.raises(NotUpgraded, match=rf"0\.2\.0: .*({why}).*rolled back to {OLD}, which answers"):
+        admin.upgrade(wheel, patience_s=15)
+    assert in_service(guest, OLD)
+    assert guest.schema == SCHEMA
+
+
+def test_version_that_falls_silent_when_it_opens(admin: Admin, guest: StandIn, tmp_path: Path) -> None:
+    """Rolled back where the old one can read the index; else left, since it may have acknowledged something."""
+    with pytest.raises(NotUpgraded, match=f"rolled back to {OLD}"):
+        admin.upgrade(program_wheel(tmp_path, "0.2.0", appended=SILENT_WHEN_OPEN), patience_s=15)
+    assert in_service(guest, OLD)
+    with pytest.raises(NotUpgraded, match="is not rolled back"):
+        admin.upgrade(program_wheel(tmp_path, "0.3.0", MIGRATION, appended=SILENT_WHEN_OPEN), patience_s=15)
+    assert (guest.version, guest.schema) == ("0.3.0", "9001")
+
+
+def test_what_cannot_be_installed_never_stops_the_service(admin: Admin, guest: StandIn, tmp_path: Path) -> None:
+    refused = {
+        "lacks libraries.*no-such-library": program_wheel(tmp_path / "a", "0.2.0", {}, "no-such-library>=1"),
+        "on purpose": program_wheel(tmp_path / "b", "0.2.1", appended="\nraise ImportError('on purpose')\n"),
+    }
+    for why, wheel in refused.items():
+        with pytest.raises(NotUpgraded, match=why):
+            admin.upgrade(wheel)
+        assert in_service(guest, OLD)
+    assert guest.systemctl("show") == "0"
+    assert guest.log().count("stopping") == 0
+
+
+def test_index_that_cannot_be_migrated_is_left_as_it_was(admin: Admin, guest: StandIn, tmp_path: Path) -> None:
+    name, text = next(iter(MIGRATION.items()))
+    broken = {name: text + "    raise RuntimeError('on purpose')\n"}
+    with pytest.raises(NotUpgraded, match=f"on purpose.*rolled back to {OLD}"):
+        admin.upgrade(program_wheel(tmp_path, "0.2.0", broken))
+    assert in_service(guest, OLD)
+    assert guest.schema == SCHEMA
+
+
+def test_libraries_come_with_it(admin: Admin, guest: StandIn, tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    make_wheel(wheels, "no_such_library", "1.5", {"no_such_library.py": b"VALUE = 5\n"})
+    (wheels / "gurney-0.0.1-py3-none-any.whl").write_bytes(b"an older build, which is left alone")
+    libraries = wheels / "libraries-1-py3-none-any.whl"
+    pth = next((guest.root / "opt/gurney/current").glob("lib/*/site-packages/libraries.pth")).read_bytes()
+    make_wheel(wheels, "libraries", "1", {"libraries.pth": pth})
+    assert libraries.is_file()
+    wheel = program_wheel(tmp_path, "0.2.0", {}, "no-such-library>=1", appended="\nimport no_such_library\n")
+    assert admin.upgrade(wheel, wheels).after == "0.2.0"
+    assert in_service(guest, "0.2.0")
+    again = program_wheel(tmp_path, "0.2.1", {}, "no-such-library>=1", appended="\nimport no_such_library\n")
+    assert admin.upgrade(again).after == "0.2.1"
+    assert in_service(guest, "0.2.1")
+
+
+@pytest.mark.parametrize("content", [b"no zip", b""])
+def test_file_that_is_no_wheel_is_named(admin: Admin, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "gurney-1.whl").write_bytes(content)
+    with pytest.raises(NotUpgraded, match=r"gurney-1\.whl: not a wheel"):
+        admin.upgrade(tmp_path / "gurney-1.whl")
+    with pytest.raises(NotUpgraded, match="not a wheel of Gurney"):
+        admin.upgrade(make_wheel(tmp_path, "click", "8", {"click.py": b""}))
+    with pytest.raises(NotUpgraded, match="no wheels"):
+        admin.upgrade(program_wheel(tmp_path, "0.2.0"), tmp_path / "nothing")
