@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from cli.image import build
+from cli.upgrade import upgrade
 from cli.visit import execute, logs, ssh, support_bundle
 
 
@@ -51,7 +52,7 @@ def appliance() -> None:
     """Run a branch's appliance service."""
 
 
-for command in (build, execute, logs, ssh, support_bundle):
+for command in (build, execute, logs, ssh, support_bundle, upgrade):
     appliance.add_command(command)
 
 

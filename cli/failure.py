@@ -7,6 +7,7 @@ EXIT_CODES = {
     "provision.errors.DeclarationError": 3,
     "provision.errors.ProvisionError": 4,
     "provision.image.errors.ImageNotBuilt": 8,
+    "provision.visit.errors.NotUpgraded": 6,
     "converter.errors.ConversionError": 5,
     "appliance.errors.ApplianceError": 6,
     "exchange.errors.ExchangeError": 7,

@@ -63,10 +63,12 @@ def execute(
 ) -> None:  # fmt: skip
     """Run a command as root in appliances, several at once; each line says of which branch it is."""
     from cli.console import print_json
+    from cli.enrolling import lines
     from provision.visit.rounds import visit_all
 
     machines = machines_of(file, endpoint, exchange, names, port=port, identity=identity, compared=compared)
-    visits = visit_all(machines, lambda shell: shell.run(" ".join(command)))
+    with lines([machine.name for machine in machines], quiet=as_json) as tell:
+        visits = visit_all(machines, lambda shell: shell.run(" ".join(command)), tell)
     if as_json:
         print_json({name: vars(said) for name, said in visits.answers.items()})
     else:

@@ -37,7 +37,9 @@ def choose_program(machine: Machine) -> None:
 
         Upgrading(programs, NotRunning(machine), lambda _step: None).settle()
         machine.say(f"an upgrade was cut off, and is undone: {programs.current().version} serves")
+    if not programs.chosen.is_symlink():
+        return
     chosen, own = programs.current(), own_release()
-    if chosen.place and newer(own.version, chosen.version) and newer(own.version, chosen.over):
+    if newer(own.version, chosen.version) and newer(own.version, chosen.over):
         machine.say(f"the image brings {own.version}, which is newer than {chosen.version}")
         programs.choose("")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ class Release:
 
 def own_release() -> Release:
     """The image's own: the one that this program belongs to."""
+    from importlib.metadata import PackageNotFoundError, version  # what no boot needs that has nothing to choose
+
     try:
         return Release(version("gurney"))
     except PackageNotFoundError:

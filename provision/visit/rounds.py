@@ -1,18 +1,22 @@
-"""A round: several appliances visited at once; one that cannot be visited does not stop the others."""
+"""A round: several appliances visited, side by side or in turn; one that cannot be visited does not stop the others."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from provision.errors import ProvisionError
+from provision.visit.errors import NotUpgraded
 from provision.visit.shell import NotVisited, shell_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from provision.visit.shell import Machine, Shell
+
+    Teller = Callable[[str, str], None]
 
 Answer = TypeVar("Answer")
 AT_ONCE = 16
@@ -20,42 +24,95 @@ AT_ONCE = 16
 
 @dataclass(frozen=True)
 class Round(Generic[Answer]):
-    """What each appliance answered, and why others were not visited; both by name, in the order of asking."""
+    """What each appliance answered, and why others did not; all by name, in the order of asking.
+
+    Attributes
+    ----------
+    left
+        Who was not visited any more, since one before them failed.
+    """
 
     answers: Mapping[str, Answer]
     failures: Mapping[str, ProvisionError]
+    left: tuple[str, ...] = ()
 
     def check(self) -> None:
-        """Say who was not visited.
+        """Say who failed.
 
         Raises
         ------
+        NotUpgraded
+            All that failed refused the upgrade themselves.
         NotVisited
-            Somebody was not; with each reason.
+            Somebody was not reached; with each reason.
         """
-        if self.failures:
-            raise NotVisited("\n  ".join(str(error) for error in self.failures.values()))
+        if not self.failures:
+            return
+        refused = all(isinstance(error, NotUpgraded) for error in self.failures.values())
+        words = [_named(name, error) for name, error in self.failures.items()]
+        left = [f"{name}: left as it was" for name in self.left]
+        raise (NotUpgraded if refused else NotVisited)("\n  ".join([*words, *left]))
 
 
 def visit_all(
-    machines: Sequence[Machine],
-    visit: Callable[[Shell], Answer],
-    tell: Callable[[str, str], None] = lambda _name, _words: None,
+    machines: Sequence[Machine], visit: Callable[[Shell], Answer], tell: Teller = lambda _name, _words: None
 ) -> Round[Answer]:
     """Visit every machine, several at once; `tell` hears of each when it is reached, and when it is over."""
-
-    def one(machine: Machine) -> tuple[Answer | None, ProvisionError | None]:
-        try:
-            with shell_in(machine) as shell:
-                tell(machine.name, "connected")
-                answer = visit(shell)
-        except ProvisionError as error:
-            tell(machine.name, str(error))
-            return None, error
-        tell(machine.name, "answered")
-        return answer, None
-
     with ThreadPoolExecutor(AT_ONCE) as visitors:
-        found = dict(zip((machine.name for machine in machines), visitors.map(one, machines), strict=True))
-    answers = {name: answer for name, (answer, error) in found.items() if error is None and answer is not None}
-    return Round(answers, {name: error for name, (_, error) in found.items() if error is not None})
+        found = visitors.map(
+            partial(_one, visit=lambda shell, said: _answered(visit(shell), said), tell=tell), machines
+        )
+        return _round(zip((machine.name for machine in machines), found, strict=True))
+
+
+def _answered(answer: Answer, said: Callable[[str], None]) -> Answer:
+    said("answered")
+    return answer
+
+
+def visit_in_turn(
+    machines: Sequence[Machine],
+    visit: Callable[[Shell, Callable[[str], None]], Answer],
+    tell: Teller = lambda _name, _words: None,
+    *,
+    keep_going: bool = False,
+) -> Round[Answer]:
+    """Visit one machine after the other, up to the first that fails; all of them, to keep going.
+
+    `visit` tells what it does; `tell` hears it, with the machine's name.
+    """
+    found: list[tuple[str, Answer | ProvisionError]] = []
+    for machine in machines:
+        found.append((machine.name, _one(machine, visit=visit, tell=tell)))
+        if isinstance(found[-1][1], ProvisionError) and not keep_going:
+            break
+    return _round(found, tuple(machine.name for machine in machines[len(found) :]))
+
+
+def _one(
+    machine: Machine, *, visit: Callable[[Shell, Callable[[str], None]], Answer], tell: Teller
+) -> Answer | ProvisionError:
+    try:
+        with shell_in(machine) as shell:
+            tell(machine.name, "connected")
+            answer = visit(shell, partial(tell, machine.name))
+    except ProvisionError as error:
+        tell(machine.name, str(error))
+        return error
+    return answer
+
+
+def _round(found: Iterable[tuple[str, Answer | ProvisionError]], left: tuple[str, ...] = ()) -> Round[Answer]:
+    answers: dict[str, Answer] = {}
+    failures: dict[str, ProvisionError] = {}
+    for name, answer in found:
+        if isinstance(answer, ProvisionError):
+            failures[name] = answer
+        else:
+            answers[name] = answer
+    return Round(answers, failures, left)
+
+
+def _named(name: str, error: ProvisionError) -> str:
+    """An error that says whose it is."""
+    return str(error) if str(error).startswith(name) else f"{name}: {error}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import subprocess
 import tarfile
 from dataclasses import replace
@@ -11,14 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provision.visit.bundle import COMMANDS, write_bundle
+from provision.visit.errors import NotUpgraded
 from provision.visit.host_keys import HostKey, HostKeys, StrangeHost
-from provision.visit.rounds import visit_all
+from provision.visit.rounds import visit_all, visit_in_turn
 from provision.visit.shell import Machine, NotVisited, Said, shell_in
 from tests.exchange.test_stores import Sshd, free_port, keygen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from provision.visit.shell import Shell
 
 ERODE = HostKey("ssh-ed25519", "AAAA")
 SALEM = HostKey("ssh-ed25519", "BBBB")
@@ -108,3 +112,41 @@ def test_bundle_asks_for_nothing_that_names_a_patient_or_a_secret() -> None:
     for words in ("smbd", "token.txt", "shared", "index.sqlite", "smb-accounts", "/keys"):
         asked = [command for command in COMMANDS.values() if words in command]
         assert not [command for command in asked if words != "smbd" or "journalctl" in command], words
+
+
+def test_in_turn_the_first_failure_ends_it_unless_told_to_keep_going(machine: Machine) -> None:
+    away = replace(machine, name="kongu.away", port=free_port())
+    machines = [machine, away, replace(machine, name="kongu.salem", compared=machine.compared)]
+    told: list[tuple[str, str]] = []
+
+    def visit(shell: Shell, tell: Callable[[str], None]) -> str:
+        tell("looks")
+        return shell.run("echo here").out
+
+    some = visit_in_turn(machines, visit, lambda name, words: told.append((name, words)))
+    assert some.answers == {"kongu.erode": "here\n"}
+    assert some.left == ("kongu.salem",)
+    assert told[:2] == [("kongu.erode", "connected"), ("kongu.erode", "looks")]
+    with pytest.raises(NotVisited, match=r"(?s)kongu\.away at .*kongu\.salem: left as it was"):
+        some.check()
+    whole = visit_in_turn(machines, visit, keep_going=True)
+    assert list(whole.answers) == ["kongu.erode", "kongu.salem"]
+    assert (list(whole.failures), whole.left) == (["kongu.away"], ())
+
+
+def test_refusal_of_an_upgrade_says_whose_it_is(machine: Machine) -> None:
+    def visit(_shell: Shell, _tell: Callable[[str], None]) -> str:
+        raise NotUpgraded("too old")
+
+    with pytest.raises(NotUpgraded, match=r"kongu\.erode: too old"):
+        visit_in_turn([machine], visit).check()
+
+
+def test_command_reads_what_it_is_given_and_tells_line_by_line(machine: Machine) -> None:
+    content = bytes(range(256)) * 20_000
+    with shell_in(machine) as shell:
+        assert shell.run("sha256sum", content).out.split()[0] == hashlib.sha256(content).hexdigest()
+        assert shell.run("exit 4", content).code == 4
+        assert list(shell.lines("echo one; echo two >&2; sleep 0.1; echo three")) == ["one", "two", "three"]
+        with pytest.raises(NotVisited, match="ended before"), shell_in(machine) as other:
+            list(other.lines("echo begun; kill -9 $PPID"))

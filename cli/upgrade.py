@@ -1,0 +1,99 @@
+"""The command `gurney appliance upgrade`: a new version of the service, one branch after the other."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.console import print_json
+from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON
+from cli.visit import HOST_KEY, IDENTITY, PORT, machines_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from provision.visit.far_side import FarSide
+    from provision.visit.rounds import Round
+    from provision.visit.shell import Machine, Shell
+    from provision.visit.upgrade import Upgraded
+    from provision.visit.versions import NewVersion
+
+EXISTING = click.Path(exists=True, path_type=Path)
+
+
+@click.command()
+@FILE
+@ENDPOINT
+@EXCHANGE
+@PORT
+@IDENTITY
+@HOST_KEY
+@JSON
+@click.option("--wheel", type=EXISTING, required=True, help="The new version: a wheel of Gurney.")
+@click.option("--wheels", type=EXISTING, help="Folder of its libraries' wheels, where they have changed.")
+@click.option("--all", "everywhere", is_flag=True, help="In every branch.")
+@click.option("--keep-going", is_flag=True, help="Go on with the next branch after one that failed.")
+@click.option(
+    "--patience", "patience_s", default=180.0, show_default=True, type=click.FloatRange(5),
+    help="Seconds that a version may take until it answers.",
+)  # fmt: skip
+@click.argument("branches", nargs=-1, metavar="[NAME]...")
+def upgrade(
+    file: Path, endpoint: str | None, exchange: str | None, port: int, identity: Path | None, compared: str,
+    wheel: Path, wheels: Path | None, patience_s: float, branches: tuple[str, ...],
+    *, as_json: bool, everywhere: bool, keep_going: bool,
+) -> None:  # fmt: skip
+    """Put appliances on another version, one after the other; one that does not answer then is rolled back by itself.
+
+    The first branch that fails ends it, unless --keep-going is given; what is done stays. Run it again after an
+    interruption: what is up to date already is passed over, and what was cut off is undone first.
+    """
+    if everywhere == bool(branches):
+        raise click.UsageError("name branches, or say --all")
+    machines = machines_of(file, endpoint, exchange, branches, port=port, identity=identity, compared=compared)
+    done = upgrade_in_turn(machines, wheel, wheels, patience_s=patience_s, quiet=as_json, keep_going=keep_going)
+    show(done, as_json=as_json)
+    done.check()
+
+
+def upgrade_in_turn(
+    machines: Sequence[Machine], wheel: Path, wheels: Path | None, *, patience_s: float, quiet: bool, keep_going: bool
+) -> Round[Upgraded]:
+    """Upgrade machines one after the other, with a line of progress for each."""
+    from cli.enrolling import lines
+    from provision.visit.far_side import FarSide
+    from provision.visit.rounds import visit_in_turn
+    from provision.visit.versions import new_version
+
+    far = FarSide(patience_s=patience_s)
+    with (
+        tempfile.TemporaryDirectory(prefix="gurney-upgrade-") as work,
+        lines([each.name for each in machines], quiet=quiet) as tell,
+    ):
+        version = new_version(wheel, wheels, Path(work))
+        return visit_in_turn(
+            machines, lambda shell, said: _upgrade(shell, far, version, said), tell, keep_going=keep_going
+        )
+
+
+def _upgrade(shell: Shell, far: FarSide, version: NewVersion, tell: Callable[[str], None]) -> Upgraded:
+    from provision.visit.upgrade import upgrade as upgrade_one
+
+    done = upgrade_one(shell, far, version, tell)
+    tell(str(done))
+    return done
+
+
+def show(done: Round[Upgraded], *, as_json: bool) -> None:
+    """Print what became of each branch."""
+    if as_json:
+        branches = {name: vars(each) for name, each in done.answers.items()}
+        failures = {name: {"outcome": "failed", "error": str(error)} for name, error in done.failures.items()}
+        left = {name: {"outcome": "left"} for name in done.left}
+        print_json({**branches, **failures, **left})
+        return
+    for name, each in done.answers.items():
+        click.echo(f"{name}: {each}")
