@@ -134,8 +134,8 @@ _COUNTED = {
 def _options(*, window: Any, frames: Any, bits: str, cine: str | None, presentation: str | None, **flags: bool) -> Any:
     """The options of a conversion; what does not go together is wrong usage."""
     from converter.errors import ConversionError
-    from converter.gray.presentation import presentation_state
     from converter.options import FrameRanges, Options
+    from converter.presentation.state import presentation_state
 
     try:
         if presentation:

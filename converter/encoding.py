@@ -41,9 +41,9 @@ def chunks(rendering: Rendering, frame: Frame, options: Options) -> Iterator[Chu
     """The ancillary chunks of a picture: colour space, physical size, and what it shows."""
     header = frame.instance.header
     if rendering.pixels.ndim == 3:
-        yield from color_space(header)
-    turned = rendering.pixels.shape[:2] != frame.samples.shape[:2]
-    yield from physical(header, frame.number, turned=turned)
+        yield from color_space(rendering.colors_of or header)
+    if rendering.pixel_size and (chunk := physical(rendering.pixel_size)):
+        yield chunk
     yield text("Software", "Gurney")
     yield text("Disclaimer", NOT_FOR_DIAGNOSIS)
     yield text("SOP Instance UID", frame.instance.sop_instance_uid)

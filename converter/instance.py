@@ -55,6 +55,7 @@ class Instance:
         if found is None:
             raise NotAnImage(f"{kind_of(file)}: the object holds no image", file=file.name)
         self.pixel_tag, self._element = found
+        self._automatic: dict[tuple[float, float], Window] = {}
         try:
             self.pixels = pixel_format(self.header, self.pixel_tag)
         except ConversionError as error:
@@ -102,18 +103,23 @@ class Instance:
         """Give back the memory of a mapped frame that is done with."""
         self._frames.release(number - 1)
 
-    @cached_property
-    def automatic_window(self) -> Window:
-        """The window of an object that has none: one for all its frames, so that a cine does not flicker.
+    def automatic_window(self, lowest: float = PERCENTILES[0], highest: float = PERCENTILES[1]) -> Window:
+        """A window between two percentiles of the values: one for all frames, so that a cine does not flicker.
 
-        From the percentiles of up to five of its frames, padding left out.
+        Up to five of the frames are looked at, padding left out.
         """
+        if (lowest, highest) not in self._automatic:
+            self._automatic[lowest, highest] = self._between(lowest, highest)
+        return self._automatic[lowest, highest]
+
+    def _between(self, lowest: float, highest: float) -> Window:
         count = self.frame_count
         numbers = sorted({round(n) for n in np.linspace(1, count, min(count, _SAMPLED_FRAMES))})
-        values = np.concatenate([_sample(self.frame(number)) for number in numbers])
+        every_pixel = (lowest, highest) == (0, 100)
+        values = np.concatenate([_sample(self.frame(number), every_pixel=every_pixel) for number in numbers])
         if not values.size:
             return Window(0.5, 1.0, LINEAR_EXACT)
-        low, high = (float(value) for value in np.percentile(values, PERCENTILES))
+        low, high = (float(value) for value in np.percentile(values, (lowest, highest)))
         return Window((low + high) / 2, (high - low) or 1.0, LINEAR_EXACT)
 
     def _decoded(self, frame: int) -> tuple[Array, str]:
@@ -163,9 +169,9 @@ class Frame:
         return stored_values(self.samples, self.pixels)
 
 
-def _sample(frame: Frame) -> Array:
+def _sample(frame: Frame, *, every_pixel: bool) -> Array:
     """Modality values of some of a frame's pixels, without padding."""
-    step = max(1, int((frame.samples.size / _SAMPLED_PIXELS) ** 0.5))
+    step = 1 if every_pixel else max(1, int((frame.samples.size / _SAMPLED_PIXELS) ** 0.5))
     stored = stored_values(frame.samples[::step, ::step], frame.pixels)
     header = frame.instance.header
     return without(modality(header, frame.number)(stored), stored, padding(header))

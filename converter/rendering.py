@@ -10,25 +10,22 @@ import numpy as np
 from converter.dicom import tags
 from converter.errors import ConversionError
 from converter.gray.choice import Voi, inverse, modality, voi
-from converter.gray.padding import padding
+from converter.gray.padding import covers, padding
 from converter.gray.request import FILE, NONE, OWN, WindowRequest
 from converter.gray.table import Chain, gray
 from converter.gray.window import Window
-from converter.picture.graphics import annotated
-from converter.picture.shutter import shutter
+from converter.picture.pixel_size import PixelSize, pixel_size, squared
 from converter.pixels.color import rgb
 from converter.pixels.native import stored_values
-from converter.pixels.overlays import drawn
+from converter.pixels.overlays import drawn, masks
 from converter.pixels.overlays import overlays as overlay_planes
 from converter.pixels.palette import colored, palette
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from converter.arrays import Array
     from converter.dicom.header import Header
-    from converter.gray.presentation import PresentationState
     from converter.instance import Frame
+    from converter.presentation.state import PresentationState
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +45,10 @@ class Rendering:
         With stored values: what was added so that signed ones fit.
     warnings : tuple of str
         What was not as the standard says and was put right.
+    pixel_size : PixelSize or None
+        How large a pixel of the picture is.
+    colors_of : Header or None
+        What says what colours mean: the image's header, or a presentation state's.
     """
 
     pixels: Array
@@ -55,6 +56,8 @@ class Rendering:
     window_source: str
     offset: int = 0
     warnings: tuple[str, ...] = ()
+    pixel_size: PixelSize | None = None
+    colors_of: Header | None = None
 
     @property
     def bits(self) -> int:
@@ -64,6 +67,11 @@ class Rendering:
     def with_pixels(self, pixels: Array) -> Rendering:
         """The same with other pixels."""
         return replace(self, pixels=pixels)
+
+    def squared(self) -> Rendering:
+        """The same with square pixels, where it is known how large they are."""
+        size = self.pixel_size
+        return replace(self, pixels=squared(self.pixels, size), pixel_size=size.squared()) if size else self
 
 
 def render(
@@ -88,7 +96,7 @@ def render(
     bits : int
         8 or 16 bits of gray or colour.
     presentation : PresentationState, optional
-        Shows the frames it refers to as it says: window, shutter, annotations, rotation, flip.
+        Shows the frames it refers to as it says: window, palette, shutter, annotations, displayed area, rotation, flip.
     overlays : bool
         Draw the image's overlay planes.
 
@@ -105,85 +113,127 @@ def render(
     state = presentation if presentation and presentation.applies(instance.sop_instance_uid, frame.number) else None
     try:
         if window.kind == NONE:
-            return _stored(frame)
-        rendering = _gray(frame, window, bits, state) if _is_gray(frame) else _color(frame, bits)
-        return _finished(rendering, frame, state, overlays=overlays)
+            shown = _stored(frame)
+        elif state:
+            shown = _by_state(frame, window, bits, state, overlays=overlays)
+        else:
+            shown = _by_image(frame, window, bits)
+            shown = _overlaid(shown, frame) if overlays else shown
+        return shown if shown.pixel_size else replace(shown, pixel_size=pixel_size(instance.header, frame.number))
     except ConversionError as error:
         error.at(file=instance.file.name, frame=frame.number)
         raise
 
 
-def _is_gray(frame: Frame) -> bool:
-    """Whether the grayscale chain gives the whole picture; a supplemental palette adds colour (PS3.3 C.7.6.19)."""
-    return frame.pixels.gray and tags.PALETTE_DESCRIPTORS[0] not in frame.instance.header
+def _by_image(frame: Frame, request: WindowRequest, bits: int, state: PresentationState | None = None) -> Rendering:
+    """As the image says, its grays by a state where there is one."""
+    if not frame.pixels.gray:
+        return _color(frame, bits)
+    rendering = _gray(frame, request, bits, state)
+    supplemented = tags.PALETTE_DESCRIPTORS[0] in frame.instance.header
+    return _supplemented(rendering, frame, bits) if supplemented else rendering
 
 
 def _gray(frame: Frame, request: WindowRequest, bits: int, state: PresentationState | None = None) -> Rendering:
-    header = frame.instance.header
     chosen = _voi(frame, request, state)
-    chain = Chain(
+    shown = chosen.voi if isinstance(chosen.voi, Window) else None
+    pixels = gray(frame.samples, _chain(frame, chosen, (1 << bits) - 1, state), frame.pixels)
+    return Rendering(pixels, shown, chosen.source, warnings=chosen.warnings)
+
+
+def _chain(frame: Frame, chosen: Voi, top: int, state: PresentationState | None) -> Chain:
+    header = frame.instance.header
+    return Chain(
         state.modality() if state else modality(header, frame.number),
         chosen.voi,
         presentation=state.presentation_lut() if state else None,
         inverse=state.inverse if state else inverse(header, frame.pixels.photometric),
         padding=padding(header),
-        bits=bits,
+        top=top,
     )
-    shown = chosen.voi if isinstance(chosen.voi, Window) else None
-    return Rendering(gray(frame.samples, chain, frame.pixels), shown, chosen.source, warnings=chosen.warnings)
 
 
 def _voi(frame: Frame, request: WindowRequest, state: PresentationState | None) -> Voi:
     instance = frame.instance
     if state and request.kind == FILE:
         return state.voi(instance.sop_instance_uid, frame.number, frame.pixels)
-    return voi(instance.header, frame.pixels, frame.number, request, lambda: instance.automatic_window)
+    return voi(instance.header, frame.pixels, frame.number, request, instance.automatic_window)
 
 
-def _finished(rendering: Rendering, frame: Frame, state: PresentationState | None, *, overlays: bool) -> Rendering:
-    """The rendering with what lies over it, and turned."""
+def _by_state(
+    frame: Frame, request: WindowRequest, bits: int, state: PresentationState, *, overlays: bool
+) -> Rendering:
+    """As a presentation state says, with what it lays over the picture."""
+    from converter.presentation.layers import presented
+
+    instance = frame.instance
+    shown = _COLORED[state.kind](frame, request, bits, state)
+    view = state.view(instance.sop_instance_uid, frame.number, *frame.samples.shape[:2])
+    size = view.size_of(pixel_size(instance.header, frame.number))
+    pixels = presented(shown.pixels, frame, state, view, overlays=overlays)
+    return replace(shown, pixels=pixels, pixel_size=size)
+
+
+def _grays_by_state(frame: Frame, request: WindowRequest, bits: int, state: PresentationState) -> Rendering:
+    rendering = _by_image(frame, request, bits, state)
+    return rendering if frame.pixels.gray else _warned(rendering, "a grayscale presentation state leaves colours alone")
+
+
+def _colors_by_state(frame: Frame, request: WindowRequest, bits: int, state: PresentationState) -> Rendering:
+    """Colours, whose meaning the state's profile tells (PS3.4 N.2.2.1)."""
+    rendering = _by_image(frame, request, bits)
+    if frame.pixels.gray:
+        return _warned(rendering, "a colour presentation state leaves grays alone")
+    return replace(rendering, colors_of=state.header)
+
+
+def _pseudo_colors_by_state(frame: Frame, request: WindowRequest, bits: int, state: PresentationState) -> Rendering:
+    """Grays by the state's window, colours by its palette, whatever palette the image has (PS3.4 N.2)."""
+    if not frame.pixels.gray:
+        return _warned(_color(frame, bits), "a pseudo-colour presentation state leaves colours alone")
+    _, colors = palette(state.header, bits)
+    chosen = _voi(frame, request, state)
+    # The whole range of the VOI's output goes over all of the palette, as PS3.4 N.2.4.2 has it.
+    places = gray(frame.samples, _chain(frame, chosen, len(colors) - 1, state), frame.pixels)
+    pixels = np.take(colors, places, axis=0)
+    if edges := padding(frame.instance.header):
+        pixels[covers(edges, frame.stored)] = 0
+    shown = chosen.voi if isinstance(chosen.voi, Window) else None
+    return Rendering(pixels, shown, chosen.source, warnings=chosen.warnings, colors_of=state.header)
+
+
+_COLORED = {"grayscale": _grays_by_state, "colour": _colors_by_state, "pseudo-colour": _pseudo_colors_by_state}
+
+
+def _warned(rendering: Rendering, words: str) -> Rendering:
+    return replace(rendering, warnings=(*rendering.warnings, words))
+
+
+def _overlaid(rendering: Rendering, frame: Frame) -> Rendering:
+    """With all of the image's overlay planes (PS3.3 C.9.2)."""
     pixels = rendering.pixels
-    covers = shutter(state.header) if state else None
-    if covers:
-        pixels = covers.drawn(pixels)
-    for mask in _masks(frame, state, all_of_them=overlays):
+    planes = overlay_planes(frame.instance.header, frame.instance.pixels.bits_allocated)
+    for mask in masks(planes, frame.number, frame.samples):
         pixels = drawn(pixels, mask)
-    if state:
-        pixels = state.oriented(annotated(pixels, state.header))
     return rendering if pixels is rendering.pixels else replace(rendering, pixels=pixels)
 
 
-def _masks(frame: Frame, state: PresentationState | None, *, all_of_them: bool) -> Iterator[Array]:
-    """Overlay planes to draw: all of the image's where that is asked for, or those that the state activates."""
-    if not all_of_them and not state:
-        return
-    own = overlay_planes(frame.instance.header, frame.instance.pixels.bits_allocated)
-    planes = [plane for plane in own if all_of_them or (state and state.activates(plane.group))]
-    for plane in (*planes, *(overlay_planes(state.header, 0) if state else ())):
-        mask = plane.mask(frame.number, frame.samples)
-        if mask is not None:
-            yield mask
-
-
 def _color(frame: Frame, bits: int) -> Rendering:
-    if frame.pixels.gray:
-        return _supplemented(frame, bits)
     if frame.pixels.photometric == "PALETTE COLOR":
         pixels = _palette(frame, frame.instance.header, bits)
     else:
         pixels = _scaled(rgb(frame.samples, frame.pixels.photometric, frame.pixels.bits_stored), frame, bits)
-    return Rendering(pixels, None, "color")
+    return Rendering(pixels, None, "color", colors_of=frame.instance.header)
 
 
-def _supplemented(frame: Frame, bits: int) -> Rendering:
+def _supplemented(rendering: Rendering, frame: Frame, bits: int) -> Rendering:
     """Gray, and colour for stored values from the supplemental palette's first one up (PS3.3 C.7.6.19)."""
-    rendering = _gray(frame, OWN, bits)
     first, colors = palette(frame.instance.header, bits)
     stored = frame.stored
     pixels = np.repeat(rendering.pixels[:, :, None], 3, axis=2)
     in_color = stored >= first
     pixels[in_color] = colored(stored[in_color], first, colors)
-    return replace(rendering, pixels=pixels)
+    return replace(rendering, pixels=pixels, colors_of=frame.instance.header)
 
 
 def _palette(frame: Frame, header: Header, bits: int) -> Array:

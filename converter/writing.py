@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -9,14 +10,13 @@ from converter.disk import appearing, write
 from converter.encoding import chunks, encode
 from converter.errors import ConversionError
 from converter.frame_times import frame_times_ms
-from converter.gray.presentation import presentation_state
 from converter.instance import frames, open_instance
 from converter.layout import frame_stem
 from converter.options import Options
 from converter.picture.animation import write_apng, write_webp
-from converter.picture.chunks import spacing_mm
 from converter.picture.png import encode as png
-from converter.picture.sheet import sheet, squared
+from converter.picture.sheet import sheet
+from converter.presentation.state import presentation_state
 from converter.rendering import render
 from converter.results import Failure, Picture, Skipped, failure
 
@@ -134,8 +134,7 @@ def shown(frame: Frame, options: Options) -> Rendering:
     """A frame rendered as the options ask."""
     state = presentation_state(options.presentation) if options.presentation else None
     rendering = render(frame, options.window, options.bits, presentation=state, overlays=options.overlays)
-    spacing = spacing_mm(frame.instance.header, frame.number) if options.square else None
-    return rendering.with_pixels(squared(rendering.pixels, spacing)) if spacing else rendering
+    return rendering.squared() if options.square else rendering
 
 
 def _still(instance: Instance, path: Path, options: Options, numbers: Sequence[int]) -> Rendering:
@@ -167,8 +166,9 @@ def _sheet(instance: Instance, path: Path, options: Options, numbers: Sequence[i
     first = next(frames(instance, numbers[:1]))
     rendering = shown(first, options)
     page = sheet((shown(frame, options).pixels for frame in frames(instance, numbers)), len(numbers))
-    write(path, png(page, chunks(rendering, first, options), small=options.small))
-    return rendering.with_pixels(page)
+    whole = replace(rendering, pixels=page, pixel_size=None)  # a sheet's pixels stand for several of the frames'
+    write(path, png(page, chunks(whole, first, options), small=options.small))
+    return whole
 
 
 _CINES = {"apng": _apng, "webp": _webp}

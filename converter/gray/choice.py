@@ -10,7 +10,7 @@ from converter.dicom import tags
 from converter.dicom.groups import candidates
 from converter.errors import ConversionError
 from converter.gray.lut import Lut, lut_of
-from converter.gray.presets import preset
+from converter.gray.presets import FULL, SCALED, key, preset
 from converter.gray.request import AUTO, FILE, WindowRequest
 from converter.gray.table import Rescale
 from converter.gray.window import LINEAR_EXACT, Window, windows
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from converter.dicom.header import Header
     from converter.pixels.format import PixelFormat
+
+    Automatic = Callable[..., Window]
 
 # Of an object without a window: what lies beyond is one value in a thousand at each end, hot pixels and collimators.
 PERCENTILES = (0.1, 99.9)
@@ -62,9 +64,7 @@ def _rescale(slope: float, intercept: float) -> Rescale:
     return Rescale(slope or 1.0, intercept)
 
 
-def voi(
-    header: Header, pixels: PixelFormat, frame: int, request: WindowRequest, automatic: Callable[[], Window]
-) -> Voi:
+def voi(header: Header, pixels: PixelFormat, frame: int, request: WindowRequest, automatic: Automatic) -> Voi:
     """What a frame's modality values are shown with.
 
     Parameters
@@ -72,7 +72,7 @@ def voi(
     request : WindowRequest
         What was asked for.
     automatic : callable
-        Gives the window for an object that has none; called only then.
+        Gives a window between two percentiles of the object's values; called only where one is needed.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def voi(
         return _first(own, header, pixels, frame, automatic)
     if request.kind == "number":
         return _numbered(own, request.number)
-    return _named(own, header, request.name)
+    return _named(own, header, request.name, automatic)
 
 
 def _automatic_source() -> str:
@@ -121,7 +121,7 @@ def _own(header: Header, frame: int) -> _Own:
     return _Own("none", (), warnings)
 
 
-def _first(own: _Own, header: Header, pixels: PixelFormat, frame: int, automatic: Callable[[], Window]) -> Voi:
+def _first(own: _Own, header: Header, pixels: PixelFormat, frame: int, automatic: Automatic) -> Voi:
     """The first of the object's own, or what is right for an object that has none."""
     if own.choices:
         chosen = own.choices[0]
@@ -159,14 +159,25 @@ def _numbered(own: _Own, number: int) -> Voi:
     return Voi(own.choices[number - 1], f"{own.place}: number {number}", own.warnings)
 
 
-def _named(own: _Own, header: Header, name: str) -> Voi:
+def _named(own: _Own, header: Header, name: str, automatic: Automatic) -> Voi:
+    """By an explanation in the object, else a preset."""
     for choice in own.choices:
         if choice.explanation.lower() == name.lower():
             return Voi(choice, f"{own.place}: {choice.explanation}", own.warnings)
-    window = preset(header.text(tags.MODALITY), name)
-    if window is None:
-        raise ConversionError(f"no window is called {name!r} in the image or for {header.text(tags.MODALITY)}")
-    return Voi(window, f"preset {name}")
+    wanted = key(name)
+    if wanted == FULL:
+        return Voi(automatic(0, 100), "preset full")
+    if wanted in SCALED:
+        return _scaled(own, wanted, automatic)
+    return Voi(preset(header, wanted), f"preset {wanted}")
+
+
+def _scaled(own: _Own, name: str, automatic: Automatic) -> Voi:
+    """The object's own first window, or the automatic one, made narrower or wider."""
+    windows_of_own = (choice for choice in own.choices if isinstance(choice, Window))
+    window = next(windows_of_own, None)
+    base, source = (window, own.place) if window else (automatic(), "auto")
+    return Voi(Window(base.center, base.width * SCALED[name], base.function), f"preset {name} of {source}")
 
 
 def inverse(header: Header, photometric: str) -> bool:

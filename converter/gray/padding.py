@@ -35,10 +35,15 @@ def padding(header: Header) -> tuple[float, float] | None:
     return None
 
 
+def covers(pad: tuple[float, float], stored: Array) -> Array:
+    """Where stored values are padding."""
+    return np.asarray((stored >= pad[0]) & (stored <= pad[1]))
+
+
 def without(values: Array, stored: Array, pad: tuple[float, float] | None) -> Array:
     """The values whose stored value is no padding and that are numbers, flat; all where nothing is left."""
     if pad:
-        kept = values[(stored < pad[0]) | (stored > pad[1])]
+        kept = values[~covers(pad, stored)]
         values = kept if kept.size else values
     flat = values.reshape(-1)
     if flat.dtype.kind == "f" and not np.isfinite(flat).all():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from converter.gray.padding import covers
 from converter.gray.window import Window
 from converter.pixels.format import PixelFormat
 from converter.pixels.native import stored_values
@@ -47,8 +48,8 @@ class Chain:
         Whether the lowest value is white.
     padding : (low, high), optional
         Stored values that are no part of the image; they become black.
-    bits : int
-        8 or 16 bits of gray.
+    top : int
+        The highest gray: 255 or 65535, or the last place of a palette.
     """
 
     modality: Rescale | Lut
@@ -56,10 +57,10 @@ class Chain:
     presentation: Lut | None = None
     inverse: bool = False
     padding: tuple[float, float] | None = None
-    bits: int = 8
+    top: int = 255
 
     def __call__(self, stored: Array) -> Array:
-        """Gray values of stored values, rounded to nearest; uint8, or uint16 big endian as PNG wants it.
+        """Gray values of stored values, rounded to nearest; uint8, or uint16 big endian where `top` needs it.
 
         References
         ----------
@@ -71,11 +72,9 @@ class Chain:
         if self.inverse:
             shares = 1.0 - shares
         if self.padding:
-            low, high = self.padding
-            shares = np.where((stored >= low) & (stored <= high), 0.0, shares)
-        top = (1 << self.bits) - 1
-        gray = np.floor(shares * top + 0.5)
-        return np.nan_to_num(gray).astype(np.uint8 if self.bits == 8 else ">u2")
+            shares = np.where(covers(self.padding, stored), 0.0, shares)
+        gray = np.floor(shares * self.top + 0.5)
+        return np.nan_to_num(gray).astype(np.uint8 if self.top < 256 else ">u2")
 
     def _shares(self, values: Array) -> Array:
         if isinstance(self.voi, Window):
@@ -112,7 +111,7 @@ def gray(samples: Array, chain: Chain, pixels: PixelFormat) -> Array:
     Returns
     -------
     ndarray, shape (rows, columns)
-        uint8, or big-endian uint16 where `chain.bits` is 16.
+        uint8, or big-endian uint16 where `chain.top` is above 255.
     """
     if pixels.real or pixels.bits_allocated not in (8, 16):
         return chain(stored_values(samples, pixels))

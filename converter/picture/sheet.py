@@ -63,24 +63,3 @@ def shrunk(pixels: Array, longest: int) -> Array:
         return pixels[::factor, ::factor]
     blocks = whole.reshape(rows, factor, columns, factor, *pixels.shape[2:])
     return np.asarray(blocks.mean(axis=(1, 3)) + 0.5).astype(np.uint8)
-
-
-def squared(pixels: Array, spacing: tuple[float, float]) -> Array:
-    """The picture with square pixels: the side with the larger distance is stretched, linearly between pixels.
-
-    Parameters
-    ----------
-    spacing : (float, float)
-        Distance between rows and between columns, in any unit.
-    """
-    down, across = spacing
-    if abs(down - across) < 1e-3 * across:
-        return pixels
-    axis, factor = (0, down / across) if down > across else (1, across / down)
-    size = pixels.shape[axis]
-    places = (np.arange(min(round(size * factor), 1 << 16)) + 0.5) / factor - 0.5
-    lower = np.clip(np.floor(places).astype(np.int64), 0, size - 1)
-    upper = np.minimum(lower + 1, size - 1)
-    share = np.clip(places - lower, 0, 1).reshape([-1 if i == axis else 1 for i in range(pixels.ndim)])
-    mixed: Array = pixels.take(lower, axis) * (1 - share) + pixels.take(upper, axis) * share
-    return np.asarray(np.floor(mixed + 0.5), pixels.dtype)

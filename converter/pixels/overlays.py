@@ -12,6 +12,8 @@ from converter.errors import ConversionError
 from converter.limits import LIMITS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from converter.arrays import Array
     from converter.dicom.header import Header
 
@@ -31,7 +33,8 @@ class Overlay:
     row, column : int
         (60xx,0050) Overlay Origin: where its first pixel lies on the image, counted from 1; it may lie outside.
     frames, first_frame : int
-        How many frames it has, and the image frame that its first one belongs to.
+        How many frames it has, and the image frame that its first one belongs to (PS3.3 C.9.3); 0 frames are one
+        plane for every frame of the image.
     embedded_bit : int or None
         The bit of the image's cells that it lies in, where it has no data of its own.
     """
@@ -63,8 +66,8 @@ class Overlay:
         """
         if self.embedded_bit is not None:
             return np.asarray((cells >> self.embedded_bit) & 1 == 1)
-        own = frame - self.first_frame if self.frames > 1 else 0
-        if not 0 <= own < self.frames:
+        own = frame - self.first_frame if self.frames else 0
+        if not 0 <= own < max(1, self.frames):
             return None
         return _placed(self._plane(own), cells.shape[:2], self.row - 1, self.column - 1)
 
@@ -95,6 +98,14 @@ def overlays(header: Header, bits_allocated: int = 16) -> tuple[Overlay, ...]:
     return tuple(overlay for overlay in found if overlay)
 
 
+def masks(planes: Iterable[Overlay], frame: int, cells: Array) -> Iterator[Array]:
+    """Where each of some planes is set on an image frame; those that have nothing for it are left out."""
+    for plane in planes:
+        mask = plane.mask(frame, cells)
+        if mask is not None:
+            yield mask
+
+
 def _overlay(header: Header, group: int, bits_allocated: int) -> Overlay | None:
     rows, columns = _integers(header, group, 0x0010, "US"), _integers(header, group, 0x0011, "US")
     if not rows or not columns:
@@ -104,9 +115,9 @@ def _overlay(header: Header, group: int, bits_allocated: int) -> Overlay | None:
     if not own_data and not 0 < bit < bits_allocated:
         return None
     origin = _integers(header, group, 0x0050, "SS") or (1, 1)
-    frames = (_integers(header, group, 0x0015, "IS") or (1,))[0]
+    frames = (_integers(header, group, 0x0015, "IS") or (0,))[0]
     first = (_integers(header, group, 0x0051, "US") or (1,))[0]
-    if len(origin) < 2 or not 0 < frames <= LIMITS.frames or not rows[0] or not columns[0]:
+    if len(origin) < 2 or not 0 <= frames <= LIMITS.frames or not rows[0] or not columns[0]:
         raise ConversionError("the overlay's origin or size makes no sense", tag=group << 16 | 0x0050)
     embedded = None if own_data else bit
     return Overlay(header, group, rows[0], columns[0], origin[0], origin[1], frames, first, embedded)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import converter
-from converter.gray.presentation import PresentationState, presentation_state
+from converter.presentation.state import PresentationState, presentation_state
 from tests.converter.building import file, image, item, packed
 from tests.converter.reference import Gray
 

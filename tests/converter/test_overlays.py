@@ -9,13 +9,14 @@ import pytest
 
 import converter
 from converter.errors import ConversionError
-from converter.gray.presentation import presentation_state
+from converter.presentation.state import presentation_state
 from tests.converter.building import file, image, item, packed
 from tests.converter.reference import Gray
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from converter.presentation.state import PresentationState
 
 from tests.converter.presenting import BE, CELLS, COLUMNS, GSPS, ROWS, WINDOW, agrees, shown, state, voi
 
@@ -104,6 +105,67 @@ def test_overlays_that_the_state_activates(tmp_path: Path) -> None:
     (tmp_path / "active.dcm").write_bytes(file(active))
     found = shown(content, presentation_state(str(tmp_path / "active.dcm"))).pixels
     assert (found == np.where(placed(1, 1), 255, plain)).all()
+
+
+def gsps(tmp_path: Path, *elements: tuple[int, str, Any], **attributes: Any) -> PresentationState:
+    """A presentation state with overlay elements of its own."""
+    found = item(
+        SOPClassUID=GSPS,
+        PresentationLUTShape="IDENTITY",
+        SoftcopyVOILUTSequence=[voi("2000", "4000")],
+        ReferencedSeriesSequence=[item(ReferencedImageSequence=[item(ReferencedSOPInstanceUID="1.2.3.4.5")])],
+        **attributes,
+    )
+    for tag, vr, value in elements:
+        found.add_new(tag, vr, value)
+    (tmp_path / "own.dcm").write_bytes(file(found))
+    presentation_state.cache_clear()
+    return presentation_state(str(tmp_path / "own.dcm"))
+
+
+def elements_of(plane: np.ndarray[Any, Any], group: int = 0x6000) -> list[tuple[int, str, Any]]:
+    content = overlay(plane)
+    numbers = {"OverlayRows": (0x10, "US"), "OverlayColumns": (0x11, "US"), "OverlayOrigin": (0x50, "SS"),
+               "OverlayBitsAllocated": (0x100, "US"), "OverlayData": (0x3000, "OW")}  # fmt: skip
+    return [(group << 16 | number, vr, content[keyword]) for keyword, (number, vr) in numbers.items()]
+
+
+def test_a_plane_of_the_state_itself_is_shown_once_it_is_activated(tmp_path: Path) -> None:
+    content = with_overlay()
+    plain = shown(content).pixels
+    asleep = gsps(tmp_path, *elements_of(~PLANE))
+    assert (shown(content, asleep).pixels == plain).all()
+    active = gsps(tmp_path, *elements_of(~PLANE), (0x60001001, "CS", "LAYER1"))
+    assert (shown(content, active).pixels == np.where(placed(1, 1, ~PLANE), 255, plain)).all()
+
+
+def test_a_plane_of_the_state_goes_in_place_of_the_images_of_the_same_group(tmp_path: Path) -> None:
+    content = with_overlay(**overlay())
+    plain = shown(content).pixels
+    active = gsps(tmp_path, *elements_of(~PLANE), (0x60001001, "CS", "LAYER1"))
+    assert (shown(content, active).pixels == np.where(placed(1, 1, ~PLANE), 255, plain)).all()
+
+
+def test_a_bitmap_shutter_covers_what_its_plane_sets(tmp_path: Path) -> None:
+    plane = np.array([[(row * column) % 3 == 1 for column in range(COLUMNS)] for row in range(ROWS)])
+    content = with_overlay()
+    plain = shown(content).pixels
+    elements = elements_of(plane, 0x6002)
+    bitmap = {"ShutterShape": "BITMAP", "ShutterOverlayGroup": 0x6002, "ShutterPresentationValue": 32896}
+    presentation = gsps(tmp_path, *elements, (0x60021001, "CS", "LAYER1"), **bitmap)
+    assert (shown(content, presentation).pixels == np.where(plane, 128, plain)).all()
+    with pytest.raises(ConversionError, match=r"\(0018,1623\): the shutter's overlay is missing"):
+        shown(content, gsps(tmp_path, **bitmap))
+
+
+def test_an_overlay_of_one_frame_for_one_frame_of_the_image() -> None:
+    base = image(packed(CELLS * 3), ROWS, COLUMNS, NumberOfFrames=3, **WINDOW)
+    instance = converter.open(with_overlay(base=base, **overlay(NumberOfFramesInOverlay="1", ImageFrameOrigin=2)))
+    drawn = [(converter.render(instance.frame(n), overlays=True).pixels == 255).any() for n in (1, 2, 3)]
+    assert drawn == [False, True, False]
+    every = converter.open(with_overlay(base=image(packed(CELLS * 3), ROWS, COLUMNS, NumberOfFrames=3, **WINDOW),
+                                        **overlay()))  # fmt: skip
+    assert all((converter.render(every.frame(n), overlays=True).pixels == 255).any() for n in (1, 2, 3))
 
 
 def test_overlay_data_that_is_too_short_is_refused() -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 
 import converter
 from tests.converter.building import SHIPPED, file, image, item, packed
+from tests.converter.presenting import COLUMNS, ROWS, picture, shown, state, voi
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,6 +95,39 @@ def test_dcmtk_agrees_on_what_is_built_here(attributes: dict[str, Any], tmp_path
     content = file(image(packed(cells), 16, 16, WindowCenter=str(low + 2000), WindowWidth="3000", **merged))
     (tmp_path / "a.dcm").write_bytes(content)
     assert np.abs(ours(content).astype(int) - by_dcmtk(tmp_path / "a.dcm", tmp_path / "x.png", "+Wi", "1")).max() <= 1
+
+
+@pytest.mark.skipif(shutil.which("dcmp2pgm") is None, reason="DCMTK is not installed")
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"PresentationLUTShape": "INVERSE"},
+        {"RescaleSlope": "0.5", "RescaleIntercept": "7", "RescaleType": "US"},
+        {"ImageRotation": 90, "ImageHorizontalFlip": "N"},
+        {"ImageRotation": 90, "ImageHorizontalFlip": "Y"},
+        {"ImageRotation": 180, "ImageHorizontalFlip": "Y"},
+        {"ImageRotation": 270, "ImageHorizontalFlip": "N"},
+    ],
+    ids=str,
+)
+def test_dcmtk_agrees_on_presentation_states(attributes: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "image.dcm").write_bytes(picture())
+    everything = item(
+        DisplayedAreaTopLeftHandCorner=[1, 1],
+        DisplayedAreaBottomRightHandCorner=[COLUMNS, ROWS],
+        PresentationSizeMode="SCALE TO FIT",
+        PresentationPixelAspectRatio=["1", "1"],
+    )
+    required = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.8", "PatientName": "A", "PatientID": "1",
+                "InstanceNumber": 1, "ContentLabel": "A", "ContentDescription": "", "ContentCreatorName": "A",
+                "PresentationCreationDate": "20200101", "PresentationCreationTime": "10"}  # fmt: skip
+    presentation = state(tmp_path, SoftcopyVOILUTSequence=[voi("2000", "3000")],
+                         DisplayedAreaSelectionSequence=[everything], **{**required, **attributes})  # fmt: skip
+    files = (tmp_path / name for name in ("state.dcm", "image.dcm", "x.pgm"))
+    subprocess.run(["dcmp2pgm", "-p", *map(str, files)], check=True, capture_output=True)
+    theirs = np.asarray(Image.open(tmp_path / "x.pgm")).astype(int)
+    assert np.abs(shown(picture(), presentation).pixels - theirs).max() <= 1
 
 
 @dcmtk

@@ -17,8 +17,9 @@ from converter.frame_times import frame_times_ms
 from converter.gray.request import window_request
 from converter.options import Options, frame_ranges
 from converter.picture import filters
+from converter.picture.pixel_size import PixelSize, squared
 from converter.picture.png import Chunk, encode
-from converter.picture.sheet import sheet, squared
+from converter.picture.sheet import sheet
 from converter.results import Picture, Skipped
 from converter.writing import pictures, write_pictures
 from tests.converter.building import file, image, item, packed
@@ -127,7 +128,25 @@ def test_pixels_that_are_not_square_are_stretched_when_asked(tmp_path: Path) -> 
     content = file(image(packed(CELLS), 4, 6, PixelSpacing=["2", "1"], **WINDOW))
     (found,) = write_pictures(content, tmp_path, "a", Options(square=True))
     assert (found.rows, found.columns) == (8, 6)
-    assert squared(np.array([[0, 100]], np.uint8), (1, 2)).tolist() == [[0, 25, 75, 100]]
+    with Image.open(found.path) as picture:
+        assert picture.info["dpi"] == pytest.approx((25.4, 25.4), rel=1e-3)
+    assert squared(np.array([[0, 100]], np.uint8), PixelSize(1, 2, in_mm=True)).tolist() == [[0, 25, 75, 100]]
+
+
+def test_pixels_of_an_aspect_ratio_are_stretched_when_asked(tmp_path: Path) -> None:
+    content = file(image(packed(CELLS), 4, 6, PixelAspectRatio=["1", "3"], **WINDOW))
+    (found,) = write_pictures(content, tmp_path, "a", Options(square=True))
+    assert (found.rows, found.columns) == (4, 18)
+    with Image.open(found.path) as picture:
+        assert "aspect" not in picture.info
+
+
+def test_a_sheet_does_not_claim_its_frames_physical_size(tmp_path: Path) -> None:
+    instance = made(3, PixelSpacing=["0.5", "0.5"])
+    (found,) = pictures(instance, tmp_path, "x", Options(sheet=True), (1, 2, 3))
+    assert isinstance(found, Picture)
+    with Image.open(found.path) as picture:
+        assert "dpi" not in picture.info
 
 
 def test_a_colour_profile_is_kept() -> None:

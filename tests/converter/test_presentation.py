@@ -8,16 +8,15 @@ import numpy as np
 import pytest
 
 from converter.errors import ConversionError
-from converter.gray.presentation import presentation_state
 from converter.gray.request import window_request
-from tests.converter.building import item
+from converter.presentation.state import presentation_state
+from tests.converter.building import file, image, item
 from tests.converter.reference import Gray
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-
-from tests.converter.presenting import CELLS, COLUMNS, OWN, ROWS, agrees, picture, shown, state, voi
+from tests.converter.presenting import CELLS, COLUMNS, GSPS, OWN, ROWS, agrees, picture, shown, state, voi
 
 
 def test_a_states_window_and_shape(tmp_path: Path) -> None:
@@ -145,30 +144,31 @@ def test_what_is_no_presentation_state_is_refused(tmp_path: Path) -> None:
         presentation_state(str(path))
 
 
-def test_lines_and_words_of_a_state(tmp_path: Path) -> None:
-    line = item(GraphicAnnotationUnits="PIXEL", GraphicDimensions=2, NumberOfGraphicPoints=2,
-                GraphicData=[1.0, 4.0, 10.0, 4.0], GraphicType="POLYLINE", GraphicFilled="N")  # fmt: skip
-    circle = item(GraphicAnnotationUnits="DISPLAY", GraphicDimensions=2, NumberOfGraphicPoints=2,
-                  GraphicData=[0.5, 0.5, 0.5, 0.9], GraphicType="CIRCLE", GraphicFilled="N")  # fmt: skip
-    ellipse = item(
-        GraphicAnnotationUnits="PIXEL",
-        GraphicDimensions=2,
-        NumberOfGraphicPoints=4,
-        GraphicData=[2.0, 4.0, 8.0, 4.0, 5.0, 2.0, 5.0, 6.0],
-        GraphicType="ELLIPSE",
-        GraphicFilled="N",
-    )
-    words = item(AnchorPointAnnotationUnits="PIXEL", AnchorPoint=[1.0, 1.0], UnformattedTextValue="L")
-    for graphics, texts in (([line], []), ([circle, ellipse], []), ([], [words])):
-        annotation = item(GraphicLayer="A")
-        annotation.update(item(**({"GraphicObjectSequence": graphics} if graphics else {"TextObjectSequence": texts})))
-        presentation = state(
-            tmp_path, SoftcopyVOILUTSequence=[voi("2000", "4000")], GraphicAnnotationSequence=[annotation]
-        )
-        plain, found = shown(picture()).pixels, shown(picture(), presentation).pixels
-        changed = found != plain
-        assert changed.any()
-        assert (found[changed] == 255).all()
-        if graphics == [line]:
-            assert changed[3].sum() == (plain[3] != 255).sum()
-            assert not np.delete(changed, 3, axis=0).any()
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        (4, "blending"),
+        (5, "XA/XRF grayscale"),
+        (6, "grayscale planar MPR volumetric"),
+        (8, "advanced blending"),
+        (11, "multiple volume rendering volumetric"),
+        (12, "variable modality LUT"),
+    ],
+)
+def test_states_of_other_kinds_are_refused_by_name(tmp_path: Path, number: int, name: str) -> None:
+    with pytest.raises(ConversionError, match=rf"\(0008,0016\): a {name} presentation state is not applied"):
+        state(tmp_path, SOPClassUID=f"{GSPS[:-1]}{number}")
+
+
+def test_a_state_that_subtracts_frames_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConversionError, match=r"\(0028,6100\): the presentation state subtracts frames"):
+        state(tmp_path, MaskSubtractionSequence=[item(MaskOperation="AVG_SUB", MaskFrameNumbers=[1])])
+
+
+def test_a_grayscale_state_shows_the_part_of_a_colour_image_and_says_so(tmp_path: Path) -> None:
+    samples = bytes(range(ROWS * COLUMNS * 3))
+    content = file(image(samples, ROWS, COLUMNS, SamplesPerPixel=3, PhotometricInterpretation="RGB",
+                         PlanarConfiguration=0, BitsAllocated=8, BitsStored=8), vr="OB")  # fmt: skip
+    rendering = shown(content, state(tmp_path, ImageHorizontalFlip="Y", PresentationLUTShape="INVERSE"))
+    assert rendering.warnings == ("a grayscale presentation state leaves colours alone",)
+    assert (rendering.pixels == shown(content).pixels[:, ::-1]).all()

@@ -1,4 +1,4 @@
-"""Display shutters: what of a picture is covered (PS3.3 C.7.6.11)."""
+"""Display shutters: what of a picture is covered (PS3.3 C.7.6.11, C.7.6.15)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import numpy as np
 
 from converter.dicom import tags
 from converter.errors import ConversionError
+from converter.pixels.overlays import masks, overlays
 
 if TYPE_CHECKING:
     from converter.arrays import Array
     from converter.dicom.header import Header
+    from converter.pixels.overlays import Overlay
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Shutter:
         Edges, counted from 1; they are covered themselves.
     circle : (row, column, radius) or None
     polygon : tuple of (row, column)
+    bitmap : Overlay or None
+        An overlay plane of the state, set where the picture is covered.
     value : int
         (0018,1622) Shutter Presentation Value, a 16-bit P-value.
     """
@@ -32,6 +36,7 @@ class Shutter:
     rectangle: tuple[int, int, int, int] | None = None
     circle: tuple[int, int, int] | None = None
     polygon: tuple[tuple[int, int], ...] = ()
+    bitmap: Overlay | None = None
     value: int = 0
 
     def covers(self, rows: int, columns: int) -> Array:
@@ -46,13 +51,16 @@ class Shutter:
             covered |= (row - middle_row) ** 2 + (column - middle_column) ** 2 > radius**2
         if self.polygon:
             covered |= ~_inside(self.polygon, row, column)
+        if self.bitmap:
+            for mask in masks([self.bitmap], 1, covered):
+                covered |= mask
         return covered
 
     def drawn(self, pixels: Array) -> Array:
         """The picture with what is covered at the shutter's value."""
         result = pixels.copy()
         top = int(np.iinfo(pixels.dtype).max)
-        result[self.covers(*pixels.shape[:2])] = (self.value * top + 32767) // 65535
+        result[self.covers(*pixels.shape[:2])] = (min(self.value, 65535) * top + 32767) // 65535
         return result
 
 
@@ -66,10 +74,10 @@ def shutter(header: Header) -> Shutter | None:
 
     References
     ----------
-    PS3.3 C.7.6.11
+    PS3.3 C.7.6.11 Display Shutter, C.7.6.15 Bitmap Display Shutter
     """
     shapes = header.texts(tags.SHUTTER_SHAPE)
-    if not set(shapes) & {"RECTANGULAR", "CIRCULAR", "POLYGONAL"}:
+    if not set(shapes) & {"RECTANGULAR", "CIRCULAR", "POLYGONAL", "BITMAP"}:
         return None
     edges = (tags.SHUTTER_UPPER, tags.SHUTTER_LOWER, tags.SHUTTER_LEFT, tags.SHUTTER_RIGHT)
     rectangle = [header.integer(edge) for edge in edges]
@@ -79,8 +87,24 @@ def shutter(header: Header) -> Shutter | None:
         rectangle=_whole(rectangle, 4) if "RECTANGULAR" in shapes else None,  # type: ignore[arg-type]  # the length is checked
         circle=_whole(circle, 3) if "CIRCULAR" in shapes else None,  # type: ignore[arg-type]  # the length is checked
         polygon=tuple(zip(flat[::2], flat[1::2], strict=False)) if "POLYGONAL" in shapes else (),
-        value=header.integer(tags.SHUTTER_PRESENTATION_VALUE) or 0,
+        bitmap=_bitmap(header) if "BITMAP" in shapes else None,
+        value=_value(header),
     )
+
+
+def _bitmap(header: Header) -> Overlay:
+    group = header.integer(tags.SHUTTER_OVERLAY_GROUP)
+    for plane in overlays(header, 0):
+        if plane.group == group:
+            return plane
+    raise ConversionError("the shutter's overlay is missing", tag=tags.SHUTTER_OVERLAY_GROUP)
+
+
+def _value(header: Header) -> int:
+    """The gray of what is covered; of a colour its lightness, L* in 16 bits (PS3.3 C.10.7.1.1, PS3.4 N.2.2.1)."""
+    value = header.integer(tags.SHUTTER_PRESENTATION_VALUE)
+    lab = header.numbers(tags.SHUTTER_PRESENTATION_LAB)
+    return value if value is not None else int(lab[0]) if lab else 0
 
 
 def _whole(numbers: list[int | None], length: int) -> tuple[int, ...]:

@@ -14,20 +14,25 @@ if TYPE_CHECKING:
 
     from converter.arrays import Array
     from converter.dicom.header import Header
+    from converter.presentation.view import Point, View
 
-Point = tuple[float, float]
+# Letters that are read on a picture of this many rows without a magnifier.
+_ROWS_A_LETTER = 50
+_LETTER_PIXELS = (10, 100)
 
 
-def annotated(pixels: Array, header: Header) -> Array:
-    """The picture with the graphic annotations of a presentation state, white on it.
+def annotated(pixels: Array, annotations: list[Header], view: View) -> Array:
+    """The picture with graphic annotations of a presentation state, white on it.
 
     Parameters
     ----------
     pixels : ndarray, shape (rows, columns) or (rows, columns, 3)
-    header : Header
-        The presentation state.
+        What is shown, turned already.
+    annotations : list of Header
+        Items of the Graphic Annotation Sequence.
+    view : View
+        Where places of the image lie in the picture.
     """
-    annotations = header.items(tags.GRAPHIC_ANNOTATIONS)
     if not annotations:
         return pixels
     from PIL import Image, ImageDraw
@@ -36,42 +41,57 @@ def annotated(pixels: Array, header: Header) -> Array:
     draw = ImageDraw.Draw(mask)
     for annotation in annotations:
         for graphic in annotation.items(tags.GRAPHIC_OBJECTS):
-            _draw_graphic(draw, graphic, mask.size)
+            _draw_graphic(draw, graphic, view)
         for text in annotation.items(tags.TEXT_OBJECTS):
-            _draw_text(draw, text, mask.size)
+            _draw_text(draw, text, view)
     result = pixels.copy()
     result[np.asarray(mask)] = np.iinfo(pixels.dtype).max
     return result
 
 
-def _draw_graphic(draw: ImageDraw, graphic: Header, size: tuple[int, int]) -> None:
-    points = _points(graphic.numbers(tags.GRAPHIC_DATA), graphic.text(tags.GRAPHIC_UNITS), size)
+def _draw_graphic(draw: ImageDraw, graphic: Header, view: View) -> None:
+    points = _points(graphic.numbers(tags.GRAPHIC_DATA), graphic.text(tags.GRAPHIC_UNITS), view)
     kind = graphic.text(tags.GRAPHIC_TYPE)
     if kind == "POINT" and points:
         draw.ellipse([points[0][0] - 2, points[0][1] - 2, points[0][0] + 2, points[0][1] + 2], outline=1)
     elif kind in ("POLYLINE", "INTERPOLATED") and len(points) > 1:
-        draw.line(points, fill=1)
+        draw.line(_cells(points), fill=1)
     elif kind == "CIRCLE" and len(points) == 2:
-        draw.line(_ellipse(points[0], *_axes_of_circle(*points)), fill=1)
+        draw.line(_cells(_ellipse(points[0], *_axes_of_circle(*points))), fill=1)
     elif kind == "ELLIPSE" and len(points) == 4:
-        draw.line(_ellipse(*_axes_of_ellipse(points)), fill=1)
+        draw.line(_cells(_ellipse(*_axes_of_ellipse(points))), fill=1)
 
 
-def _draw_text(draw: ImageDraw, text: Header, size: tuple[int, int]) -> None:
+def _draw_text(draw: ImageDraw, text: Header, view: View) -> None:
+    """Text at the top left of its box, upright however the image is turned, or at its anchor (C.10.5.1.1)."""
+    from PIL import ImageFont
+
     words = text.text(tags.UNFORMATTED_TEXT)
-    box = text.numbers(tags.BOUNDING_BOX_TOP_LEFT)
+    box = text.numbers(tags.BOUNDING_BOX_TOP_LEFT) + text.numbers(tags.BOUNDING_BOX_BOTTOM_RIGHT)
     units = text.text(tags.BOUNDING_BOX_UNITS if box else tags.ANCHOR_POINT_UNITS)
-    points = _points(box or text.numbers(tags.ANCHOR_POINT), units, size)
+    points = _points(box or text.numbers(tags.ANCHOR_POINT), units, view)
     if points and words:
-        draw.text(points[0], words[:1024], fill=1)
+        low, high = _LETTER_PIXELS
+        font = ImageFont.load_default(max(low, min(high, view.shape[0] // _ROWS_A_LETTER)))
+        draw.text((min(x for x, _ in points), min(y for _, y in points)), words[:1024], fill=1, font=font)
 
 
-def _points(numbers: tuple[float, ...], units: str, size: tuple[int, int]) -> list[Point]:
-    """Points in pixels from 0; PIXEL units count from 1 at a pixel's corner, DISPLAY units from 0 to 1."""
-    pairs = list(zip(numbers[::2], numbers[1::2], strict=False))[:10_000]
+def _points(numbers: tuple[float, ...], units: str, view: View) -> list[Point]:
+    """Points on the picture, 0 at the outer corner of the top left pixel (PS3.3 C.10.5, (0070,0005)).
+
+    PIXEL units are the image's; DISPLAY units go from 0 to 1 over what is shown; those of a whole slide (MATRIX) are
+    left out.
+    """
+    pairs = [(_near(x), _near(y)) for x, y in zip(numbers[::2], numbers[1::2], strict=False)][:10_000]
     if units == "DISPLAY":
-        return [(_near(x * size[0]), _near(y * size[1])) for x, y in pairs]
-    return [(_near(x - 1), _near(y - 1)) for x, y in pairs]
+        rows, columns = view.shape
+        return [(_near(x * columns), _near(y * rows)) for x, y in pairs]
+    return [] if units == "MATRIX" else [view.place(pair) for pair in pairs]
+
+
+def _cells(points: list[Point]) -> list[tuple[int, int]]:
+    """The pixels that points lie in."""
+    return [(math.floor(x), math.floor(y)) for x, y in points]
 
 
 def _near(place: float) -> float:

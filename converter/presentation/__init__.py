@@ -1,0 +1,1 @@
+"""Presentation states: how someone chose to show images."""
