@@ -170,11 +170,12 @@ def _run(command: Sequence[str], guest: Guest) -> subprocess.Popen[bytes]:
             stderr=subprocess.STDOUT,
             env=environment,
             process_group=0,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            preexec_fn=die_with_parent if sys.platform == "linux" else None,
         )
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """In a new process: end when the thread that has started it ends, however that happens."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 

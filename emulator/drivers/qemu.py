@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from emulator.drivers import qemu_command
+from emulator.drivers import qemu_command, virtiofs
 from emulator.drivers.disc import disc
-from emulator.drivers.process import LIBC, PR_SET_PDEATHSIG
+from emulator.drivers.process import die_with_parent
 from emulator.errors import EmulatorError
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ MIB = 1024 * 1024
 class _Machine:
     guest: Guest
     process: subprocess.Popen[bytes] | None = None
+    servers: Sequence[subprocess.Popen[bytes]] = ()
+    """Of its shared folders."""
     failure: str = ""
     """Why it could not be started."""
 
@@ -132,8 +134,12 @@ class Machines:
             if before is not None and before.process is not None:
                 _wait(before)
             prepare(machine.guest)
-            machine.process = _run(machine.guest, self._accelerator)
+            server = virtiofs.program()
+            if server is not None:
+                machine.servers = virtiofs.serve(machine.guest, server)
+            machine.process = _run(machine.guest, self._accelerator, by_virtiofs=bool(machine.servers))
         except (OSError, subprocess.SubprocessError, EmulatorError) as error:
+            virtiofs.end(machine.servers)
             machine.failure = str(error)
             log.warning("guest %s cannot be started: %s", machine.guest.vm_id, error)
 
@@ -194,17 +200,18 @@ def _write_context_disc(guest: Guest) -> None:
     path.chmod(0o600)
 
 
-def _run(guest: Guest, accelerator: Sequence[str]) -> subprocess.Popen[bytes]:
+def _run(guest: Guest, accelerator: Sequence[str], *, by_virtiofs: bool) -> subprocess.Popen[bytes]:
     """Start qemu; what it says itself stands in the console's file as well."""
+    servers = virtiofs.sockets(guest) if by_virtiofs else ()
     qemu_command.control(guest).unlink(missing_ok=True)
     with qemu_command.console(guest).open("ab") as console:
         process = subprocess.Popen(
-            qemu_command.command(guest, PROGRAM, accelerator),
+            qemu_command.command(guest, PROGRAM, accelerator, servers),
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
             process_group=0,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
     _wait_until_it_listens(guest, process)
     return process
@@ -216,10 +223,6 @@ def _wait_until_it_listens(guest: Guest, process: subprocess.Popen[bytes]) -> No
         time.sleep(POLL_S)
     if process.poll() is not None:
         raise EmulatorError(f"qemu ended with {process.returncode}: see {qemu_command.console(guest)}")
-
-
-def _die_with_parent() -> None:
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _press_power_button(guest: Guest) -> bool:
@@ -251,6 +254,7 @@ def _wait(machine: _Machine) -> None:
         machine.process.wait(GRACE_S)
     except subprocess.TimeoutExpired:
         _kill(machine)
+    virtiofs.end(machine.servers)
 
 
 def _kill(machine: _Machine) -> None:
@@ -258,3 +262,4 @@ def _kill(machine: _Machine) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(machine.process.pid, signal.SIGKILL)
         machine.process.wait()
+    virtiofs.end(machine.servers)

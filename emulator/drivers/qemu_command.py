@@ -30,8 +30,15 @@ MOST_CPUS = 2
 KVM, TRANSLATION = ("-accel", "kvm", "-cpu", "max"), ("-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max")
 
 
-def command(guest: Guest, program: str, accelerator: Sequence[str]) -> list[str]:
-    """What is run for a guest whose files are prepared in its folder."""
+def command(guest: Guest, program: str, accelerator: Sequence[str], servers: Sequence[Path] = ()) -> list[str]:
+    """
+    What is run for a guest whose files are prepared in its folder.
+
+    Parameters
+    ----------
+    servers
+        Where a virtiofs server listens for each of its folders; without them qemu shares the folders itself, by 9p.
+    """
     hardware = guest.hardware
     return [
         program,
@@ -42,7 +49,7 @@ def command(guest: Guest, program: str, accelerator: Sequence[str]) -> list[str]
         *("-qmp", f"unix:{_escaped(control(guest))},server=on,wait=off"),
         *_disks(guest),
         *_cards(guest),
-        *_folders(guest),
+        *(_by_virtiofs(guest, servers) if servers else _by_9p(guest)),
     ]
 
 
@@ -130,7 +137,16 @@ def _onegate(guest: Guest) -> Iterator[str]:
         yield f"guestfwd=tcp:{seen.hostname}:{seen.port}-cmd:{_escaped(words)}"
 
 
-def _folders(guest: Guest) -> Iterator[str]:
+def _by_virtiofs(guest: Guest, servers: Sequence[Path]) -> Iterator[str]:
+    """The servers read and write the guest's memory, so that it has to be shared with them."""
+    yield from ("-object", f"memory-backend-memfd,id=memory,size={guest.hardware.memory_mib}M,share=on")
+    yield from ("-machine", "memory-backend=memory")
+    for number, (mount, place) in enumerate(zip(guest.mounts, servers, strict=True)):
+        yield from ("-chardev", f"socket,id=folder{number},path={_escaped(place)}")
+        yield from ("-device", f"vhost-user-fs-pci,chardev=folder{number},tag={mount.tag}")
+
+
+def _by_9p(guest: Guest) -> Iterator[str]:
     for number, mount in enumerate(guest.mounts):
         yield from ("-fsdev", _folder(number, mount))
         yield from ("-device", f"virtio-9p-pci,fsdev=folder{number},mount_tag={mount.tag}")

@@ -11,7 +11,7 @@ import pyone
 import pytest
 
 from emulator.cloud import Cloud
-from emulator.drivers import qemu_command
+from emulator.drivers import qemu_command, virtiofs
 from emulator.drivers.driver import Card, Guest, Hardware, Mount
 from emulator.drivers.qemu import Machines, prepare
 from emulator.errors import EmulatorError
@@ -52,6 +52,34 @@ def test_folders_of_others_are_read_only_and_commas_are_kept(tmp_path: Path) -> 
     folders = after(qemu_command.command(guest_in(tmp_path), "qemu", qemu_command.KVM), "-fsdev")
     assert folders[0].endswith(f"path={tmp_path}/a,,b,security_model=mapped-xattr,readonly=on")
     assert "readonly" not in folders[1]
+
+
+def test_folders_by_virtiofs_share_the_guest_s_memory(tmp_path: Path) -> None:
+    guest = guest_in(tmp_path)
+    servers = virtiofs.sockets(guest)
+    words = qemu_command.command(guest, "qemu", qemu_command.KVM, servers)
+    assert after(words, "-fsdev") == []
+    assert after(words, "-object") == ["memory-backend-memfd,id=memory,size=512M,share=on"]
+    assert f"socket,id=folder1,path={servers[1]}" in after(words, "-chardev")
+    assert "vhost-user-fs-pci,chardev=folder1,tag=outbox" in after(words, "-device")
+
+
+@pytest.mark.skipif(virtiofs.program() is None, reason="needs virtiofsd, root and mount namespaces")
+def test_servers_of_folders_are_there_while_the_guest_is(tmp_path: Path) -> None:
+    """What is read-only is so for its server's whole view, and nowhere else."""
+    guest = guest_in(tmp_path / "vm")
+    for mount in guest.mounts:
+        mount.path.mkdir()
+    program = virtiofs.program()
+    assert program is not None
+    servers = virtiofs.serve(guest, program)
+    assert [place.is_socket() for place in virtiofs.sockets(guest)] == [True, True]
+    (guest.mounts[0].path / "here").write_text("still writable")
+    virtiofs.end(servers)
+    assert [server.poll() is not None for server in servers] == [True, True]
+    shutil.rmtree(guest.mounts[1].path)
+    with pytest.raises(EmulatorError, match="does not share a folder"):
+        virtiofs.serve(guest, program)
 
 
 def test_small_network_has_room_for_everyone() -> None:
