@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance.boot.machine import attempt, write
+from appliance.boot.machine import run, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,10 +28,16 @@ def set_up_network(machine: Machine, cards: Sequence[Card], dns: Sequence[str], 
     return write(machine.run_folder() / "resolv.conf", text) or changed
 
 
-def reload_network(machine: Machine) -> None:
-    """Let a running networkd take over what was written."""
-    for arguments in (("networkctl", "reload"), ("networkctl", "reconfigure", "--", *_links(machine))):
-        attempt(arguments)
+def reload_network() -> None:
+    """
+    Let a running networkd take over what was written: by a restart, since early in a boot it is not on the bus.
+
+    Raises
+    ------
+    Trouble
+        It does not start.
+    """
+    run("systemctl", "restart", "systemd-networkd.service")
 
 
 def unit(card: Card) -> str:
@@ -83,7 +89,3 @@ def _write_units(machine: Machine, units: dict[str, str]) -> bool:
     for path in gone:
         path.unlink()
     return any(changed) or bool(gone)
-
-
-def _links(machine: Machine) -> list[str]:
-    return sorted(path.name for path in machine.path("/sys/class/net").glob("eth*"))

@@ -18,6 +18,7 @@ from appliance.boot.machine import Machine, Trouble, attempt, write
 from appliance.boot.names import host_name, set_host_name
 from appliance.boot.network import reload_network, set_up_network
 from appliance.boot.programs import show_programs
+from appliance.boot.remote_exchange import mount_remote
 from appliance.boot.start_script import lay_out_start_script
 from appliance.context import REQUIRED, parse, read_context
 from appliance.errors import BadContext
@@ -38,7 +39,7 @@ WRONG = "wrong-context"
 WATCHERS = ("gurney-accounts.path", "gurney-accounts.service", "gurney-fingerprint.path")
 AGAIN_WAIT_S = 2.0
 #: A change of these needs the service to be started again; a change of any other does not disturb it.
-FOR_SERVICE = re.compile(rf"{'|'.join(REQUIRED)}|ONEGATE_ENDPOINT|DISK\d+_MOUNT_\w+")
+FOR_SERVICE = re.compile(rf"{'|'.join(REQUIRED)}|ONEGATE_ENDPOINT|GURNEY_EXCHANGE|DISK\d+_MOUNT_\w+")
 
 
 def boot(machine: Machine | None = None, *, again: bool = False) -> int:
@@ -83,6 +84,7 @@ class _Boot:
         none: tuple[Folder, ...] = ()
         for folder in self._try(lambda: tuple(folders(self.variables)), none):
             self._note("folders", partial(mount_folder, self.machine, folder))
+        self._note("folders", lambda: mount_remote(self.machine, self.variables))
         self._note("script", lambda: lay_out_start_script(self.machine, self.variables))
         self._judge_context()
         self._tell(archive, host_key)

@@ -20,7 +20,7 @@ from provision.image.packages import find_packages
 from provision.image.program import folder_of, lay_out_program, own_files, own_metadata, own_version
 from provision.image.progress import teller
 from provision.image.release import own_release
-from provision.image.tool import PACKAGES, require
+from provision.image.tool import PACKAGES, require, require_root
 from provision.image.tree import make_tree
 from provision.image.wheels import find_wheels
 from templates.files import guest_files, script
@@ -113,6 +113,7 @@ def find_ingredients(order: Order, tell: Callable[[int], None] = lambda _number:
         Something is missing on this machine, or cannot be had.
     """
     require(sorted(PACKAGES))
+    require_root()
     cache = order.cache or own_cache()
     tell(1)
     release = own_release()

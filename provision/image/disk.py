@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import uuid
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from provision.image.errors import ImageNotBuilt
 from provision.image.layout import Disk
-from provision.image.tool import run
+from provision.image.tool import as_root, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,11 +108,7 @@ def _fill_root(work: Path, disk: Path, tree: Tree, date: int) -> None:
     values = [tree.tar, folder, options, Disk().root_label, seed, disk, f"{ROOT.sectors // 2}k"]
     shell = ["sh", "-c", script, "sh", *map(str, values)]
     fake_time = {"E2FSPROGS_FAKE_TIME": str(date)}
-    run([*_as_root(), *shell], environment=fake_time)
-
-
-def _as_root() -> list[str]:
-    return [] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--map-auto", "--setuid", "0", "--setgid", "0"]
+    run([*as_root(), *shell], environment=fake_time)
 
 
 def _install_bios(work: Path, disk: Path, config: Path) -> None:

@@ -148,7 +148,6 @@ LEFT_OUT = (
             "rxrpc",
             "sctp",
             "smc",
-            "sunrpc",
             "tipc",
             "wireless",
             "x25",

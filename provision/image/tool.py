@@ -30,6 +30,7 @@ PACKAGES = {
 #: Folders of programs that a user's PATH may lack.
 PLACES = "/usr/local/sbin:/usr/sbin:/sbin"
 LINES_SHOWN = 12
+NAMESPACE = ("unshare", "--map-root-user", "--map-auto", "--setuid", "0", "--setgid", "0")
 
 
 def run(arguments: Sequence[str], *, stdin: str = "", environment: Mapping[str, str] | None = None) -> str:
@@ -74,6 +75,29 @@ def require(programs: Sequence[str]) -> None:
     missing = [program for program in programs if shutil.which(program, path=path) is None]
     if missing:
         raise ImageNotBuilt(_missing(missing))
+
+
+def as_root() -> list[str]:
+    """What makes a program root: nothing, for root; else a user namespace of the user's own."""
+    return [] if os.geteuid() == 0 else list(NAMESPACE)
+
+
+def require_root() -> None:
+    """
+    See that files can be given to other users.
+
+    Raises
+    ------
+    ImageNotBuilt
+        This is neither root, nor a user who may make user namespaces with more than one user in them.
+    """
+    try:
+        run([*as_root(), "true"])
+    except ImageNotBuilt as error:
+        raise ImageNotBuilt(
+            f"{error}\nBuild as root, or as a user with an entry in /etc/subuid and /etc/subgid (package uidmap) "
+            "on a machine that allows user namespaces"
+        ) from error
 
 
 def _missing(programs: Sequence[str]) -> str:

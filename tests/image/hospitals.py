@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import shutil
 import subprocess
 import sys
 import time
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyone
 
 from cli.demo.branch import Branch, Login, Session
+from emulator.drivers.qemu_command import seen_port
 from exchange.stores import open_store
 from provision.apply import apply
 from provision.desk import Desk
@@ -25,14 +24,15 @@ from provision.identity import own_identity
 from provision.opennebula import Cloud
 from provision.plan import plan
 from provision.reading import load
+from tests.image.building import link
+from tests.image.shell import Shell, make_key
+from tests.image.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 COMMUNITY = Path(__file__).parent / "community.yaml"
-READY_WITHIN_S = 400
-PATIENCE_S = 240
-PAUSE_S = 0.5
+READY_WITHIN_S = 600
 RUNNING, POWEROFF = (3, 3), (8, 0)
 
 
@@ -52,16 +52,17 @@ class Hospital:
         with contextlib.closing(session.client):
             yield session
 
-    def store(self, *files: Path, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+    def store(self, *files: Path, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
         """Send files as the branch's CT does, to the port that DICOM has everywhere."""
-        command = ["storescu", "-xs", "-aet", "CT1", "-aec", self.name.upper(), self.address, "104", *map(str, files)]
+        caller = ["storescu", "-xs", "-aet", "CT1", "-aec", self.name.upper()]
+        command = [*caller, self.address, str(seen_port(104)), *map(str, files)]
         return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
 
     def smb(self, login: Login, commands: str, *options: str) -> subprocess.CompletedProcess[str]:
         """Open the shared folder as another program does."""
         share, who = f"//{self.address}/pictures", f"{login.name}%{login.password}"
-        command = ["smbclient", share, "-U", who, "-m", "SMB3", *options, "-c", commands]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        command = ["smbclient", share, "-p", str(seen_port(445)), "-U", who, "-m", "SMB3", *options, "-c", commands]
+        return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
 
 @dataclass
@@ -74,19 +75,12 @@ class Village:
     hospitals: dict[str, Hospital]
     seconds: float
 
-    def ssh(self, hospital: Hospital, command: str, *, key: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a command in an appliance, as root."""
-        options = {"StrictHostKeyChecking": "no", "UserKnownHostsFile": "/dev/null", "LogLevel": "ERROR"}
-        options |= {"ConnectTimeout": "20", "IdentitiesOnly": "yes"}
-        given = ["-i", str(self.key)] if key else ["-o", "PubkeyAuthentication=no"]
-        words = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
-        line = ["ssh", *given, *words, "-o", "BatchMode=yes", f"root@{hospital.address}", command]
-        return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+    def shell(self, hospital: Hospital) -> Shell:
+        """A root shell in an appliance."""
+        return Shell(hospital.address, seen_port(22), self.key)
 
     def run(self, hospital: Hospital, command: str) -> str:
-        done = self.ssh(hospital, command)
-        assert done.returncode == 0, (command, done.stdout, done.stderr)
-        return done.stdout
+        return self.shell(hospital).run(command)
 
     def state_of(self, hospital: Hospital) -> tuple[int, int]:
         vm = self.cloud.vm.info(hospital.vm_id)
@@ -105,21 +99,14 @@ class Village:
         return self.state / "vms" / str(hospital.vm_id)
 
 
-def until(reached: Any, what: str, timeout_s: float = PATIENCE_S) -> None:
-    end = time.monotonic() + timeout_s
-    while not reached():
-        assert time.monotonic() < end, f"no {what} within {timeout_s:.0f} s"
-        time.sleep(PAUSE_S)
-
-
 @contextlib.contextmanager
 def village(state: Path, image: Path) -> Iterator[Village]:
     """Declare, apply and enrol two hospitals; everything ends with the block."""
     begun = time.monotonic()
-    key = _key(state)
+    key = make_key(state / "admin_key")
     process = subprocess.Popen([sys.executable, "-m", "cli", "emulator", "--state", str(state), "--driver", "qemu"])
     try:
-        until((state / "endpoint.json").exists, "embedded cloud", 30)
+        until((state / "endpoint.json").exists, "embedded cloud", 120)
         yield _settled(state, image, key, begun)
     except BaseException:
         _show_consoles(state)
@@ -139,7 +126,7 @@ def _settled(state: Path, image: Path, key: Path, begun: float) -> Village:
     exchange, path = state / "host/srv/exchange", state / "host" / str(community.image.path).lstrip("/")
     for folder in (exchange, path.parent):
         folder.mkdir(parents=True)
-    _link(image, path)
+    link(image, path)
     desk = Desk(Cloud(place["endpoint"], session), open_store(str(exchange)), own_identity(state / "identity.txt"))
     apply(desk, plan(community, found(desk, community.community)))
     enrolment = wait_until_ready(desk, community, timeout_s=READY_WITHIN_S)
@@ -152,20 +139,6 @@ def _settled(state: Path, image: Path, key: Path, begun: float) -> Village:
         hospital = hospitals[each.branch]
         hospital.logins[each.login] = hospital.branch.accept(each.login, each.role, each.code)
     return Village(state, cloud, key, hospitals, time.monotonic() - begun)
-
-
-def _key(state: Path) -> Path:
-    state.mkdir(parents=True, exist_ok=True)
-    key = state / "admin_key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-    return key
-
-
-def _link(image: Path, path: Path) -> None:
-    try:
-        os.link(image, path)
-    except OSError:
-        shutil.copyfile(image, path)
 
 
 def _show_consoles(state: Path) -> None:

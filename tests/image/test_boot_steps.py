@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import shutil
+import subprocess
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ from appliance.boot.logins import allow_logins, public_keys
 from appliance.boot.machine import Machine, Trouble, run, write
 from appliance.boot.names import host_name
 from appliance.boot.network import FALLBACK_NAME, UNITS, set_up_network
+from appliance.boot.remote_exchange import mount_remote, remote_folders
 from appliance.boot.start_script import lay_out_start_script, start_script
 
 if TYPE_CHECKING:
@@ -85,6 +88,43 @@ def test_folders_of_others_are_read_only() -> None:
 def test_folder_is_mounted_below_mnt_only(point: str) -> None:
     with pytest.raises(Trouble, match="DISK2_MOUNT_POINT"):
         list(folders({"DISK2_MOUNT_TAG": "exchange", "DISK2_MOUNT_POINT": point}))
+
+
+REMOTE = {"GURNEY_BRANCH": "erode", "GURNEY_EXCHANGE": "nfs://10.20.0.9/srv/exchange"}
+
+
+def test_an_exchange_by_nfs_is_mounted_when_it_is_looked_into(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    assert mount_remote(machine, REMOTE)
+    assert not mount_remote(machine, REMOTE), "systemd knows it already"
+    units = {path.name: path.read_text() for path in machine.path("/run/systemd/system").iterdir()}
+    assert set(units) == {f"mnt-{tag}.{kind}" for tag in ("exchange", "outbox") for kind in ("mount", "automount")}
+    assert (
+        "What=10.20.0.9:/srv/exchange\nWhere=/mnt/exchange\nType=nfs4\nOptions=ro,nosuid" in units["mnt-exchange.mount"]
+    )
+    assert "What=10.20.0.9:/srv/exchange/out/erode\nWhere=/mnt/outbox" in units["mnt-outbox.mount"]
+    assert "Options=rw,nosuid,nodev,noexec,vers=4.2" in units["mnt-outbox.mount"]
+    assert machine.path("/mnt/outbox").stat().st_mode & 0o777 == 0o555, "nothing is written beside the mount"
+    assert not mount_remote(Machine(tmp_path / "other"), {"GURNEY_BRANCH": "erode"})
+
+
+@pytest.mark.parametrize("tool", ["systemd-analyze"])
+def test_systemd_understands_the_units(tmp_path: Path, tool: str) -> None:
+    if shutil.which(tool) is None:
+        pytest.skip("systemd is not installed here")
+    machine = Machine(tmp_path)
+    mount_remote(machine, REMOTE)
+    units = sorted(str(path) for path in machine.path("/run/systemd/system").iterdir())
+    done = subprocess.run([tool, "verify", "--man=no", *units], capture_output=True, text=True, check=False)
+    assert not [line for line in done.stderr.splitlines() if "mnt-" in line], done.stderr
+
+
+@pytest.mark.parametrize(
+    "source", ["/srv/exchange", "nfs://server/srv", "nfs://10.20.0.9", "nfs://10.20.0.9/a b", "nfs://10.20.0.999/srv"]
+)
+def test_an_exchange_that_is_not_understood_is_told(source: str) -> None:
+    with pytest.raises(Trouble, match="GURNEY_EXCHANGE"):
+        list(remote_folders({**REMOTE, "GURNEY_EXCHANGE": source}))
 
 
 def test_time_comes_from_whom_the_context_names_else_from_the_front_end() -> None:

@@ -10,7 +10,8 @@ import pydicom
 import pytest
 
 from cli.demo.studies import shipped_instances
-from tests.image.hospitals import POWEROFF, Hospital, Village, patients, until, village
+from tests.image.hospitals import POWEROFF, Hospital, Village, patients, village
+from tests.image.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,17 +33,17 @@ def test_patient_goes_from_one_hospital_to_the_other(two: Village, tmp_path: Pat
     """Boots, enrols, sends by storescu, refers, and opens the pictures by smbclient."""
     erode, salem = two.hospitals["erode"], two.hospitals["salem"]
     assert used_mib(two, erode) <= IDLE_MIB, two.run(erode, "free -m; ps axo rss,cmd --sort -rss | head")
-    files = [instance.path for instance in shipped_instances(tmp_path)][:2]  # storescu decodes no JPEG
+    files = shipped_instances(tmp_path)[:2]  # storescu decodes no JPEG
     sent = erode.store(*files)
     assert sent.returncode == 0, sent.stdout + sent.stderr
     with erode.session("dr.anbu") as doctor, salem.session("dr.mala") as other:
-        doctor.until_rendered(120)
+        doctor.until_rendered(400)
         pictures = doctor.pictures()
         assert pictures >= len(files)
         doctor.refer(PATIENT, "salem")
-        other.until(lambda: other.pictures() == pictures, "pictures of the patient", 180)
+        other.until(lambda: other.pictures() == pictures, "pictures of the patient", 400)
     own = salem.logins["dr.mala"]
-    until(lambda: salem.smb(own, "ls").returncode == 0, "shared folder", 60)
+    until(lambda: salem.smb(own, "ls").returncode == 0, "shared folder")
     listed = salem.smb(own, "recurse; ls").stdout
     assert listed.count(".png") == pictures
     fetched = tmp_path / "fetched"
@@ -74,7 +75,7 @@ def used_mib(two: Village, hospital: Hospital) -> int:
 
 def test_guests_are_hardened(two: Village) -> None:
     erode = two.hospitals["erode"]
-    refused = two.ssh(erode, "true", key=False)
+    refused = two.shell(erode).attempt("true", "-o", "PubkeyAuthentication=no")
     assert "Permission denied (publickey)" in refused.stderr
     assert two.run(erode, "systemctl --failed --no-legend --plain") == ""
     assert two.run(erode, "systemctl show gurney -p User --value").strip() == "gurney"
@@ -100,9 +101,9 @@ def test_root_of_one_guest_cannot_touch_what_is_anothers(two: Village) -> None:
         "ln -s /etc/passwd /mnt/exchange/x",
     )
     for remounted in ("true", "mount -o remount,rw /mnt/exchange"):
-        two.ssh(erode, remounted)
+        two.shell(erode).attempt(remounted)
         for attempt in attempts:
-            assert two.ssh(erode, attempt).returncode != 0, attempt
+            assert two.shell(erode).attempt(attempt).returncode != 0, attempt
     after = {path: path.read_bytes() for path in exchange.rglob("*") if path.is_file()}
     assert {path: content for path, content in after.items() if path in before} == before
     assert all("erode" in path.parts for path in set(after) - set(before))
@@ -112,8 +113,7 @@ def test_root_of_one_guest_cannot_touch_what_is_anothers(two: Village) -> None:
 def test_nothing_acknowledged_is_lost_when_the_power_is_cut(two: Village, tmp_path: Path) -> None:
     """The plug is pulled while instances arrive, again on a machine that has just come back."""
     erode = two.hospitals["erode"]
-    shipped = [instance.path for instance in shipped_instances(tmp_path / "shipped")][:2]
-    files = patients(tmp_path / "many", shipped, 200)
+    files = patients(tmp_path / "many", shipped_instances(tmp_path / "shipped")[:2], 200)
     acknowledged: list[Path] = []
 
     def send() -> None:
@@ -124,7 +124,7 @@ def test_nothing_acknowledged_is_lost_when_the_power_is_cut(two: Village, tmp_pa
 
     sender = threading.Thread(target=send, daemon=True)
     sender.start()
-    until(lambda: len(acknowledged) >= 30, "instances", 120)
+    until(lambda: len(acknowledged) >= 30, "instances")
     two.power_off(erode, hard=True)
     kept = list(acknowledged)
     two.power_on(erode)
@@ -150,10 +150,10 @@ def test_root_disk_can_be_thrown_away(two: Village) -> None:
     with salem.session("dr.mala") as doctor:
         assert doctor.pictures() == pictures
     assert salem.branch.health()["enrolled"]
-    until(lambda: salem.smb(salem.logins["dr.mala"], "ls").returncode == 0, "shared folder", 60)
+    until(lambda: salem.smb(salem.logins["dr.mala"], "ls").returncode == 0, "shared folder")
 
 
 def test_machine_that_shuts_itself_down_is_powered_off_in_the_cloud(two: Village) -> None:
     erode = two.hospitals["erode"]
-    two.ssh(erode, "systemctl poweroff")
-    until(lambda: two.state_of(erode) == POWEROFF, "power off", 120)
+    two.shell(erode).attempt("systemctl poweroff")
+    until(lambda: two.state_of(erode) == POWEROFF, "power off")

@@ -1,0 +1,245 @@
+"""One machine on q35 and UEFI, from no context to the right one: console, network, firewall, disks, clock, scripts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from appliance.boot.volume import Kind, look
+from tests.image.lone import ADMIN_NETWORK, ARCHIVE_MIB, GUEST, HOST, MAC, LoneMachine, text_of, variables
+from tests.image.shell import Shell, make_key
+from tests.image.waiting import PATIENCE_S, until
+from tests.image.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(1200), pytest.mark.xdist_group("image")]
+
+ROUTER, COLLEAGUE, NEIGHBOUR, SERVER = "10.20.1.1", "10.20.1.77", "10.20.2.77", "10.20.1.53"
+GUEST6, ROUTER6, COLLEAGUE6, NEIGHBOUR6 = "2001:db8:1::10", "2001:db8:1::1", "2001:db8:1::77", "2001:db8:2::77"
+OTHER_ROUTER = "10.20.1.2"
+AHEAD_S = 3600
+SERVICES = {"SSH": {22}, "page": {80, 8080}, "DICOM": {104, 11112}, "SMB": {445}}
+ALL_PORTS = range(1, 65536)
+SOME_PORTS = (*range(1, 1200), *range(8000, 8500), *range(11100, 11130))
+FOREIGN_MIB, GROWN_MIB = 64, 512
+SCRIPT = 'echo "by $(id -un)" >> /root/start-script\necho \'it said: "done"\'\n'
+
+
+@pytest.fixture(scope="module")
+def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
+    present = (ROUTER, COLLEAGUE, SERVER, OTHER_ROUTER, ROUTER6, COLLEAGUE6)
+    made = Wire(tmp_path_factory.mktemp("wire"), MAC, present, clock_ahead_s=AHEAD_S)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A disk of another system's."""
+    disk = tmp_path_factory.mktemp("foreign") / "disk.raw"
+    command = ["/sbin/mke2fs", "-q", "-F", "-L", "pacs", str(disk), f"{FOREIGN_MIB}M"]
+    subprocess.run(command, check=True, capture_output=True)
+    disk.with_suffix(".sha256").write_text(sha256(disk))
+    return disk
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_key(tmp_path_factory.mktemp("admin") / "key")
+
+
+@pytest.fixture(scope="module")
+def machine(
+    appliance_image: Path, wire: Wire, foreign: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LoneMachine]:
+    made = LoneMachine(tmp_path_factory.mktemp("lone"), appliance_image, wire.netdev, foreign)
+    made.start({"readme.txt": b"not for us"}, "OTHER")
+    try:
+        yield made
+    except BaseException:
+        print(made.console()[-5000:])
+        raise
+    finally:
+        made.end()
+
+
+@pytest.fixture(scope="module")
+def root(machine: LoneMachine, key: Path) -> Shell:
+    return Shell(HOST, machine.ports[22], key)
+
+
+@pytest.fixture(scope="module")
+def context(key: Path) -> dict[str, str]:
+    return variables(
+        SSH_PUBLIC_KEY=key.with_suffix(".pub").read_text(),
+        START_SCRIPT=SCRIPT,
+        NTP_SERVERS=ROUTER,
+        ETH0_GATEWAY=ROUTER,
+        ETH0_DNS=SERVER,
+        ETH0_SEARCH_DOMAIN="erode.example",
+        ETH0_MTU="1400",
+        ETH0_ROUTES=f"10.9.0.0/16 via {OTHER_ROUTER}",
+        ETH0_IP6=GUEST6,
+        ETH0_IP6_PREFIX_LENGTH="64",
+        ETH0_IP6_GATEWAY=ROUTER6,
+    )
+
+
+def test_machine_without_a_context_says_so_and_touches_no_disk(machine: LoneMachine) -> None:
+    machine.until_said("*** no disc named CONTEXT: this VM was started without a CONTEXT section", PATIENCE_S)
+    machine.until_said("*** the context does not say whose archive this is: it is not opened", PATIENCE_S)
+    assert look(machine.folder / "archive" / "disk.raw").kind is Kind.EMPTY
+
+
+def test_disc_that_opennebula_did_not_write_is_told_with_its_line(machine: LoneMachine) -> None:
+    machine.change_disc("VMID='7'\nSSH_PUBLIC_KEY=$(reboot)\n")
+    machine.until_said("*** the CONTEXT disc cannot be used: context.sh, line 2: not a line", PATIENCE_S)
+
+
+def test_wrong_context_is_told_and_can_be_looked_at_by_ssh(
+    machine: LoneMachine, context: dict[str, str], root: Shell
+) -> None:
+    wrong = {name: value for name, value in context.items() if name != "GURNEY_COMMUNITY_KEY"}
+    machine.change_disc(text_of({**wrong, "ETH0_DNS": "nowhere", "GURNEY_ADMIN_NETWORKS": f"all, {ADMIN_NETWORK}"}))
+    machine.until_said("*** ETH0_DNS='nowhere' in the context cannot be understood", PATIENCE_S)
+    machine.until_said("*** GURNEY_ADMIN_NETWORKS in the context: 'all' is no network", PATIENCE_S)
+    machine.until_said("*** the service cannot start: ", PATIENCE_S)
+    until(lambda: root.attempt("true").returncode == 0, "SSH")
+    assert "GURNEY_COMMUNITY_KEY missing" in root.run("cat /run/gurney/wrong-context")
+    assert root.attempt("systemctl is-active gurney.service").stdout.strip() == "inactive"
+
+
+def test_right_context_is_taken_by_the_running_machine(
+    machine: LoneMachine, context: dict[str, str], root: Shell
+) -> None:
+    machine.change_disc(text_of(context))
+    until(lambda: machine.answers(8080), "the service")
+    machine.until_said("this is erode of kongu, at 10.20.1.10 2001:db8:1::10 10.99.0.10", PATIENCE_S)
+    until(lambda: root.attempt("systemctl is-active smbd").returncode == 0, "the shared folder")
+
+
+def listed(root: Shell, what: str) -> list[dict[str, Any]]:
+    return list(json.loads(root.run(f"ip -j {what}")))
+
+
+def test_network_is_as_the_context_says(root: Shell, wire: Wire) -> None:
+    (card,) = listed(root, "addr show eth0")
+    addresses = {f"{each['local']}/{each['prefixlen']}" for each in card["addr_info"] if each["scope"] == "global"}
+    assert addresses == {f"{GUEST}/24", f"{GUEST6}/64"}
+    assert card["mtu"] == 1400
+    routes = {(route["dst"], route.get("gateway")) for route in listed(root, "route") + listed(root, "-6 route")}
+    assert {("default", ROUTER), ("10.9.0.0/16", OTHER_ROUTER), ("default", ROUTER6)} <= routes
+    assert root.run("cat /etc/resolv.conf") == f"search erode.example\nnameserver {SERVER}\n"
+    root.attempt("timeout 5 getent hosts pictures")
+    assert (SERVER, 53) in wire.asked
+    assert root.run("hostname; hostname --fqdn").split() == ["erode", "erode"]
+
+
+def test_packets_are_no_longer_than_the_mtu(root: Shell, wire: Wire) -> None:
+    wire.sizes.clear()
+    root.attempt(f"ping -c 1 -W 1 -s 3000 {COLLEAGUE}")
+    assert max(wire.sizes) == 1400
+
+
+def test_time_is_that_of_the_server_that_the_context_names(root: Shell) -> None:
+    def ahead() -> float:
+        return float(root.run("date +%s")) - time.time()
+
+    until(lambda: "yes" in root.run("timedatectl show -p NTPSynchronized --value"), "time")
+    assert abs(ahead() - AHEAD_S) < AHEAD_S / 2
+
+
+def test_start_script_has_run_once_as_root_and_is_on_the_console(machine: LoneMachine, root: Shell) -> None:
+    machine.until_said('it said: "done"', PATIENCE_S)
+    assert root.run("cat /root/start-script") == "by root\n"
+
+
+def test_security_updates_install_themselves(root: Shell) -> None:
+    assert root.run("systemctl is-active apt-daily.timer apt-daily-upgrade.timer").split() == ["active", "active"]
+    asked = root.run("unattended-upgrade --dry-run --debug 2>&1")
+    assert "origin=Debian,codename=bookworm-security,label=Debian-Security" in asked.replace("${distro_codename}", "")
+    assert "-security" in root.run("cat /etc/apt/sources.list")
+
+
+def test_service_cannot_write_what_is_the_systems(root: Shell) -> None:
+    """As root in the service's own view of the file system: not even root writes there."""
+    inside = "nsenter --target $(systemctl show -p MainPID --value gurney.service) --mount --"
+    for place in ("/usr/x", "/etc/x", "/opt/gurney/x", "/var/x", "/root/x", "/boot/x"):
+        done = root.attempt(f"{inside} touch {place}")
+        assert "Read-only file system" in done.stderr or "Permission denied" in done.stderr, (place, done)
+    assert root.run(f"{inside} touch /var/lib/gurney/archive/x && rm /var/lib/gurney/archive/x && echo yes") == "yes\n"
+    status = root.run("cat /proc/$(systemctl show -p MainPID --value gurney.service)/status")
+    facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert set(facts["CapEff"]) == set(facts["CapBnd"]) == {"0"}
+    assert (facts["NoNewPrivs"], facts["Seccomp"]) == ("1", "2")
+
+
+def test_port_scan_shows_the_services_to_the_own_network_only(wire: Wire) -> None:
+    everything = set().union(*SERVICES.values())
+    assert wire.scan(COLLEAGUE, GUEST, ALL_PORTS) == everything
+    assert wire.scan(COLLEAGUE6, GUEST6, SOME_PORTS) == everything
+    assert wire.scan(NEIGHBOUR, GUEST, ALL_PORTS) == set()
+    assert wire.scan(NEIGHBOUR6, GUEST6, SOME_PORTS) == set()
+
+
+def test_exchanged_context_is_taken_over(
+    machine: LoneMachine, context: dict[str, str], root: Shell, wire: Wire, tmp_path: Path
+) -> None:
+    another = make_key(tmp_path / "another")
+    service = root.run("systemctl show -p MainPID --value gurney.service")
+    changed = {
+        "SET_HOSTNAME": "renamed",
+        "GURNEY_ADMIN_NETWORKS": f"10.20.2.0/24 {ADMIN_NETWORK} 2001:db8:2::/64",
+        "SSH_PUBLIC_KEY": another.with_suffix(".pub").read_text(),
+        "ETH0_MTU": "1300",
+        "START_SCRIPT": SCRIPT.replace("by", "again by"),
+    }
+    machine.change_disc(text_of({**context, **changed}))
+    new = Shell(root.address, root.port, another)
+    until(lambda: new.attempt("true").returncode == 0, "the new key")
+    assert "Permission denied" in root.attempt("true").stderr
+    until(lambda: listed(new, "link show eth0")[0]["mtu"] == 1300, "the new MTU")
+    until(lambda: new.run("cat /root/start-script") == "by root\nagain by root\n", "the new script")
+    assert new.run("hostname") == "renamed\n"
+    assert new.run("systemctl show -p MainPID --value gurney.service") == service, "nothing of the service changed"
+    admins = SERVICES["SSH"] | SERVICES["page"]
+    assert wire.scan(NEIGHBOUR, GUEST, SOME_PORTS) == wire.scan(NEIGHBOUR6, GUEST6, SOME_PORTS) == admins
+    machine.change_disc(text_of(context))
+    until(lambda: root.attempt("true").returncode == 0, "the old key")
+    until(lambda: wire.scan(NEIGHBOUR, GUEST, (22, 8080)) == set(), "a closed firewall")
+
+
+def test_archive_grows_with_its_disk(machine: LoneMachine, root: Shell) -> None:
+    def size_mib() -> int:
+        return int(root.run("df --output=size -BM /var/lib/gurney | tail -1").strip().removesuffix("M"))
+
+    assert size_mib() < ARCHIVE_MIB
+    machine.grow_archive(GROWN_MIB)
+    until(lambda: size_mib() > ARCHIVE_MIB, "a larger archive")
+
+
+def test_machine_that_is_reset_is_the_same_again(
+    machine: LoneMachine, root: Shell, context: dict[str, str], foreign: Path
+) -> None:
+    """Power is lost; this time the context is there at boot. The foreign disk has never been written."""
+    facts = "cat /run/gurney/ssh/ssh_host_ed25519_key.pub; cat /var/lib/gurney/branch; df --output=size /var/lib/gurney"
+    before, boot = root.run(facts), root.run("cat /proc/sys/kernel/random/boot_id")
+    machine.order("system_reset")
+    until(lambda: root.attempt("cat /proc/sys/kernel/random/boot_id").stdout not in {"", boot}, "another boot")
+    until(lambda: machine.answers(8080), "the service")
+    assert root.run(facts) == before
+    until(lambda: len(root.run("cat /root/start-script").splitlines()) == 4, "the script")
+    assert root.run("systemctl --failed --no-legend --plain") == ""
+    assert sha256(foreign) == foreign.with_suffix(".sha256").read_text()
