@@ -1,0 +1,87 @@
+"""How long an appliance takes to boot, and how much memory it uses: `python benchmarks/boot.py [IMAGE]`.
+
+One machine of 512 MiB and 2 CPUs, no other load. SSH is the peer: it is the first thing of the system that answers, so
+that the ratio tells what the service itself costs, with KVM and without.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from provision.image.cache import own_cache
+from tests.image.building import built
+from tests.image.lone import HOST, LoneMachine, text_of, variables
+from tests.image.shell import Shell, make_key
+
+SETTLED_S = 60
+LIMIT_S = 600
+MOST_MIB, LATEST = 300, 1.6
+MIB = 1024 * 1024
+
+
+def main() -> int:
+    """Measure and print; 1 where a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("image", nargs="?", type=Path, help="else the one of this checkout, built where it has to be")
+    parser.add_argument("--repeat", type=int, default=3, help="boots, of which the median counts")
+    asked = parser.parse_args()
+    image = asked.image or built(own_cache() / "built")
+    runs = [measured(image) for _ in range(asked.repeat)]
+    figures = {name: sorted(run[name] for run in runs)[len(runs) // 2] for name in runs[0]}
+    figures["image_mb"] = round(image.stat().st_size / 1e6)
+    print(json.dumps(figures, indent=2))
+    return 0 if figures["service_to_ssh"] <= LATEST and figures["memory_mib"] <= MOST_MIB else 1
+
+
+def measured(image: Path) -> dict[str, float]:
+    """One boot, from the start of qemu; memory after the machine has rested for a minute."""
+    with tempfile.TemporaryDirectory(prefix="gurney-boot-") as name:
+        folder = Path(name)
+        key = make_key(folder / "key")
+        foreign = folder / "none.raw"
+        foreign.write_bytes(b"x" * MIB)
+        machine = LoneMachine(folder / "machine", image, f"local.type=unix,local.path={folder}/a", foreign)
+        context = variables(SSH_PUBLIC_KEY=key.with_suffix(".pub").read_text())
+        begun = time.monotonic()
+        machine.start({"context.sh": text_of(context).encode()}, "CONTEXT", uefi=False)
+        try:
+            return _watched(machine, Shell(HOST, machine.ports[22], key), begun)
+        finally:
+            machine.end()
+
+
+def _watched(machine: LoneMachine, root: Shell, begun: float) -> dict[str, float]:
+    answered: dict[int, float] = {}
+    while len(answered) < len(machine.ports) and time.monotonic() < begun + LIMIT_S:
+        for port in machine.ports.keys() - answered:
+            if _answers(machine.ports[port]):
+                answered[port] = time.monotonic() - begun
+        time.sleep(0.1)
+    time.sleep(SETTLED_S)
+    used = int(root.run("free -m").splitlines()[1].split()[2])
+    ssh, service = answered[22], answered[8080]
+    return {"ssh_s": round(ssh, 1), "service_s": round(service, 1), "service_to_ssh": round(service / ssh, 2),
+            "memory_mib": used}  # fmt: skip
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as connection:
+        connection.settimeout(1)
+        try:
+            connection.connect((HOST, port))
+            connection.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+            return bool(connection.recv(1))
+        except OSError:
+            return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())
