@@ -124,6 +124,7 @@ def _text_of(path: Path) -> str:
 def _mount_points(variables: Mapping[str, str]) -> dict[str, Path]:
     tags = {tag: found[1] for name, tag in variables.items() if (found := _MOUNT_TAG.fullmatch(name))}
     points = {tag: variables.get(f"DISK{disk}_MOUNT_POINT", "") for tag, disk in tags.items()}
+    points |= {tag: f"/mnt/{tag}" for tag in MOUNTS} if variables.get("GURNEY_EXCHANGE") else {}
     return {tag: Path(point) for tag, point in points.items() if point}
 
 

@@ -24,6 +24,7 @@ from provision.names import (
     Title,
 )
 from provision.sizes import Size, SizeText
+from provision.times import TimeOfDay, TimeText
 
 STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
 
@@ -124,10 +125,13 @@ class Exchange:
     """The store that branches hand each other referrals through."""
 
     path: HostPath
-    """The folder on every host."""
+    """The folder: the same on every host (virtiofs), or as the server exports it (nfs)."""
     admin: Annotated[str, Field(pattern=r"^(/|file://|sftp://|s3://|gs://|az://)\S+$")]
     """How this command line reaches the same folder: a path, sftp://, s3://, gs:// or az://."""
-    driver: Literal["virtiofs"] = "virtiofs"
+    driver: Literal["virtiofs", "nfs"] = "virtiofs"
+    """How appliances reach it: through their hosts, or by NFS 4 over the network."""
+    server: AddressText | None = None
+    """The address of the NFS server, for the driver nfs."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -209,6 +213,24 @@ class ReferralRule:
     to: tuple[Label, ...] = Field(min_length=1)
 
 
+Day = Literal["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Backup:
+    """OpenNebula's own backups of the appliances, with their archives."""
+
+    datastore: ObjectName
+    """The cloud's backup datastore that they go to."""
+    at: TimeText = TimeOfDay(21, 0)
+    """When, in UTC: OpenNebula counts seconds from one time to the next, and knows no summer time."""
+    days: tuple[Day, ...] = Field(default=("sun", "mon", "tue", "wed", "thu", "fri", "sat"))
+    keep_last: Annotated[int, Field(ge=1, le=1000)] = 7
+    """How many backups of each appliance are kept."""
+    freeze: Literal["agent", "suspend", "none"] = "agent"
+    """How a VM's disks are held still: by its guest agent, by suspending the VM for a moment, or not at all."""
+
+
 @dataclass(frozen=True, config=STRICT)
 class Community:
     """All that one community file declares."""
@@ -225,6 +247,7 @@ class Community:
     """Who may open the community's keys, beside whoever makes or locks them: an `age` or an SSH public key of each."""
     apart: tuple[tuple[Label, ...], ...] = Field(default=())
     """Sets of branches whose appliances never run on the same host."""
+    backup: Backup | None = None
     referrals: tuple[ReferralRule, ...] | None = Field(default=None)
     """Who may refer to whom; left out: everyone to everyone."""
 
@@ -236,6 +259,11 @@ class Community:
             memory=own.memory or self.appliance.memory,
             archive=own.archive or self.appliance.archive,
         )
+
+    @property
+    def by_virtiofs(self) -> bool:
+        """Whether OpenNebula hands the exchange to the VMs, as disks that are folders of their hosts."""
+        return self.exchange.driver == "virtiofs"
 
     def referral_pairs(self) -> tuple[tuple[str, str], ...]:
         """Every allowed (from, to), in order."""

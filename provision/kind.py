@@ -12,7 +12,7 @@ from provision.watch import Watch
 from templates.rendering import NotCarriedError, render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from exchange.community import CommunityKeys
@@ -60,6 +60,10 @@ class Act:
         """The id of a resource that stands already."""
         return self.ids[ref]
 
+    def numbers_of(self, refs: Iterable[Ref]) -> str:
+        """The ids of resources that stand already, as OpenNebula lists them."""
+        return ",".join(str(number) for number in sorted(self.id_of(ref) for ref in refs))
+
     def text(self, template: str, resource: Resource, **values: Any) -> str:
         """The text of one of templates/opennebula, with the resource's mark."""
         mark = Mark(self.community, resource.ref.kind, resource.ref.key)
@@ -70,6 +74,7 @@ class Act:
                 resource_name=resource.name,
                 spec=resource.spec,
                 id_of=self.id_of,
+                numbers=self.numbers_of,
                 values=self.values,
                 **values,
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from provision.apart import obstacles_apart
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
 #: The first OpenNebula that can hand folders to VMs.
 VIRTIOFS_SINCE = (7, 2)
 
+#: TYPE of a datastore that holds backups (pyone knows none).
+BACKUP_DATASTORE = 3
+
 #: Kind to the pool in which its name has to be free, and whether that is so for each owner or for the whole cloud.
 NAMESPACES = {
     "group": ("group", False),
@@ -31,25 +33,30 @@ NAMESPACES = {
     "archive": ("image", True),
     "outbox": ("image", True),
     "template": ("template", True),
+    "vm-group": ("vmgroup", True),
+    "backup-job": ("backupjob", True),
 }
 
 
 def obstacles(wanted: Mapping[Ref, Resource], steps: Sequence[Step], found: Found) -> Iterator[str]:
     """Why a plan cannot be carried out; nothing where it can."""
-    if wanted:
+    if any(ref.kind == "exchange" for ref in wanted):
         yield from _too_old(found)
     yield from _unknown_names(wanted, found)
     yield from _names_in_the_way(steps, found)
     yield from _shrinking(steps)
     yield from _sources(steps)
     yield from _leased(steps)
+    yield from _backups(wanted, found)
     yield from obstacles_apart(wanted, steps, found)
 
 
 def _too_old(found: Found) -> Iterator[str]:
-    version = tuple(int(number) for number in re.findall(r"\d+", found.pools.version)[:2])
-    if version < VIRTIOFS_SINCE:
-        yield f"OpenNebula {found.pools.version} cannot hand folders to VMs: virtiofs needs 7.2 or later"
+    if found.pools.release < VIRTIOFS_SINCE:
+        yield (
+            f"OpenNebula {found.pools.version} cannot hand folders to VMs: virtiofs needs 7.2 or later. "
+            "Upgrade it, or let the appliances reach the exchange by NFS (exchange: {driver: nfs, server: ...})"
+        )
 
 
 def _unknown_names(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[str]:
@@ -85,6 +92,21 @@ def _sources(steps: Sequence[Step]) -> Iterator[str]:
         source = getattr(step.declared.spec, "source", "") if step.declared else ""
         if step.action == "create" and source.startswith("marketplace:"):
             yield f"{step.name}: give path or url; images from a marketplace are not imported yet"
+
+
+def _backups(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[str]:
+    """Backups go to a backup datastore, and a VM is in one backup job only."""
+    job = wanted.get(Ref("backup-job"))
+    datastore = found.pools.named("datastore", job.spec.datastore.key) if job else None
+    if job is None or datastore is None:
+        return
+    if datastore.number("TYPE") != BACKUP_DATASTORE:
+        yield f"datastore {datastore.name} is none for backups: name one whose TYPE is BACKUP_DS"
+    ours = {node.id for _, node in found.view.ours("backup-job")}
+    for name, vm in found.view.appliances.items():
+        other = vm.number("BACKUPS/BACKUP_CONFIG/BACKUP_JOB_ID")
+        if Ref("appliance", name) in job.spec.vms and other in found.pools.by_id["backupjob"] and other not in ours:
+            yield f"the appliance of {name} (VM {vm.id}) is in backup job {other} already: take it out there first"
 
 
 def _leased(steps: Sequence[Step]) -> Iterator[str]:

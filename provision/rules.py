@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 Found = tuple["Path", str]
 
+#: one.vm.backup of 7.4: "Cannot backup VM with FILESYSTEM disks".
+NO_BACKUP_OF_FOLDERS = (
+    "OpenNebula cannot back up a VM with a virtiofs disk: let the appliances back themselves up and leave this out, "
+    "or let them reach the exchange by NFS (exchange: {driver: nfs, server: ...})"
+)
+
 #: OpenNebula's include/VMGroupRole.h, MAX_ROLES.
 MOST_ROLES = 32
 
@@ -35,6 +41,32 @@ def one_image_source(draft: Draft) -> Iterator[Found]:
     given = [name for name in ("path", "url", "marketplace") if getattr(image, name) is not None]
     if len(given) != 1:
         yield ("image",), f"give exactly one of path, url and marketplace (here: {', '.join(given) or 'none'})"
+
+
+def reachable_exchange(draft: Draft) -> Iterator[Found]:
+    """NFS is spoken to a server; folders of the hosts need none."""
+    exchange = draft.community.exchange
+    if exchange.driver == "nfs" and exchange.server is None:
+        yield ("exchange",), "the driver nfs needs `server`, the address of the NFS server"
+    elif exchange.driver == "virtiofs" and exchange.server is not None:
+        yield (
+            ("exchange", "server"),
+            "the driver virtiofs has no server: its folder is on the hosts (or say driver: nfs)",
+        )
+
+
+def backups_that_can_be(draft: Draft) -> Iterator[Found]:
+    """OpenNebula refuses to back up a VM with a folder of its host among its disks."""
+    backup = draft.community.backup
+    if backup is None:
+        return
+    if draft.community.by_virtiofs:
+        yield ("backup",), NO_BACKUP_OF_FOLDERS
+    if not backup.days:
+        yield ("backup", "days"), "name one day or more"
+    for index, day in enumerate(backup.days):
+        if day in backup.days[:index]:
+            yield ("backup", "days", index), f"{day!r} stands here a second time"
 
 
 def known_branches(draft: Draft) -> Iterator[Found]:
@@ -155,6 +187,8 @@ def free_former_names(draft: Draft) -> Iterator[Found]:
 
 RULES: tuple[Callable[[Draft], Iterator[Found]], ...] = (
     one_image_source,
+    reachable_exchange,
+    backups_that_can_be,
     known_branches,
     kept_apart,
     separate_networks,

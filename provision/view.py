@@ -29,6 +29,7 @@ MARKED = {
     "outbox": "image",
     "template": "template",
     "vm-group": "vmgroup",
+    "backup-job": "backupjob",
 }
 
 #: What the owner of the cloud made, which community files name.

@@ -27,7 +27,9 @@ class ExchangeDatastore:
 
 
 def declared(community: Community) -> Iterator[Resource]:
-    """One datastore for the community."""
+    """One datastore for the community, where its hosts hand the exchange to the VMs."""
+    if not community.by_virtiofs:
+        return
     spec = ExchangeDatastore(
         driver=community.exchange.driver,
         safe_folders=community.exchange.path,

@@ -67,7 +67,9 @@ def declared_os(community: Community) -> Iterator[Resource]:
 
 
 def declared_exchange(community: Community) -> Iterator[Resource]:
-    """The whole exchange, which every appliance may read."""
+    """The whole exchange, which every appliance may read, where its host hands it over."""
+    if not community.by_virtiofs:
+        return
     spec = Image(None, "600", "FILESYSTEM", Ref("exchange"), persistent=False, source=community.exchange.path)
     yield Resource(Ref("exchange-image"), object_name(community.community, "exchange"), spec)
 
@@ -83,8 +85,8 @@ def declared_archives(community: Community) -> Iterator[Resource]:
 
 
 def declared_outboxes(community: Community) -> Iterator[Resource]:
-    """The one place in the exchange where each branch may write."""
-    for name in community.branches:
+    """The one place in the exchange where each branch may write, where its host hands it over."""
+    for name in community.branches if community.by_virtiofs else ():
         path = f"{community.exchange.path}/out/{name}"
         spec = Image(Ref("group", name), "600", "FILESYSTEM", Ref("exchange"), persistent=False, source=path)
         yield Resource(Ref("outbox", name), object_name(community.community, name, "outbox"), spec)

@@ -22,8 +22,18 @@ if TYPE_CHECKING:
 PUBLIC_KEYS = ("GURNEY_COMMUNITY_KEY", "GURNEY_RECOVERY_KEY")
 #: The networks that an appliance's own firewall lets administer it.
 ADMIN_NETWORKS = "GURNEY_ADMIN_NETWORKS"
+#: Where the exchange is, when it is no folder of the host: nfs://server/path.
+REMOTE_EXCHANGE = "GURNEY_EXCHANGE"
 #: Entries of the context that say who an appliance is; all others are OpenNebula's.
-OURS = ("SET_HOSTNAME", "GURNEY_COMMUNITY", "GURNEY_BRANCH", "GURNEY_AE_TITLE", ADMIN_NETWORKS, *PUBLIC_KEYS)
+OURS = (
+    "SET_HOSTNAME",
+    "GURNEY_COMMUNITY",
+    "GURNEY_BRANCH",
+    "GURNEY_AE_TITLE",
+    ADMIN_NETWORKS,
+    REMOTE_EXCHANGE,
+    *PUBLIC_KEYS,
+)
 
 
 @dataclass(frozen=True)
@@ -88,14 +98,15 @@ def declared_machine(community: Community, name: str) -> dict[str, Any]:
     }
     if community.cloud.management:
         context[ADMIN_NETWORKS] = " ".join(str(network) for network in community.cloud.management)
+    if community.exchange.server is not None:
+        context[REMOTE_EXCHANGE] = f"nfs://{community.exchange.server}{community.exchange.path}"
     return {
         "cpu": capacity.cpu,
         "memory_mib": capacity.memory.mib,
         "disks": (
             Disk(Ref("appliance-image", os_image_key(community.image.source))),
             Disk(Ref("archive", name)),
-            Disk(Ref("exchange-image"), "exchange", "/mnt/exchange", readonly=True),
-            Disk(Ref("outbox", name), "outbox", "/mnt/outbox"),
+            *(_folders(name) if community.by_virtiofs else ()),
         ),
         "cards": (Card(Ref("network", name), str(branch.network.appliance)),),
         "context": (
@@ -105,6 +116,12 @@ def declared_machine(community: Community, name: str) -> dict[str, Any]:
         "apart": membership(community, name),
         "token": True,
     }
+
+
+def _folders(name: str) -> tuple[Disk, Disk]:
+    """The exchange for reading, and the branch's own part of it for writing."""
+    whole = Disk(Ref("exchange-image"), "exchange", "/mnt/exchange", readonly=True)
+    return whole, Disk(Ref("outbox", name), "outbox", "/mnt/outbox")
 
 
 def narrowed(resource: Resource, view: View) -> Resource:

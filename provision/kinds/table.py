@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from provision.kinds import (
     appliance,
+    backup_job,
     cloud_user,
     directory,
     exchange,
@@ -49,6 +50,7 @@ KINDS: dict[str, Kind] = {
         vm_group.KIND,
         template.KIND,
         appliance.KIND,
+        backup_job.KIND,
         directory.KIND,
         settings.KIND,
     )

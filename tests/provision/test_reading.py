@@ -80,6 +80,12 @@ MISTAKES = {
         "no age and no SSH public key",
     ),
     "admins: {anita: {boss: true}}\n    staff: {dr.anbu": ("staff: {dr.anbu", "'boss': there is no such entry here"),
+    "driver: nfs\n": ("driver: virtiofs\n", "the driver nfs needs `server`"),
+    "server: 10.20.0.9\n  path: /srv": ("path: /srv", "the driver virtiofs has no server"),
+    "backup: {datastore: b, at: 2:30}\nreferrals:": ("referrals:", "'2:30' is no time of day, as in 02:30"),
+    "backup: {datastore: b, days: [mon, mon]}\nreferrals:": ("referrals:", "'mon' stands here a second time"),
+    "backup: {datastore: b, days: []}\nreferrals:": ("referrals:", "name one day or more"),
+    "backup: {datastore: b, keep_last: 0}\nreferrals:": ("referrals:", "greater than or equal to 1"),
     "was: salem\n    title: Erode": ("title: Erode", "'salem' is still the name of a branch"),
 }
 
