@@ -11,7 +11,9 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks.measuring import PYTHON, medians, run
+from benchmarks.one_modules import one_modules
 from benchmarks.peers import HERE, Figures, gurney
+from benchmarks.provisioning import provisioning
 from benchmarks.sets import make
 
 if TYPE_CHECKING:
@@ -125,4 +127,6 @@ EXTRAS: dict[str, Callable[[Path, int, bool], Figures]] = {
     "workers": workers,
     "memory": memory,
     "sizes": sizes,
+    "provisioning": provisioning,
+    "one_modules": one_modules,
 }
