@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.ending import ended_by_signals
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,7 +39,8 @@ def build(target: Path, mirror: str, lock: Path | None, *, refresh: bool, as_jso
     from provision.image.builder import build as make
 
     begun = time.monotonic()
-    built = make(Order(target, lock or own_lock(), mirror, refresh), _teller(quiet=as_json))
+    with ended_by_signals():
+        built = make(Order(target, lock or own_lock(), mirror, refresh), _teller(quiet=as_json))
     seconds = round(time.monotonic() - begun, 1)
     facts = {
         "image": str(built.image),

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import tempfile
-import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from cli import console
+from cli.ending import ended_by_signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from cli.demo.walk import Walk
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "community.yaml"
-
-#: SIGINT too: a shell that starts a program in the background has it ignored.
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @click.command()
@@ -72,7 +68,7 @@ def demo(
     A community file becomes three branches with an appliance each; a CT, an MR and an ultrasound are sent to the first
     one, become pictures in its shared folder, and are referred to the second. Nothing outside this machine is touched.
     """
-    with _ended_by_signals(), _state(keep) as state:
+    with ended_by_signals(), _state(keep) as state:
         journey = _Journey(community_file, state, (*own, *more), machine_image)
         _walk(journey, leave=leave, as_json=as_json, kept=keep is not None)
 
@@ -128,21 +124,3 @@ def _state(keep: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="gurney-demo-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
-
-
-@contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end the demonstration as Ctrl-C does, so that no process is left behind."""
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, interrupt) for number in ENDING}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

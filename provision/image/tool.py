@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
 from provision.image.errors import ImageNotBuilt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 #: Program to the Debian package that brings it.
 PACKAGES = {
@@ -30,6 +32,7 @@ PACKAGES = {
 #: Folders of programs that a user's PATH may lack.
 PLACES = "/usr/local/sbin:/usr/sbin:/sbin"
 LINES_SHOWN = 12
+GRACE_S = 15.0
 NAMESPACE = ("unshare", "--map-root-user", "--map-auto", "--setuid", "0", "--setgid", "0")
 
 
@@ -44,22 +47,37 @@ def run(arguments: Sequence[str], *, stdin: str = "", environment: Mapping[str, 
     """
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), PLACES))
     try:
-        done = subprocess.run(
+        program = subprocess.Popen(
             list(arguments),
-            input=stdin,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            check=False,
             env={**os.environ, "LC_ALL": "C.UTF-8", **(environment or {}), "PATH": path},
+            process_group=0,
         )
     except FileNotFoundError as error:
         raise ImageNotBuilt(_missing([arguments[0]])) from error
-    if done.returncode:
-        raise ImageNotBuilt(
-            f"{shlex.join(arguments[:2])} failed ({done.returncode}):\n{_last(done.stderr or done.stdout)}"
-        )
-    return done.stdout
+    with program, _ended(program):
+        output, words = program.communicate(stdin)
+    if program.returncode:
+        raise ImageNotBuilt(f"{shlex.join(arguments[:2])} failed ({program.returncode}):\n{_last(words or output)}")
+    return output
+
+
+@contextlib.contextmanager
+def _ended(program: subprocess.Popen[str]) -> Iterator[None]:
+    """When the block is interrupted, end the program and all that it has started; it may clean up first."""
+    try:
+        yield
+    except BaseException:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(program.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                program.wait(GRACE_S)
+        raise
 
 
 def require(programs: Sequence[str]) -> None:

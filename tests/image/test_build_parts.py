@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import tarfile
+import threading
+import time
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -24,9 +28,6 @@ from provision.image.program import PARTS, own_files
 from provision.image.release import Release, own_release
 from provision.image.wheels import Wheel, Wheels, find_wheels
 from templates.files import guest_files, script
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SOURCES = (Source("http://mirror.example/debian", "bookworm"),)
 #: Modules of the kernel by which a VM finds its disks, network, console and folders.
@@ -98,6 +99,33 @@ def test_program_that_is_missing_is_told_with_its_package() -> None:
     with pytest.raises(ImageNotBuilt, match="failed \\(3\\):\n  the reason"):
         tool.run(["sh", "-c", "echo the reason >&2; exit 3"])
     assert exit_code_of(ImageNotBuilt("")) == 8
+
+
+SLOW = 'trap "touch cleaned; exit 1" TERM; sleep 600 & echo $! > child; wait'
+
+
+def test_interrupted_program_cleans_up_and_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    threading.Thread(target=interrupt_when, args=[tmp_path / "child"], daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        tool.run(["sh", "-c", SLOW])
+    assert (tmp_path / "cleaned").exists()
+    child = int((tmp_path / "child").read_text())
+    assert not Path(f"/proc/{child}").exists() or " Z " in Path(f"/proc/{child}/stat").read_text()
+
+
+def interrupt_when(started: Path) -> None:
+    while not (started.is_file() and started.read_text().strip()):
+        time.sleep(0.05)
+    time.sleep(0.2)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_who_cannot_give_files_to_others_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool, "NAMESPACE", ("false",))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(ImageNotBuilt, match="Build as root, or as a user with an entry in /etc/subuid"):
+        tool.require_root()
 
 
 def archive(path: Path, names: list[str], content: bytes = b"x") -> Path:
