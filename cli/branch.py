@@ -1,8 +1,8 @@
-"""The commands that look after branches in the directory: enrol, revoke, list."""
+"""The commands that look after branches in the directory: enrol, revoke, list, and the authority's certificate."""
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - click shows it
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -42,7 +42,7 @@ def by_branch(given: Sequence[tuple[str, str]], names: Sequence[str], option: st
 
 @click.group()
 def branch() -> None:
-    """Enrol, revoke and list the branches of a community."""
+    """Enrol, revoke and list the branches of a community; print its authority's certificate."""
 
 
 @branch.command()
@@ -117,7 +117,7 @@ def revoke(
 @EXCHANGE
 @JSON
 def show_list(file: Path, endpoint: str | None, exchange: str | None, *, as_json: bool) -> None:
-    """Show which branches the directory names, with the fingerprints of their keys."""
+    """Show which branches the directory names, with their fingerprints and how long their certificates hold."""
     from provision.listing import listed
 
     community, desk = opened(file, endpoint, exchange)
@@ -125,16 +125,40 @@ def show_list(file: Path, endpoint: str | None, exchange: str | None, *, as_json
     if as_json:
         print_json(told.to_json())
         return
-    made = table(
-        "branch",
-        "state",
-        "fingerprint of its keys",
-        "VM",
-        title=f"Directory of {told.community}, version {told.version}",
-    )
+    title = f"Directory of {told.community}, version {told.version}"
+    made = table("branch", "state", "fingerprint of its keys", "VM", "TLS certificate until", title=title)
     for each in told.branches:
-        made.add_row(each.name, each.state, each.fingerprint, str(each.vm_id) if each.fingerprint else "")
+        until = f"{each.certificate_until:%Y-%m-%d}" if each.certificate_until else ""
+        made.add_row(each.name, each.state, each.fingerprint, str(each.vm_id) if each.fingerprint else "", until)
     results().print(made)
+    if told.authority_fingerprint:
+        results().print(f"The community's authority (SHA-256): {told.authority_fingerprint}")
+
+
+@branch.command()
+@FILE
+@ENDPOINT
+@EXCHANGE
+@JSON
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Write it to a file (PEM) instead of printing it."
+)
+def authority(file: Path, endpoint: str | None, exchange: str | None, output: Path | None, *, as_json: bool) -> None:
+    """Print the certificate of the community's own authority, which PCs, phones and devices shall trust.
+
+    It vouches for the appliances' pages (HTTPS) and for DICOM over TLS. It is public; compare its fingerprint.
+    """
+    from provision.listing import authority_of
+
+    community, desk = opened(file, endpoint, exchange)
+    found = authority_of(desk, community)
+    if output is not None:
+        output.write_text(found.pem, encoding="ascii")
+    if as_json:
+        print_json({"pem": found.pem, "fingerprint_sha256": found.fingerprint, "until": found.until})
+    elif output is None:
+        click.echo(found.pem, nl=False)
+    click.echo(f"SHA-256 fingerprint: {found.fingerprint}", err=True)
 
 
 def show_enrolled(done: Enrolled) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from exchange.directory import DirectoryBranch
 from exchange.errors import BadSignature, KeyChanged, NotAllowed
-from exchange.proof import check_hand_over, check_proof
+from exchange.proof import check_hand_over, check_proof, check_request
+from exchange.tls_key import requested_key
 
 if TYPE_CHECKING:
     from exchange.keys import PublicKeys
@@ -18,7 +19,8 @@ class Applicant:
     """What an appliance reports of itself, beside what the admin knows of its VM.
 
     `branch`, `title`, `ae_title` and `vm_id` come from the declaration and from the cloud, of a VM that `apply`
-    itself made; a guest can write `keys`, `proof` and `hand_over` only, and these prove themselves.
+    itself made; a guest can write `keys`, `proof`, `hand_over`, `request` and `request_proof` only, and these prove
+    themselves.
     """
 
     branch: str
@@ -28,6 +30,8 @@ class Applicant:
     keys: PublicKeys
     proof: str
     hand_over: str = ""
+    request: str = ""
+    request_proof: str = ""
 
 
 def admitted(
@@ -50,7 +54,10 @@ def admitted(
     Raises
     ------
     BadSignature
-        The applicant does not hold the keys, or they were proven for another branch or VM.
+        The applicant does not hold the keys, or they were proven for another branch or VM; or its keys do not vouch for
+        its request for a certificate.
+    Malformed
+        Its request for a certificate is none.
     NotAllowed
         The branch is revoked.
     KeyChanged
@@ -64,6 +71,7 @@ def admitted(
         ae_title=applicant.ae_title,
         vm_id=applicant.vm_id,
         keys=applicant.keys,
+        tls_key=_tls_key(applicant, community),
     )
     if known is None or rekey == applicant.keys.fingerprint:
         return fresh
@@ -74,8 +82,18 @@ def admitted(
         )
     if applicant.keys != known.keys:
         _check_hand_over(applicant, known, community)
-        return replace(fresh, previous=(known.keys, *known.previous))
-    return replace(fresh, previous=known.previous)
+        return replace(fresh, previous=(known.keys, *known.previous), certificate=known.certificate)
+    tls_key = fresh.tls_key or known.tls_key
+    return replace(fresh, previous=known.previous, tls_key=tls_key, certificate=known.certificate)
+
+
+def _tls_key(applicant: Applicant, community: str) -> str:
+    """The public key for which it asks a certificate; empty where it asks for none."""
+    if not applicant.request:
+        return ""
+    place = (community, applicant.branch, applicant.vm_id)
+    check_request(applicant.request_proof, applicant.request, applicant.keys, *place)
+    return requested_key(applicant.request)
 
 
 def _check_hand_over(applicant: Applicant, known: DirectoryBranch, community: str) -> None:

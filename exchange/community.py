@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import pyrage
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic.dataclasses import dataclass as document
 
+from exchange.authority import Authority
 from exchange.canonical import STRICT, Document
 from exchange.errors import CannotOpen, Malformed
 from exchange.keys import SealingKey, SigningKey, VerifyKey
@@ -35,6 +36,7 @@ class _Locked(Document):
     sign: str
     seal: str
     recovery: str
+    authority: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,19 +44,24 @@ class CommunityKeys:
     """The working keys, and the public half of the recovery key that lies offline.
 
     The recovery key is one Ed25519 key in OpenSSH's form, which signs, and to which `age` can seal as well:
-    one text to keep in a safe restores all.
+    one text to keep in a safe restores all. `authority` signs certificates; keys from before there was one have none.
     """
 
     sign: SigningKey
     seal: SealingKey
     recovery: VerifyKey
+    authority: Authority | None = None
 
     @classmethod
     def generate(cls) -> tuple[Self, str]:
         """New keys, and the secret text of the recovery key, to be shown once and kept nowhere."""
         secret = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
         recovery = recovery_key(secret.decode()).public
-        return cls(SigningKey.generate(), SealingKey.generate(), recovery), secret.decode()
+        return cls(SigningKey.generate(), SealingKey.generate(), recovery, Authority.generate()), secret.decode()
+
+    def with_authority(self) -> Self:
+        """The same, with an authority if there was none."""
+        return self if self.authority is not None else replace(self, authority=Authority.generate())
 
     @property
     def trusted(self) -> tuple[VerifyKey, VerifyKey]:
@@ -71,7 +78,8 @@ class CommunityKeys:
         """
         if not recipients:
             raise ValueError("keys locked to no admin could be used with the recovery key only")
-        content = _Locked(sign=self.sign.text, seal=self.seal.text, recovery=self.recovery.text)
+        authority = self.authority.text if self.authority is not None else ""
+        content = _Locked(self.sign.text, self.seal.text, self.recovery.text, authority)
         return sealed_to(content.encode(), [*recipients, _ssh_recipient(self.recovery)], armored=True).decode()
 
 
@@ -91,7 +99,10 @@ def unlocked(text: str, identities: Sequence[str]) -> CommunityKeys:
         raise CannotOpen(f"none of your identities opens the community's keys: {error}") from None
     fields = _Locked.decode(content)
     return CommunityKeys(
-        SigningKey.from_text(fields.sign), SealingKey.from_text(fields.seal), VerifyKey(fields.recovery)
+        SigningKey.from_text(fields.sign),
+        SealingKey.from_text(fields.seal),
+        VerifyKey(fields.recovery),
+        Authority(fields.authority) if fields.authority else None,
     )
 
 

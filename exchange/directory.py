@@ -8,7 +8,7 @@ from typing import Self
 from pydantic.dataclasses import dataclass as document
 
 from exchange import places, versions
-from exchange.canonical import STRICT, AeTitle, Count, Document, Line, Moment, Name, Version
+from exchange.canonical import STRICT, AeTitle, CertificateText, Count, Document, Line, Moment, Name, Version
 from exchange.errors import DirectoryExpired, Malformed, NoDirectory, NotAllowed
 from exchange.keys import PublicKeys, SigningKey, VerifyKey
 from exchange.signing import open_signed, sign
@@ -25,7 +25,8 @@ class DirectoryBranch(Document):
     """One branch as the community vouches for it.
 
     `previous` are keys that it has given up in good order: what they signed is still believed,
-    nothing is sealed to them any more.
+    nothing is sealed to them any more. `tls_key` is the public key for which its appliance asked a certificate, and
+    `certificate` what it was given by the community's authority; both DER as base64, empty before the first.
     """
 
     name: Name
@@ -35,6 +36,8 @@ class DirectoryBranch(Document):
     keys: PublicKeys
     revoked: bool = False
     previous: tuple[PublicKeys, ...] = ()
+    tls_key: CertificateText = ""
+    certificate: CertificateText = ""
 
     @property
     def signers(self) -> tuple[PublicKeys, ...]:
@@ -51,6 +54,8 @@ class DirectoryBranch(Document):
 class Directory(Document):
     """All branches of a community, at one version; `referrals` are all pairs (from, to) that may refer.
 
+    `authority` is the certificate of the community's own authority, DER as base64, empty where it has none.
+
     That it is expired takes nothing from a branch that it has: only new referrals wait for a newer one,
     because a revocation may be missing. A wrong clock thus delays, and never refuses or loses.
     """
@@ -61,6 +66,7 @@ class Directory(Document):
     expires: Moment
     branches: tuple[DirectoryBranch, ...]
     referrals: tuple[tuple[Name, Name], ...]
+    authority: CertificateText = ""
 
     def __post_init__(self) -> None:
         names = [branch.name for branch in self.branches]

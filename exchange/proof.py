@@ -27,7 +27,16 @@ class _HandOver(Document):
     new: PublicKeys
 
 
+@document(frozen=True, config=STRICT)
+class _Request(Document):
+    community: Name
+    branch: Name
+    vm_id: Count
+    request: str
+
+
 _PROOF = "proof of possession"
+_REQUEST = "request for a certificate"
 _HAND_OVER = "hand-over of keys"
 
 
@@ -45,6 +54,17 @@ def check_proof(text: str, public: PublicKeys, community: str, branch: str, vm_i
     """
     statement = _Possession(community=community, branch=branch, vm_id=vm_id, keys=public)
     _check(_PROOF, statement, text, public.verify_key)
+
+
+def prove_request(keys: BranchKeys, request: str, community: str, branch: str, vm_id: int) -> str:
+    """A line of base64 by which a branch's signing key vouches for a request for a certificate."""
+    return _signature(_REQUEST, _Request(community=community, branch=branch, vm_id=vm_id, request=request), keys)
+
+
+def check_request(text: str, request: str, public: PublicKeys, community: str, branch: str, vm_id: int) -> None:
+    """Raise `BadSignature` unless the holder of the branch's keys made the request, for this branch and VM."""
+    statement = _Request(community=community, branch=branch, vm_id=vm_id, request=request)
+    _check(_REQUEST, statement, text, public.verify_key)
 
 
 def hand_over(old: BranchKeys, new: PublicKeys, community: str, branch: str) -> str:

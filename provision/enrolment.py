@@ -10,6 +10,7 @@ from exchange.admission import Applicant, admitted
 from exchange.errors import Refused
 from exchange.keys import PublicKeys
 from provision.branch_status import BranchStatus, statuses_of
+from provision.certificates import Due, names_of, with_certificates
 from provision.found import Found, found
 from provision.kinds import settings
 from provision.kinds.machine import found_machine
@@ -19,7 +20,7 @@ from provision.report import Report, reported
 from provision.take import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from exchange.community import CommunityKeys
     from exchange.directory import DirectoryBranch
@@ -110,7 +111,7 @@ def _pass(
     """Take up who can be taken up; the cloud and what is published then come back as well."""
     refused: dict[str, str] = {}
     told = reported(now.view) if reports is None else reports
-    entries = {entry.name: entry for entry in _admitted(community, now, told, rekey, refused)}
+    entries = {entry.name: entry for entry in _certified(now, _admitted(community, now, told, rekey, refused))}
     invitations: list[NewInvitation] = []
     late = [name for name, entry in entries.items() if not _told(community, now, name, entry)]
     if late and now.keys is not None:
@@ -150,6 +151,15 @@ def _admitted(
             refused[name] = str(error)
 
 
+def _certified(now: Found, entries: Iterable[DirectoryBranch]) -> Sequence[DirectoryBranch]:
+    """The entries with certificates for the names by which their appliances are reached."""
+    admitted_now = list(entries)
+    if now.keys is None:
+        return admitted_now
+    wanted = [Due(entry.name, tuple(names_of(now.view, entry.name))) for entry in admitted_now]
+    return with_certificates(admitted_now, wanted, now.keys, now.community)
+
+
 def _applicant(community: Community, name: str, vm: Node, report: Report) -> Applicant:
     """Who applies: what the admin knows of the VM, and what its appliance says of itself."""
     branch = community.branches[name]
@@ -157,7 +167,10 @@ def _applicant(community: Community, name: str, vm: Node, report: Report) -> App
         keys = PublicKeys(sign=report.sign_key, seal=report.seal_key)
     except ValueError:
         raise Refused("what it reported as its keys are none") from None
-    return Applicant(name, branch.title, branch.ae_title, vm.id, keys, report.proof, report.hand_over)
+    return Applicant(
+        name, branch.title, branch.ae_title, vm.id, keys, report.proof, report.hand_over, report.tls_request,
+        report.tls_proof,
+    )  # fmt: skip
 
 
 def _not_ours(now: Found, name: str, vm: Node | None) -> str | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from provision.certificates import words_about
 from provision.kinds.keys import opened
 from provision.kinds.table import found_resources
 from provision.marks import mark_in
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from provision.node import Node
     from provision.resource import Existing, Ref
 
-NO_ONEGATE = "This cloud has no OneGate: appliances cannot report their keys, so enrolment waits for SSH."
+NO_ONEGATE = "This cloud has no OneGate: appliances cannot report their keys; `gurney branch enrol` asks them over SSH."
 
 #: The mark of the Document that stands while an admin applies.
 APPLYING = "applying"
@@ -52,7 +54,8 @@ class Found:
     @cached_property
     def conditions(self) -> tuple[str, ...]:
         """What is worth knowing and is no drift."""
-        return (*(() if self.pools.has_onegate else (NO_ONEGATE,)), *self.view.published.warnings)
+        silent = () if self.pools.has_onegate else (NO_ONEGATE,)
+        return (*silent, *self.view.published.warnings, *words_about(self.view, datetime.now(UTC)))
 
     @cached_property
     def foreign(self) -> tuple[str, ...]:

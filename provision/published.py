@@ -12,6 +12,7 @@ from exchange import places
 from exchange import settings as all_settings
 from exchange.errors import AlreadyThere, NoDirectory, NotThere
 from exchange.invitation import invite
+from provision.certificates import authority_of
 from provision.errors import Busy
 
 if TYPE_CHECKING:
@@ -100,13 +101,15 @@ def publish_directory(
         revoked = {branch.name: branch for branch in known if branch.revoked and branch.name not in readmitted}
         mine = {name: revoked.get(name, branch) for name, branch in wanted.items()}
         kept = [branch for branch in known if branch.name not in mine and branch.name not in forgotten]
+        all_of_them = (*mine.values(), *kept)
         following = directories.Directory(
             community=community,
             version=_next_version(store, places.DIRECTORY, before.version if before else 0),
             issued=now,
             expires=now + directories.LIFETIME,
-            branches=tuple(sorted((*mine.values(), *kept), key=lambda branch: branch.name)),
+            branches=tuple(sorted(all_of_them, key=lambda branch: branch.name)),
             referrals=tuple(referrals),
+            authority=authority_of(all_of_them, before.authority if before else "", keys, community, now),
         )
         with suppress(AlreadyThere):
             directories.publish(store, following, keys.sign)

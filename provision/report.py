@@ -36,12 +36,16 @@ class Report:
         That it holds them, as this branch in this VM.
     hand_over
         By which former keys name these; empty where none do.
+    tls_request, tls_proof
+        For a certificate, and that these keys make it; empty where it asks for none.
     """
 
     sign_key: str
     seal_key: str
     proof: str
     hand_over: str = ""
+    tls_request: str = ""
+    tls_proof: str = ""
 
     @property
     def whole(self) -> bool:

@@ -34,5 +34,5 @@ def revoke(desk: Desk, community: str, names: Sequence[str]) -> int:
     entries = [entry for name in dict.fromkeys(names) if (entry := directory.find(name)) and not entry.revoked]
     if not entries:
         return directory.version
-    revoked = [replace(entry, revoked=True) for entry in entries]
+    revoked = [replace(entry, revoked=True, certificate="") for entry in entries]
     return publish_directory(desk.store, now.keys, community, revoked, directory.referrals)

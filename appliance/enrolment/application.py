@@ -1,4 +1,4 @@
-"""What a new appliance shows of itself: its public keys, and the proof that it holds their secret halves."""
+"""What a new appliance shows of itself: its public keys, what proves them, and a request for a certificate."""
 
 from __future__ import annotations
 
@@ -7,24 +7,32 @@ from typing import TYPE_CHECKING
 
 from appliance.enrolment.onegate import report
 from exchange.folder import Folder
-from exchange.proof import prove
+from exchange.proof import prove, prove_request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.context import Context
     from exchange.keys import BranchKeys
+    from exchange.tls_key import TlsKey
 
 FILE = "enrolment.json"
 
 
-def application(context: Context, keys: BranchKeys) -> dict[str, str]:
-    """The three values that the admin's tool looks for."""
-    proof = prove(keys, community=context.community, branch=context.branch, vm_id=context.vm_id)
-    return {"GURNEY_SIGN_KEY": keys.public.sign, "GURNEY_SEAL_KEY": keys.public.seal, "GURNEY_PROOF": proof}
+def application(context: Context, keys: BranchKeys, tls_key: TlsKey) -> dict[str, str]:
+    """The values that the admin's tool looks for."""
+    place = (context.community, context.branch, context.vm_id)
+    request = tls_key.request()
+    return {
+        "GURNEY_SIGN_KEY": keys.public.sign,
+        "GURNEY_SEAL_KEY": keys.public.seal,
+        "GURNEY_PROOF": prove(keys, *place),
+        "GURNEY_TLS_REQUEST": request,
+        "GURNEY_TLS_PROOF": prove_request(keys, request, *place),
+    }
 
 
-def apply(context: Context, keys: BranchKeys, folder: Path) -> None:
+def apply(context: Context, keys: BranchKeys, tls_key: TlsKey, folder: Path) -> None:
     """Hand the values in: through OneGate, or in a file where the cloud has none.
 
     Raises
@@ -32,7 +40,7 @@ def apply(context: Context, keys: BranchKeys, folder: Path) -> None:
     OneGateFailed
         OneGate does not answer or refuses; try again.
     """
-    values = application(context, keys)
+    values = application(context, keys, tls_key)
     if context.onegate is not None:
         report(context.onegate, context.vm_id, values)
     else:

@@ -8,6 +8,7 @@ import structlog
 
 from appliance.enrolment.application import apply
 from appliance.enrolment.onegate import report
+from exchange.tls_key import own_tls_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,7 @@ class Enrolment:
     context, keys
         Who this is, and how it proves it.
     folder
-        Where the application waits if the cloud has no OneGate.
+        Where the key for TLS lies, and where the application waits if the cloud has no OneGate.
     reading
         What the community publishes.
     serving
@@ -65,7 +66,7 @@ class Enrolment:
         """Do what can be done now; what fails is tried at the next step."""
         self._reading.read()
         if not self._applied:
-            apply(self._context, self._keys, self._folder)
+            apply(self._context, self._keys, own_tls_key(self._folder), self._folder)
             self._applied = True
         if not self._reported_ready and self._serving():
             self._report_ready()

@@ -8,6 +8,7 @@ from appliance.enrolment.application import application
 from appliance.errors import ApplianceError
 from exchange.errors import NotThere
 from exchange.keys import load_keys
+from exchange.tls_key import load_tls_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ def identity(context: Context, archive: Path) -> dict[str, str]:
         The service has made no keys yet.
     """
     try:
-        keys = load_keys(archive / "keys")
+        keys, tls_key = load_keys(archive / "keys"), load_tls_key(archive / "keys")
     except NotThere:
         raise ApplianceError(f"no keys in {archive / 'keys'}: the service makes them when it first starts") from None
     return {
@@ -32,5 +33,5 @@ def identity(context: Context, archive: Path) -> dict[str, str]:
         "branch": context.branch,
         "vm_id": str(context.vm_id),
         "fingerprint": keys.public.fingerprint,
-        **application(context, keys),
+        **application(context, keys, tls_key),
     }

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from exchange.certificate import Certificate
 from exchange.directory import LIFETIME
+from provision.certificates import Due, due, with_certificates
 from provision.kind import Kind
 from provision.published import publish_directory, publish_settings
 from provision.resource import Existing, Ref, Resource
@@ -14,6 +16,7 @@ from provision.resource import Existing, Ref, Resource
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from exchange.directory import Directory
     from provision.community import Community
     from provision.kind import Act
     from provision.view import View
@@ -38,7 +41,10 @@ class DirectoryEntries:
     Attributes
     ----------
     fresh
-        Whether half of its lifetime is left or more: once it has expired, new referrals wait.
+        Whether half of its lifetime is left or more: once it has expired, new referrals wait. And whether its
+        authority's certificate lasts.
+    certificates_due
+        The branches that should get a certificate, with the names that it shall be for.
     standing_for
         What may be taken away only after the directory says so: the appliances that it names, and its keys.
     """
@@ -46,6 +52,7 @@ class DirectoryEntries:
     branches: frozenset[Listing]
     referrals: frozenset[tuple[str, str]]
     fresh: bool = True
+    certificates_due: frozenset[Due] = frozenset()
     standing_for: frozenset[Ref] = field(default=frozenset(), compare=False)
 
 
@@ -61,10 +68,16 @@ def found(view: View) -> Iterator[Existing]:
     directory = view.published.directory
     if directory is not None and directory.branches:
         branches = frozenset(Listing(e.name, e.title, e.ae_title) for e in view.published.enrolled.values())
-        fresh = directory.expires - datetime.now(UTC) >= LIFETIME / 2
+        now = datetime.now(UTC)
+        fresh = directory.expires - now >= LIFETIME / 2 and not _has_old_authority(directory, now)
         named = frozenset({Ref("keys"), *(Ref("appliance", each.name) for each in directory.branches)})
-        spec = DirectoryEntries(branches, frozenset(directory.referrals), fresh, named)
+        late = frozenset(due(view, now))
+        spec = DirectoryEntries(branches, frozenset(directory.referrals), fresh, late, named)
         yield Existing(Ref("directory"), "directory", spec, directory.version, "")
+
+
+def _has_old_authority(directory: Directory, now: datetime) -> bool:
+    return bool(directory.authority) and Certificate(directory.authority).is_old(now)
 
 
 def waits(_resource: Resource, view: View) -> bool:
@@ -85,17 +98,19 @@ def create(_act: Act, _resource: Resource) -> int:
     raise AssertionError("a directory without a branch")
 
 
-def publish(act: Act, resource: Resource, _number: int, _found: Existing | None) -> None:
-    """Publish the next directory; a branch that is no longer declared is revoked."""
+def publish(act: Act, resource: Resource, _number: int, found: Existing | None) -> None:
+    """Publish the next directory: who is no longer declared is revoked, and who is due for a certificate gets one."""
     listed = {each.name: each for each in resource.spec.branches}
     entries = [
         replace(entry, title=listed[name].title, ae_title=listed[name].ae_title)
         if name in listed
-        else replace(entry, revoked=True)
+        else replace(entry, revoked=True, certificate="")
         for name, entry in act.published.enrolled.items()
     ]
-    referrals = sorted(resource.spec.referrals)
-    publish_directory(act.desk.store, act.opened_keys(), act.community, entries, referrals)
+    keys, referrals = act.opened_keys(), sorted(resource.spec.referrals)
+    late = [each for each in (found.spec.certificates_due if found else ()) if each.branch in listed]
+    entries = with_certificates(entries, late, keys, act.community)
+    publish_directory(act.desk.store, keys, act.community, entries, referrals)
 
 
 def remove(act: Act, _found: Existing) -> None:
@@ -120,6 +135,7 @@ KIND = Kind(
     waits=waits,
     narrowed=narrowed,
     create=create,
-    in_place={"branches": publish, "referrals": publish, "fresh": publish},
+    in_place={"branches": publish, "referrals": publish, "fresh": publish, "certificates_due": publish},
+    after=("keys",),
     remove=remove,
 )

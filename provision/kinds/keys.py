@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from exchange.community import CommunityKeys, unlocked
 from exchange.errors import CannotOpen
+from provision.certificates import AUTHORITY_KEY
 from provision.errors import NoIdentity
 from provision.identity import write_secret
 from provision.kind import REPLACE, Kind
@@ -31,9 +32,16 @@ COMMUNITY_KEY, RECOVERY_KEY = PUBLIC = ("GURNEY_COMMUNITY_KEY", "GURNEY_RECOVERY
 
 @dataclass(frozen=True)
 class Keys:
-    """Who may open the keys, beside whoever locked them last; what they are is not declared."""
+    """Who may open the keys, beside whoever locked them last; what they are is not declared.
+
+    Attributes
+    ----------
+    authority
+        Whether one that signs certificates is among them: those from before there was one have none.
+    """
 
     admins: frozenset[str]
+    authority: bool = True
 
 
 def declared(community: Community) -> Iterator[Resource]:
@@ -46,7 +54,8 @@ def found(view: View) -> Iterator[Existing]:
     """The keys document, if it stands."""
     for key, node in view.ours("keys"):
         admins = frozenset(first(node.attributes(), ADMINS).splitlines())
-        yield Existing(Ref("keys", key), node.name, Keys(admins), node.id, key, node)
+        authority = bool(first(node.attributes(), AUTHORITY_KEY))
+        yield Existing(Ref("keys", key), node.name, Keys(admins, authority), node.id, key, node)
 
 
 def create(act: Act, resource: Resource) -> int:
@@ -62,14 +71,17 @@ def create(act: Act, resource: Resource) -> int:
 
 
 def lock_anew(act: Act, resource: Resource, number: int, _found: Existing | None) -> None:
-    """Lock the keys to the admins who are declared now, and to the one who does it."""
-    act.call("document.update", number, _text(act, resource, act.opened_keys()), REPLACE)
+    """Lock the keys to the admins who are declared now, and to the one who does it; with an authority from now on."""
+    keys = act.opened_keys().with_authority()
+    act.call("document.update", number, _text(act, resource, keys), REPLACE)
+    act.opened_keys = lambda: keys
 
 
 def _text(act: Act, resource: Resource, keys: CommunityKeys) -> str:
     admins = sorted(resource.spec.admins)
     body = keys.locked(list(dict.fromkeys([act.desk.identity.recipient, *admins])))
-    values = {"body": body, "public": public_texts(keys), "admins": "\n".join(admins)}
+    authority = {AUTHORITY_KEY: keys.authority.key_id} if keys.authority is not None else {}
+    values = {"body": body, "public": public_texts(keys) | authority, "admins": "\n".join(admins)}
     return act.text("keys", resource, **values)
 
 
@@ -109,4 +121,11 @@ def remove(act: Act, found: Existing) -> None:
     act.call("document.delete", found.id)
 
 
-KIND = Kind(name="keys", declared=declared, found=found, create=create, in_place={"admins": lock_anew}, remove=remove)
+KIND = Kind(
+    name="keys",
+    declared=declared,
+    found=found,
+    create=create,
+    in_place={"admins": lock_anew, "authority": lock_anew},
+    remove=remove,
+)

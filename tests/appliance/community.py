@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 from appliance.context import Context, OneGate
 from exchange import directory, places, settings
 from exchange.admission import Applicant, admitted
+from exchange.certificate import Certificate
+from exchange.certification import certified
 from exchange.community import CommunityKeys
 from exchange.directory import Directory, DirectoryBranch
 from exchange.folder import Folder
@@ -19,6 +22,8 @@ from exchange.settings import Modality, Settings, StaffMember
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from exchange.authority import Authority
 
 NAME = "kongu"
 BRANCHES = ("erode", "salem", "karur")
@@ -52,8 +57,8 @@ class Community:
             outbox=self.root / places.outbox_of(branch),
         )
 
-    def admit(self, branch: str, application: dict[str, str]) -> None:
-        """Take an appliance's three values and publish a directory that names its keys."""
+    def admit(self, branch: str, application: dict[str, str], address: str = "127.0.0.1") -> None:
+        """Take an appliance's values and publish a directory that names its keys, and has a certificate for it."""
         applicant = Applicant(
             branch=branch,
             title=TITLES[branch],
@@ -62,18 +67,45 @@ class Community:
             keys=PublicKeys(sign=application["GURNEY_SIGN_KEY"], seal=application["GURNEY_SEAL_KEY"]),
             proof=application["GURNEY_PROOF"],
             hand_over="",
+            request=application["GURNEY_TLS_REQUEST"],
+            request_proof=application["GURNEY_TLS_PROOF"],
         )
         known = self.directory.find(branch) if self.directory else None
-        self.publish(admitted(applicant, known=known, community=NAME, rekey=applicant.keys.fingerprint))
+        entry = admitted(applicant, known=known, community=NAME, rekey=applicant.keys.fingerprint)
+        names = frozenset({branch, address})
+        self.publish(certified(entry, names, self.authority, NAME, datetime.now(UTC)))
 
-    def admit_file(self, branch: str, keys_folder: Path) -> None:
-        self.admit(branch, json.loads((keys_folder / "enrolment.json").read_text()))
+    def admit_file(self, branch: str, keys_folder: Path, address: str = "127.0.0.1") -> None:
+        self.admit(branch, json.loads((keys_folder / "enrolment.json").read_text()), address)
+
+    @property
+    def authority(self) -> Authority:
+        assert self.keys.authority is not None
+        return self.keys.authority
+
+    def certify(self, branch: str, now: datetime, **changes: object) -> DirectoryBranch:
+        """Publish another certificate for a branch: of another time, by another authority, or for other names."""
+        assert self.directory is not None
+        entry = self.directory.branch(branch)
+        told = {"names": Certificate(entry.certificate).names, "key": entry.tls_key, "by": self.authority, **changes}
+        made = told["by"].certify(NAME, branch, told["key"], told["names"], now)  # type: ignore[attr-defined]
+        changed = replace(entry, certificate=made.text)
+        self.publish(changed)
+        return changed
+
+    def root(self) -> Certificate:
+        """The authority's certificate, as an admin hands it out."""
+        assert self.directory is not None
+        return Certificate(self.directory.authority)
 
     def publish(self, *entries: DirectoryBranch, referrals: tuple[tuple[str, str], ...] | None = None) -> Directory:
         """Publish the next directory, with these branches as they are given and all others as they were."""
         before = self.directory
         named = {entry.name: entry for entry in (*(before.branches if before else ()), *entries)}
         now = datetime.now(UTC)
+        certificates = [Certificate(entry.certificate) for entry in named.values() if entry.certificate]
+        names = {name for certificate in certificates for name in certificate.names}
+        present = Certificate(before.authority) if before and before.authority else None
         self.directory = Directory(
             community=NAME,
             version=before.version + 1 if before else 1,
@@ -81,6 +113,7 @@ class Community:
             expires=now + timedelta(days=365),
             branches=tuple(named.values()),
             referrals=tuple(permutations(BRANCHES, 2)) if referrals is None else referrals,
+            authority=self.authority.root_like(present, NAME, names, now).text if names or present else "",
         )
         directory.publish(self.store, self.directory, self.keys.sign)
         return self.directory

@@ -15,7 +15,8 @@ from appliance.enrolment.onegate import OneGateFailed, report
 from exchange import directory as directories
 from exchange.community import CommunityKeys
 from exchange.keys import BranchKeys, PublicKeys
-from exchange.proof import check_proof
+from exchange.proof import check_proof, check_request
+from exchange.tls_key import load_tls_key, requested_key
 from tests.appliance.community import NAME, Community
 from tests.appliance.hospital import PASSWORD, Hospital, hospitals
 
@@ -78,6 +79,8 @@ def test_onegate_is_told_the_keys_with_their_proof(community: Community, erode: 
     public = PublicKeys(sign=told["GURNEY_SIGN_KEY"], seal=told["GURNEY_SEAL_KEY"])
     check_proof(told["GURNEY_PROOF"], public, community=NAME, branch="erode", vm_id=0)
     assert public == erode.keys.public
+    check_request(told["GURNEY_TLS_PROOF"], told["GURNEY_TLS_REQUEST"], public, NAME, "erode", 0)
+    assert requested_key(told["GURNEY_TLS_REQUEST"]) == load_tls_key(erode.archive.keys).public
     assert erode.keys.sign.text not in body
     assert erode.keys.seal.text not in body
 
@@ -85,7 +88,9 @@ def test_onegate_is_told_the_keys_with_their_proof(community: Community, erode: 
 def test_without_onegate_the_values_wait_in_a_file(erode: Hospital) -> None:
     erode.people.enrolment.step()
     kept = json.loads((erode.archive.keys / "enrolment.json").read_text())
-    assert set(kept) == {"GURNEY_SIGN_KEY", "GURNEY_SEAL_KEY", "GURNEY_PROOF"}
+    assert set(kept) == {
+        "GURNEY_SIGN_KEY", "GURNEY_SEAL_KEY", "GURNEY_PROOF", "GURNEY_TLS_REQUEST", "GURNEY_TLS_PROOF"
+    }  # fmt: skip
 
 
 def test_a_onegate_that_refuses_is_asked_again(community: Community, erode: Hospital, front_end: FrontEnd) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,12 @@ import pytest
 from cli.main import exit_of
 from exchange import settings as all_settings
 from exchange.keys import BranchKeys, load_keys, save_keys
+from exchange.tls_key import TlsKey
 from provision.enrolment import enrol
 from tests.appliance.hospital import until
 from tests.provision.conftest import EXAMPLE
 from tests.provision.guests import Guests
+from tests.provision.test_certificates import report as report_with_request
 from tests.provision.test_enrolment import report
 
 if TYPE_CHECKING:
@@ -235,3 +238,27 @@ def test_the_list_tells_who_is_in(new_desk: Callable[..., Desk]) -> None:
     }
     assert told["erode"]["fingerprint"] == keys.public.fingerprint
     assert keys.public.fingerprint in desk.run("list")[1]
+
+
+def test_the_authority_s_certificate_is_printed_and_written(new_desk: Callable[..., Desk], tmp_path: Path) -> None:
+    desk = new_desk()
+    assert desk.run("authority")[0] == 4, "there is none before a branch is enrolled"
+    report_with_request(desk.office, "erode", BranchKeys.generate(), TlsKey.generate())
+    assert desk.run("enrol", "erode")[0] == 0
+    written = tmp_path / "authority.pem"
+    code, out, err = desk.run("authority", "--json", "--output", str(written))
+    told = json.loads(out)
+    assert (code, written.read_text()) == (0, told["pem"])
+    shown = subprocess.run(
+        ["openssl", "x509", "-in", str(written), "-noout", "-fingerprint", "-sha256"], capture_output=True, text=True
+    ).stdout
+    assert shown.strip().endswith(told["fingerprint_sha256"])
+    assert told["fingerprint_sha256"] in err
+    _, out, _ = desk.run("list", "--json")
+    listed = json.loads(out)
+    assert listed["authority_fingerprint"] == told["fingerprint_sha256"]
+    assert {each["name"]: bool(each["certificate_until"]) for each in listed["branches"]} == {
+        "erode": True,
+        "karur": False,
+        "salem": False,
+    }

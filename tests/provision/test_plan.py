@@ -78,7 +78,7 @@ def test_settings_wait_for_enrolment_and_are_no_drift() -> None:
 def test_without_onegate_there_is_no_token_and_a_word_about_it() -> None:
     the_plan = planned(config="<OPENNEBULA_CONFIGURATION/>")
     assert {step.declared.spec.token for step in the_plan if step.kind == "template"} == {False}
-    assert any("enrolment waits for SSH" in words for words in the_plan.conditions)
+    assert any("asks them over SSH" in words for words in the_plan.conditions)
 
 
 SECRET_OWNER = "<UID>0</UID><GID>0</GID><TEMPLATE/>"
