@@ -1,4 +1,4 @@
-"""Whole builds: the same comes of the same, without a network once all is cached; one that ends early leaves nothing."""
+"""Whole builds: the same comes of the same, with no network once all is cached; one that ends early leaves nothing."""
 
 from __future__ import annotations
 
