@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 COMMUNITY = Path(__file__).parent / "community.yaml"
 READY_WITHIN_S = 600
-RUNNING, POWEROFF = (3, 3), (8, 0)
+RUNNING, DONE, POWEROFF = (3, 3), (6, 0), (8, 0)
 
 
 @dataclass

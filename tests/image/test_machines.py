@@ -10,7 +10,8 @@ import pydicom
 import pytest
 
 from cli.demo.studies import shipped_instances
-from tests.image.hospitals import POWEROFF, Hospital, Village, patients, village
+from emulator.drivers import virtiofs
+from tests.image.hospitals import DONE, POWEROFF, RUNNING, Hospital, Village, patients, village
 from tests.image.waiting import until
 
 if TYPE_CHECKING:
@@ -86,6 +87,25 @@ def test_guests_are_hardened(two: Village) -> None:
     assert "keys of this branch" in (two.folder(erode) / "console.log").read_text(errors="replace")
 
 
+def test_folders_are_shared_as_opennebula_shares_them(two: Village) -> None:
+    """By virtiofs where its server can be used; the whole tree read-only, the own outbox read-write."""
+    erode = two.hospitals["erode"]
+    kind = "virtiofs" if virtiofs.program() else "9p"
+    seen = {
+        point: two.run(erode, f"findmnt -no FSTYPE,OPTIONS /mnt/{point}").split() for point in ("exchange", "outbox")
+    }
+    assert [words[0] for words in seen.values()] == [kind, kind]
+    assert [words[1].split(",")[0] for words in seen.values()] == ["ro", "rw"]
+
+
+def test_cloud_knows_that_the_service_answers(two: Village) -> None:
+    """READY comes through OneGate from inside, with the token that lies on the CONTEXT disc alone."""
+    for hospital in two.hospitals.values():
+        told = two.cloud.vm.info(hospital.vm_id).USER_TEMPLATE
+        assert told["READY"] == "YES"
+        assert two.run(hospital, "stat -c %a:%U:%G /run/gurney/context/token.txt").strip() == "640:root:gurney"
+
+
 def test_root_of_one_guest_cannot_touch_what_is_anothers(two: Village) -> None:
     erode = two.hospitals["erode"]
     exchange = two.state / "host/srv/exchange"
@@ -153,7 +173,16 @@ def test_root_disk_can_be_thrown_away(two: Village) -> None:
     until(lambda: salem.smb(salem.logins["dr.mala"], "ls").returncode == 0, "shared folder")
 
 
-def test_machine_that_shuts_itself_down_is_powered_off_in_the_cloud(two: Village) -> None:
-    erode = two.hospitals["erode"]
-    two.shell(erode).attempt("systemctl poweroff")
-    until(lambda: two.state_of(erode) == POWEROFF, "power off")
+def test_states_in_the_cloud_follow_the_machine(two: Village) -> None:
+    """Who starts itself anew runs all the time; who shuts itself down is off; who is terminated is gone."""
+    erode, salem = two.hospitals["erode"], two.hospitals["salem"]
+    boot = "cat /proc/sys/kernel/random/boot_id"
+    before = two.run(erode, boot)
+    two.shell(erode).attempt("systemctl reboot")
+    two.shell(salem).attempt("systemctl poweroff")
+    until(lambda: two.state_of(salem) == POWEROFF, "power off")
+    until(lambda: two.shell(erode).attempt(boot).stdout not in {"", before}, "another boot")
+    assert two.state_of(erode) == RUNNING
+    two.cloud.vm.action("terminate-hard", erode.vm_id)
+    until(lambda: two.state_of(erode) == DONE, "the end")
+    assert not two.folder(erode).exists()
