@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,29 +15,40 @@ if TYPE_CHECKING:
 
     from converter.listing import Row
 
+# Numbers of a DS, IS or other value, several of them by backslashes.
+_NUMBER = r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?"
+_NUMBERS = re.compile(rf"{_NUMBER}(?:\\{_NUMBER})*")
+
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @click.option("--find", "wanted", metavar="TEXT", help="Only elements with this text in tag, keyword or value.")
 @click.option("--hide", is_flag=True, help="Hide the values that may tell who the patient is.")
-@click.option("--json", "form", flag_value="json", help="As DICOM JSON (PS3.18 annex F); --find does not apply.")
+@click.option("--json", "form", flag_value="json", help="As DICOM JSON (PS3.18 annex F), sequences whole.")
 @click.option("--csv", "form", flag_value="csv", help="As comma-separated values.")
 def tags(file: str, wanted: str | None, hide: bool, form: str | None) -> None:
     """Show the data elements of a DICOM FILE, private ones and those in sequences too."""
     from converter.listing import dataset, dicom_json, rows
 
     found = dataset(file)
-    if form == "json":
-        click.echo(json.dumps(dicom_json(found, hide=hide), ensure_ascii=False, indent=2))
-        return
     shown = (row for row in rows(found, hide=hide) if wanted is None or row.matches(wanted))
+    if form == "json":
+        model = dicom_json(found, hide=hide)
+        kept = model.keys() if wanted is None else {row.json_key for row in shown}
+        click.echo(json.dumps({key: model[key] for key in model if key in kept}, ensure_ascii=False, indent=2))
+        return
     _WRITERS[form](shown)
 
 
 def _as_csv(rows: Iterable[Row]) -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(("tag", "vr", "keyword", "value"))
-    writer.writerows((row.path, row.vr, row.keyword, row.value) for row in rows)
+    writer.writerows((row.path, row.vr, row.keyword, _no_formula(row.value)) for row in rows)
+
+
+def _no_formula(value: str) -> str:
+    """The value, marked as text where a spreadsheet would take it for a formula and run it."""
+    return f"'{value}" if value[:1] in ("=", "+", "-", "@") and not _NUMBERS.fullmatch(value) else value
 
 
 def _as_table(rows: Iterable[Row]) -> None:

@@ -1,84 +1,62 @@
-"""Elements that tell who a patient is, or where and by whom they were seen (PS3.15 table E.1-1, the common ones)."""
+"""Elements whose values may tell who a patient is, or where and by whom they were seen (PS3.15 table E.1-1).
+
+The table lists more than 600 elements and grows with each edition, so it is turned round: text, names, times,
+addresses, instance UIDs and bytes are hidden wherever they stand; numbers, codes and a few texts that describe a
+machine are shown.
+"""
 
 from __future__ import annotations
 
-# Every person name, and every date, time and address, whatever the element.
-VRS = frozenset({"PN", "DA", "DT", "TM"})
+_TEXT = frozenset({"AE", "AS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
+_TIME = frozenset({"DA", "DT", "TM"})
+_BYTES = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+_HIDDEN_VRS = _TEXT | _TIME | _BYTES | {"UI"}
 
-# Whole groups: patient, and what a patient's visit, request and clinical trial say.
-GROUPS = frozenset({0x0010, 0x0012, 0x0032, 0x0038})
+# Groups of which nothing is shown: patient, trial, camera and its place, request, visit, signatures, results, overlays.
+_GROUPS = frozenset({0x0010, 0x0012, 0x0016, 0x0032, 0x0038, 0x0400, 0x4008, *range(0x6000, 0x6100, 2)})
 
-KEYWORDS = frozenset(
+# Codes that name a device of the place.
+_KEYWORDS = frozenset({"ModifyingDeviceID"})
+
+_SHOWN = frozenset(
     [
-        "AccessionNumber",
-        "AcquisitionComments",
-        "AcquisitionProtocolDescription",
-        "AdmissionID",
-        "BurnedInAnnotation",
-        "CassetteID",
-        "ContributionDescription",
-        "DerivationDescription",
-        "DetectorID",
-        "DeviceSerialNumber",
-        "DeviceUID",
-        "FrameComments",
-        "FrameOfReferenceUID",
-        "GantryID",
-        "GeneratorID",
-        "ImageComments",
-        "ImagePresentationComments",
-        "InstanceCreatorUID",
-        "InstitutionAddress",
-        "InstitutionCodeSequence",
-        "InstitutionName",
-        "InstitutionalDepartmentName",
-        "IssuerOfPatientID",
-        "IssuerOfAdmissionID",
-        "MediaStorageSOPInstanceUID",
-        "NetworkID",
-        "ObservationUID",
-        "PerformedLocation",
-        "PerformedProcedureStepDescription",
-        "PerformedProcedureStepID",
-        "PerformedStationName",
-        "PlateID",
-        "ProtocolName",
-        "ReasonForTheRequestedProcedure",
-        "ReferencedSOPInstanceUID",
-        "ReferringPhysicianAddress",
-        "ReferringPhysicianTelephoneNumbers",
-        "RequestAttributesSequence",
-        "RequestedProcedureComments",
-        "RequestedProcedureDescription",
-        "RequestedProcedureID",
-        "RequestingService",
-        "RetrieveAETitle",
-        "ScheduledProcedureStepDescription",
-        "ScheduledProcedureStepID",
-        "ScheduledProcedureStepLocation",
-        "ScheduledStationName",
-        "SeriesDescription",
-        "SeriesInstanceUID",
-        "SOPInstanceUID",
-        "StationName",
-        "StudyComments",
-        "StudyDescription",
-        "StudyID",
-        "StudyInstanceUID",
-        "SourceApplicationEntityTitle",
-        "TextComments",
-        "TextString",
-        "TextValue",
-        "TransactionUID",
-        "UnformattedTextValue",
-        "UID",
-        "EncapsulatedDocument",
-        "DocumentTitle",
+        # what kind of thing it is
+        "CodingSchemeDesignator",
+        "CodingSchemeUID",
+        "ImplementationClassUID",
+        "ImplementationVersionName",
+        "MediaStorageSOPClassUID",
+        "OriginalSpecializedSOPClassUID",
+        "ReferencedSOPClassUID",
+        "RelatedGeneralSOPClassUID",
+        "SOPClassUID",
+        "TransferSyntaxUID",
+        # what machine and method made it
+        "ConvolutionKernel",
+        "FilterType",
+        "LUTExplanation",
+        "Manufacturer",
+        "ManufacturerModelName",
+        "PulseSequenceName",
+        "ReceiveCoilName",
+        "RescaleType",
+        "SequenceName",
+        "SoftwareVersions",
+        "TransmitCoilName",
+        "WindowCenterWidthExplanation",
     ]
 )
 
 
 def identifying(tag: int, vr: str, keyword: str) -> bool:
-    """Whether the element's value may tell who the patient is; private elements may."""
+    """Whether the element's value may tell who the patient is; private elements may.
+
+    Parameters
+    ----------
+    vr : str
+        Value representation; of a sequence (`"SQ"`) the elements of its items are asked one by one.
+    """
     group = tag >> 16
-    return bool(group % 2) or vr in VRS or group in GROUPS or keyword in KEYWORDS or 0x6000 <= group <= 0x60FF
+    if group % 2 or group in _GROUPS or keyword in _KEYWORDS:
+        return True
+    return vr in _HIDDEN_VRS and keyword not in _SHOWN

@@ -42,6 +42,11 @@ class Row:
     value: str
     depth: int
 
+    @property
+    def json_key(self) -> str:
+        """The key in DICOM JSON of the element, or of the outermost sequence that it lies in."""
+        return self.path[1:5] + self.path[6:10]
+
     def matches(self, text: str) -> bool:
         """Whether the text is in path, keyword or value, whatever its case."""
         return text.lower() in f"{self.path} {self.keyword} {self.value}".lower()

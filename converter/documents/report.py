@@ -50,7 +50,7 @@ def _item(item: Header) -> str:
     below = "".join(_item(child) for child in item.items(tags.CONTENT_SEQUENCE))
     if kind == "CONTAINER":
         return f"<section>\n{element('h2', name)}{below}</section>\n"
-    if not kind:  # an item by reference (PS3.3 C.17.3.2)
+    if not kind:  # an item by reference (PS3.3 table C.17-6)
         return below
     value = _VALUES.get(kind, _other)(item)
     return definitions([(name or kind, value)]) + (f"<section>\n{below}</section>\n" if below else "")

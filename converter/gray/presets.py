@@ -36,7 +36,7 @@ _CT = {
 # From 0 to so many g/ml of body weight, as PET viewers offer it.
 _PT = {f"suv-{top}": Window(top / 2, top, "LINEAR_EXACT") for top in (3, 5, 7, 10, 15, 20)}
 # Modalities whose values have no unit (MR, CR, DX, MG, NM, XA ...) have presets that start from the image's own window:
-# HARDER and SOFTER are what mammography calls the other windows of an image.
+# the words that radiography consoles write as explanations of an image's other windows.
 SCALED = {"harder": 0.75, "softer": 4 / 3}
 FULL = "full"
 _HOUNSFIELD = ("HU", "HU_MOD", "US", "")

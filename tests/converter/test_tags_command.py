@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -13,7 +14,7 @@ from pydicom.data import get_testdata_file
 
 from cli.tags import tags
 from converter.errors import ConversionError, NotDicomError
-from tests.converter.building import SHIPPED
+from tests.converter.building import SHIPPED, file, image, item, packed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +67,64 @@ def test_what_identifies_is_hidden_in_every_form() -> None:
         assert "1CT1" not in words
         assert "20040119" not in words
         assert "MONOCHROME2" in words
+
+
+# What PS3.15 table E.1-1 lists and a list of the usual suspects forgets: by VR, group and place.
+TELLING = {
+    "PatientName": "TELLS^A", "PatientAge": "099Y", "PatientComments": "TELLS", "StudyTime": "101112",
+    "StationName": "TELLS",
+    "AdmittingDiagnosesDescription": "TELLS", "ContainerIdentifier": "TELLS", "CommentsOnRadiationDose": "TELLS",
+    "DestinationAE": "TELLS", "FillerOrderNumberImagingServiceRequest": "TELLS", "InterpretationText": "TELLS",
+    "LabelText": "TELLS", "ModifyingDeviceID": "TELLS", "OrderCallbackPhoneNumber": "TELLS", "PersonAddress": "TELLS",
+    "ReasonForTheImagingServiceRequest": "TELLS", "RequestedProcedureLocation": "TELLS", "ResultsComments": "TELLS",
+    "ScheduledStationAETitle": "TELLS", "SpecimenAccessionNumber": "TELLS", "TopicAuthor": "TELLS",
+    "TrackingUID": "1.2.77777", "SynchronizationFrameOfReferenceUID": "1.2.77777", "RetrieveURL": "http://TELLS",
+    "EncapsulatedDocument": b"TELLS!", "GPSLatitude": ["77777", "1", "1"], "CertificateOfSigner": b"TELLS!",
+}  # fmt: skip
+
+
+def telling(tmp_path: Path) -> str:
+    """A file that tells who someone is at every place, also two sequences deep and in private elements."""
+    innermost = item(PersonTelephoneNumbers="TELLS", RequestingAE="TELLS", CodeMeaning="TELLS", ImageRotation=90)
+    innermost.add_new(0x00091010, "LO", "TELLS")
+    dataset = image(b"", 0, 0, **TELLING, ReferencedStudySequence=[
+        item(ReferencedSOPInstanceUID="1.2.77777", PerformedStationNameCodeSequence=[innermost])
+    ])  # fmt: skip
+    dataset.add_new(0x00111001, "LT", "TELLS")
+    del dataset.PixelData
+    path = tmp_path / "telling.dcm"
+    path.write_bytes(file(dataset))
+    return str(path)
+
+
+@pytest.mark.parametrize("form", [[], ["--csv"], ["--json"]], ids=["table", "csv", "json"])
+def test_whatever_tells_who_it_is_is_hidden(tmp_path: Path, form: list[str]) -> None:
+    path = telling(tmp_path)
+    plain, hidden = run(path, *form), run(path, "--hide", *form)
+    assert plain.count("TELLS") >= 25
+    for secret in ("TELL", "77777", "099Y", "101112", base64.b64encode(b"TELLS!").decode()):
+        assert secret not in hidden
+    assert "TELLS" not in run(path, "--hide", "--find", "TELLS", *form)
+    assert "90" in hidden
+    assert "MONOCHROME2" in hidden
+    assert "1.2.840.10008.5.1.4.1.1.2" in hidden
+
+
+def test_json_keeps_what_is_looked_for_whole(tmp_path: Path) -> None:
+    model = json.loads(run(telling(tmp_path), "--json", "--find", "imagerotation"))
+    assert list(model) == ["00081110"]
+    assert json.loads(run(CT, "--json", "--find", "rescale")).keys() == {"00281052", "00281053"}
+
+
+def test_csv_holds_no_formula_that_a_spreadsheet_would_run(tmp_path: Path) -> None:
+    dataset = image(packed([0]), 1, 1, StudyDescription="=cmd|' /C calc'!A0", SeriesDescription="-2+3",
+                    RescaleIntercept="-1024", ImagePositionPatient=["-1.5", "+2", "-3e2"])  # fmt: skip
+    (tmp_path / "a.dcm").write_bytes(file(dataset))
+    rows = {row["keyword"]: row["value"] for row in csv.DictReader(io.StringIO(run(str(tmp_path / "a.dcm"), "--csv")))}
+    assert rows["StudyDescription"] == "'=cmd|' /C calc'!A0"
+    assert rows["SeriesDescription"] == "'-2+3"
+    assert rows["RescaleIntercept"] == "-1024"
+    assert rows["ImagePositionPatient"].startswith("-1.5\\")
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.dcm")), ids=lambda path: path.name)
