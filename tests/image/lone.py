@@ -38,12 +38,15 @@ class LoneMachine:
         What qemu is told of the other end of the first card.
     foreign
         A disk that is attached and is nobody's archive.
+    restricted
+        Whether the second card leads to nothing but the test.
     """
 
     folder: Path
     image: Path
     wire: str
     foreign: Path
+    restricted: bool = True
     process: subprocess.Popen[bytes] | None = None
     discs: int = 0
     ports: dict[int, int] = field(default_factory=lambda: {port: free_port() for port in (22, 8080)})
@@ -88,9 +91,8 @@ class LoneMachine:
         if word.startswith("user,id=card0"):
             return f"dgram,id=card0,{self.wire}"
         if word.startswith("user,id=card1"):
-            return ",".join(
-                [word, *(f"hostfwd=tcp:{HOST}:{own}-{ADMIN_GUEST}:{port}" for port, own in self.ports.items())]
-            )
+            ports = (f"hostfwd=tcp:{HOST}:{own}-{ADMIN_GUEST}:{port}" for port, own in self.ports.items())
+            return ",".join([word if self.restricted else word.replace("restrict=on", "restrict=off"), *ports])
         return "q35" if word == "pc" and uefi else word
 
     def _further(self, *, uefi: bool) -> list[str]:

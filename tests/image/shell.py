@@ -27,12 +27,13 @@ class Shell:
     address: str
     port: int
     key: Path
+    timeout_s: float = TIMEOUT_S
 
-    def attempt(self, command: str, *options: str) -> subprocess.CompletedProcess[str]:
-        """Run a command that may be refused, or fail."""
+    def attempt(self, command: str, *options: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command that may be refused, or fail, with a text as its input."""
         words = [part for name, value in OPTIONS.items() for part in ("-o", f"{name}={value}")]
         line = ["ssh", "-i", str(self.key), "-p", str(self.port), *options, *words, f"root@{self.address}", command]
-        return subprocess.run(line, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        return subprocess.run(line, input=text, capture_output=True, text=True, timeout=self.timeout_s, check=False)
 
     def run(self, command: str) -> str:
         """Run a command that has to succeed."""

@@ -150,7 +150,7 @@ def test_network_is_as_the_context_says(root: Shell, wire: Wire) -> None:
 def test_packets_are_no_longer_than_the_mtu(root: Shell, wire: Wire) -> None:
     wire.sizes.clear()
     root.attempt(f"ping -c 1 -W 1 -s 3000 {COLLEAGUE}")
-    assert max(wire.sizes) == 1400
+    assert 1400 - 8 < max(wire.sizes) <= 1400  # a fragment's payload is a multiple of 8 (RFC 791, 3.1)
 
 
 def test_time_is_that_of_the_server_that_the_context_names(root: Shell) -> None:
