@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Health:
-    """Whether it takes associations, and how many instances wait for their pictures."""
+    """Whether it takes associations, how many instances wait for their pictures, and whether an upgrade is on trial."""
 
     dicom: bool
     pending_renditions: int
+    closed: bool = False

@@ -109,7 +109,7 @@ def _start(opened: ExitStack, places: Places, context: Context, archive: Archive
 
     def health() -> Health:
         with archive.index.session() as session:
-            return Health(any(server.listening for server in dicom), pending_renditions(session))
+            return Health(any(server.listening for server in dicom), pending_renditions(session), closed)
 
     people = People(context, archive, archive.index, health, http=HttpPlace(places.address, places.http_port))
     people.prepare()

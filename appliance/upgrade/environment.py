@@ -21,8 +21,16 @@ if TYPE_CHECKING:
 
 #: Packages of the wheel that reach a cloud, or stand for one: a machine of the cloud has no use for them.
 NOT_HERE = ("emulator", "provision", "templates")
-PIP = ("--isolated", "--disable-pip-version-check", "--no-input", "--quiet")
-INSTALL = ("install", "--no-index", "--no-deps", "--no-compile", "--no-warn-script-location", "--require-hashes")
+PIP = ("--isolated", "--disable-pip-version-check", "--no-input")
+INSTALL = (
+    "install",
+    "--quiet",
+    "--no-index",
+    "--no-deps",
+    "--no-compile",
+    "--no-warn-script-location",
+    "--require-hashes",
+)
 #: What a version must be able to do before the present one is stopped for it.
 TRIAL = "import appliance.service, appliance.index.engine, cli.main"
 #: Bytecode is as large as what it is made of; and a disk is never filled to its end.

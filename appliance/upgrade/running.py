@@ -44,14 +44,14 @@ class Service:
         """Start it; that it answers is another matter."""
         self._tell("start")
 
-    def wait_until_it_answers(self, *, outside: bool = False) -> None:
+    def wait_until_it_answers(self, *, opened: bool = False) -> None:
         """
         Wait until the page and DICOM answer, as this branch's.
 
         Parameters
         ----------
-        outside
-            At the machine's own address, where a closed service does not answer; else on loopback.
+        opened
+            It has to answer everyone; else it may still be closed.
 
         Raises
         ------
@@ -59,27 +59,28 @@ class Service:
             They do not, with what does not and the service's last words.
         """
         context = parse(self.machine.path(CONTEXT).read_text(encoding="utf-8"))
-        address = context.get("ETH0_IP", self.address) if outside else self.address
         end = time.monotonic() + self.patience_s
-        while (wrong := self.wrong(context, address)) and time.monotonic() < end and self._ends() < ENDS_MOST:
+        while (wrong := self.wrong(context, opened=opened)) and time.monotonic() < end and self._ends() < ENDS_MOST:
             time.sleep(PAUSE_S)
         if wrong:
             raise Trouble(f"{wrong}{self._last_words()}")
 
-    def wrong(self, context: Mapping[str, str], address: str) -> str:
+    def wrong(self, context: Mapping[str, str], *, opened: bool) -> str:
         """What is wrong with it; empty where it answers as it should."""
         try:
-            health = _get(f"http://{address}:{self.http_port}/health")
+            health = _get(f"http://{self.address}:{self.http_port}/health")
         except (OSError, ValueError) as error:
             return f"the page does not answer ({error})"
         if health.get("branch") != context.get("GURNEY_BRANCH"):
             return f"the page is that of {health.get('branch')!r}"
-        return "" if health.get("dicom") and self._echoes(context, address) else "DICOM does not answer"
+        if opened and health.get("closed"):
+            return "it does not open"
+        return "" if health.get("dicom") and self._echoes(context) else "DICOM does not answer"
 
-    def _echoes(self, context: Mapping[str, str], address: str) -> bool:
+    def _echoes(self, context: Mapping[str, str]) -> bool:
         from appliance.dimse.scu import Peer, echo  # 0.3 s that no boot needs
 
-        return echo(Peer(context.get("GURNEY_AE_TITLE", ""), address, self.dicom_port), CALLING)
+        return echo(Peer(context.get("GURNEY_AE_TITLE", ""), self.address, self.dicom_port), CALLING)
 
     def _tell(self, order: str) -> None:
         done = attempt([self._program(SYSTEMCTL), order, UNIT])
@@ -108,7 +109,7 @@ class NotRunning(Service):
     def start(self) -> None:
         """It is systemd that will."""
 
-    def wait_until_it_answers(self, *, outside: bool = False) -> None:
+    def wait_until_it_answers(self, *, opened: bool = False) -> None:
         """Nobody waits."""
 
 

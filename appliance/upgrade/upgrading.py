@@ -102,7 +102,7 @@ class Upgrading:
         self._try(stage, after, Journal(before.place, schema))
         self.tell(OPEN)
         try:
-            self.service.wait_until_it_answers(outside=True)
+            self.service.wait_until_it_answers(opened=True)
         except Trouble as error:
             self._close_again(stage, Journal(before.place, schema), error)
         self.programs.sweep(after.place)
@@ -140,7 +140,7 @@ class Upgrading:
         before = self.programs.current()
         self.programs.sweep(before.place)
         try:
-            self.service.wait_until_it_answers(outside=True)
+            self.service.wait_until_it_answers(opened=True)
         except Trouble as error:
             raise RolledBack(
                 f"{reason}: rolled back to {before.version}, which does not answer either: {error}"

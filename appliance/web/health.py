@@ -9,7 +9,10 @@ router = APIRouter(tags=["health"])
 
 
 class HealthOut(BaseModel):
-    """Where an appliance stands; `directory` and `settings` are versions, 0 before the first are read."""
+    """Where an appliance stands; `directory` and `settings` are versions, 0 before the first are read.
+
+    A `closed` one answers on loopback alone, while an upgrade judges it.
+    """
 
     branch: str
     enrolled: bool
@@ -17,6 +20,7 @@ class HealthOut(BaseModel):
     settings: int
     dicom: bool
     pending_renditions: int
+    closed: bool
 
 
 @router.get("/health")
@@ -31,4 +35,5 @@ def health(request: Request) -> HealthOut:
         settings=people.settings.floor,
         dicom=now.dicom,
         pending_renditions=now.pending_renditions,
+        closed=now.closed,
     )

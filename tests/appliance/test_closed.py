@@ -46,7 +46,7 @@ def events(appliance: ApplianceProcess) -> list[str]:
 def test_closed_service_answers_and_opens_by_itself(appliance: ClosedAppliance, tmp_path: Path) -> None:
     appliance.journal.touch()
     appliance.start()
-    assert appliance.health()["dicom"]  # type: ignore[index]
+    assert (appliance.health()["dicom"], appliance.health()["closed"]) == (True, True)  # type: ignore[index]
     assert echo(Peer(appliance.ae_title, appliance.address, 11112), calling="GURNEY")
     time.sleep(1)
     assert not (appliance.archive / "keys" / "enrolment.json").exists()
@@ -56,6 +56,7 @@ def test_closed_service_answers_and_opens_by_itself(appliance: ClosedAppliance, 
     assert statuses(storescu(appliance.address, *ct_files(tmp_path / "ct", 1))) == ["Success"]
     appliance.wait_until_drawn()
     assert "serving" in events(appliance)
+    assert not appliance.health()["closed"]  # type: ignore[index]
 
 
 def test_closed_service_stops_when_told(appliance: ClosedAppliance) -> None:
