@@ -61,7 +61,7 @@ def _together(apart: frozenset[Apart], joining: set[str], found: Found) -> Itera
         if {first, second} & joining and hosts.get(first, "") == hosts.get(second) != "":
             yield (
                 f"the appliances of {first} and {second} both run on host {hosts[first]} and cannot be kept apart "
-                f"while they do: move one (onevm migrate --live {found.view.appliances[second].id} HOST), apply again"
+                f"while they do: move one (onevm migrate --poff {found.view.appliances[second].id} HOST), apply again"
             )
 
 

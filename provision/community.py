@@ -247,6 +247,8 @@ class Community:
     """Who may open the community's keys, beside whoever makes or locks them: an `age` or an SSH public key of each."""
     apart: tuple[tuple[Label, ...], ...] = Field(default=())
     """Sets of branches whose appliances never run on the same host."""
+    on_host_failure: Literal["restart", "none"] = "none"
+    """What becomes of appliances whose host dies: started on another, or nothing until it is back."""
     backup: Backup | None = None
     referrals: tuple[ReferralRule, ...] | None = Field(default=None)
     """Who may refer to whom; left out: everyone to everyone."""

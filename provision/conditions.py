@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provision.apart import conditions_apart
+from provision.host_failure import conditions_of_restart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ def conditions(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[str]:
     """What people should know, beside the steps."""
     yield from found.conditions
     yield from conditions_apart(wanted, found)
+    yield from conditions_of_restart(wanted, found)
     yield from _undeclared_group_admins(found)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 from provision.apart import obstacles_apart
+from provision.host_failure import obstacles_of_restart
 from provision.resource import Ref, refs_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from provision.found import Found
+    from provision.node import Node
     from provision.resource import Resource
     from provision.step import Step
 
@@ -35,6 +38,7 @@ NAMESPACES = {
     "template": ("template", True),
     "vm-group": ("vmgroup", True),
     "backup-job": ("backupjob", True),
+    "host-hook": ("hook", False),
 }
 
 
@@ -48,6 +52,8 @@ def obstacles(wanted: Mapping[Ref, Resource], steps: Sequence[Step], found: Foun
     yield from _sources(steps)
     yield from _leased(steps)
     yield from _backups(wanted, found)
+    yield from _datastores_that_do_not_fit(wanted, found)
+    yield from obstacles_of_restart(wanted, steps, found)
     yield from obstacles_apart(wanted, steps, found)
 
 
@@ -107,6 +113,25 @@ def _backups(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[str]:
         other = vm.number("BACKUPS/BACKUP_CONFIG/BACKUP_JOB_ID")
         if Ref("appliance", name) in job.spec.vms and other in found.pools.by_id["backupjob"] and other not in ours:
             yield f"the appliance of {name} (VM {vm.id}) is in backup job {other} already: take it out there first"
+
+
+def _datastores_that_do_not_fit(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[str]:
+    """Images that a system datastore's driver cannot take: OpenNebula lets such a VM wait for ever, without a word."""
+    images = {each.spec.datastore for each in wanted.values() if each.ref.kind == "archive"}
+    systems = {each.spec.system for each in wanted.values() if each.ref.kind == "template"}
+    for first_ref, second_ref in product(sorted(images), sorted(systems)):
+        image, system = (found.view.standing("datastore", ref) for ref in (first_ref, second_ref))
+        how = system.text("TM_MAD") if system else ""
+        if image is not None and how and how != image.text("TM_MAD") and not _takes(image, how):
+            yield (
+                f"VMs in datastore {second_ref.key} (TM_MAD {how}) cannot use images of {first_ref.key} "
+                f"(TM_MAD {image.text('TM_MAD')}): they would wait for ever. Name datastores that belong together"
+            )
+
+
+def _takes(image: Node, how: str) -> bool:
+    """Whether an image datastore says how its images get to a system datastore of another driver."""
+    return f"CLONE_TARGET_{how.upper()}" in image.attributes()
 
 
 def _leased(steps: Sequence[Step]) -> Iterator[str]:

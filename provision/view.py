@@ -174,6 +174,11 @@ class View:
         """What an id stands for; an unknown one stays an id."""
         return self.refs.get((pool, number)) or Ref(f"#{pool}", str(number))
 
+    def standing(self, pool: str, ref: Ref) -> Node | None:
+        """The object of a pool that a reference stands for, where there is one."""
+        number = next((number for (its_pool, number), its in self.refs.items() if (its_pool, its) == (pool, ref)), -1)
+        return self.pools.by_id[pool].get(number)
+
     def owner(self, node: Node) -> Ref | None:
         """The branch group that an object belongs to; None while it is the service user's own."""
         gid = node.number("GID")

@@ -69,7 +69,7 @@ def spread(office: Office) -> None:
     hosts = {node.name: node.id for node in office.found().pools.nodes["host"]}
     for name, host in zip(("erode", "salem", "karur"), HOSTS, strict=True):
         if host_of(office.found(), name) != host:
-            office.raw("vm.migrate", office.found().view.appliances[name].id, hosts[host], True, False, -1, 0)
+            office.raw("vm.migrate", office.found().view.appliances[name].id, hosts[host], False, False, -1, 1)
             office.until_running()
     assert [host_of(office.found(), name) for name in ("erode", "salem", "karur")] == list(HOSTS)
 
@@ -90,10 +90,10 @@ def test_appliances_on_one_host_cannot_join_and_the_plan_says_so(
     spread(office)
     one = next(node.id for node in office.found().pools.nodes["host"] if node.name == "one")
     salem = office.found().view.appliances["salem"].id
-    office.raw("vm.migrate", salem, one, True, False, -1, 0)
+    office.raw("vm.migrate", salem, one, False, False, -1, 1)
     office.until_running()
     with pytest.raises(
-        Blocked, match=rf"erode and salem both run on host one .* \(onevm migrate --live {salem} HOST\)"
+        Blocked, match=rf"erode and salem both run on host one .* \(onevm migrate --poff {salem} HOST\)"
     ):
         office.apply(apart_text)
     group = office.raw("vmgroup.allocate", 'NAME="x"\nROLE=[NAME="a"]\nROLE=[NAME="b"]\nANTI_AFFINED="a,b"')
