@@ -42,16 +42,8 @@ class Place:
     _claim: socket.socket = field(repr=False)
 
     def vm_address(self, vm_id: int) -> str:
-        """Address of a virtual machine.
-
-        Raises
-        ------
-        EmulatorError
-            When the network has no more addresses.
-        """
-        if vm_id + 1 >= FRONT_END:
-            raise EmulatorError(f"no address is left in {self.network} for virtual machine {vm_id}")
-        return str(ipaddress.ip_network(self.network)[vm_id + 1])
+        """Address of a virtual machine; the network's addresses are used again after 65,533 machines."""
+        return str(ipaddress.ip_network(self.network)[vm_id % (FRONT_END - 1) + 1])
 
     def release(self) -> None:
         """Let another cloud have the network."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FREE_STATES = {PENDING, HOLD, DONE}
 BASE_PORT = 5900
+PORTS = 65536 - BASE_PORT
 
 
 def start_flow(cloud: Cloud, vm: Record, name: str, *, hard: bool = False, first_step: int = 0) -> None:
@@ -62,7 +63,7 @@ def prepare(vm: Record) -> None:
 
 def _add_port(vm: Record) -> None:
     for graphics in vectors(vm.template, "GRAPHICS"):
-        graphics.setdefault("PORT", str(BASE_PORT + vm.oid))
+        graphics.setdefault("PORT", str(BASE_PORT + vm.oid % PORTS))
 
 
 def stepped(cloud: Cloud, oid: int, arguments: Body) -> None:

@@ -16,6 +16,7 @@ from emulator.clock import WoundClock
 from emulator.cloud import Cloud
 from emulator.settings import Pace, Probe, Settings
 from tests.emulator.recording import ALONE, DATA, alike, recorded
+from tests.emulator.renumbering import Renumbering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -41,20 +42,24 @@ class Player:
     cloud: Cloud
     secrets: dict[str, str] = field(default_factory=lambda: {"oneadmin": "opennebula"})
     old_secrets: dict[str, str] = field(default_factory=dict)
+    ids: Renumbering | None = None
 
     def play(self, call: Call) -> Any:
         """The reply that agrees best: the clock is wound while a later one may."""
         wanted = alike(call.reply)
         session = self.session(call)
+        told = self.ids.told(call) if self.ids else call
         until = self.cloud.clock.now() + HORIZON_S
         while self.cloud.advance(WAITS.get((call.file, call.seq), 0.0)):
             pass  # what takes no time has happened before the next call
         for _ in range(MAX_EVENTS):
-            reply = self.call(call, session)
+            reply = self.call(told, session)
+            if self.ids:
+                reply = self.ids.heard(call, reply)
             agrees = alike(reply) == wanted
             if agrees or not self.may_repeat(call, reply) or not self.cloud.advance(until - self.cloud.clock.now()):
                 break
-        self.learn(call, reply)
+        self.learn(told, reply)
         return reply
 
     def call(self, call: Call, session: str | None) -> Any:
@@ -150,28 +155,38 @@ class Score:
         """Which part agreed, of the calls that have to."""
         return self.agreed / max(self.total, 1)
 
+    def count(self, call: Call, reply: Any, *, agrees: bool, excepted: bool = False) -> None:
+        """Count a call in."""
+        self.total += 1
+        self.agreed += agrees
+        self.excepted += excepted and not agrees
+        if not agrees and not excepted:
+            self.differing.append((call, reply))
+
+
+def prepare(cloud: Cloud, call: Call) -> None:
+    """Let go wrong what went wrong before a call."""
+    if (call.file, call.seq) in MISHAPS:
+        cloud.faults.add(MISHAPS[call.file, call.seq])
+
 
 def play_files(
     state: Path,
     names: list[str],
     exceptions: Container[tuple[str, int]] = (),
     told: Callable[[Call], Call] = lambda call: call,
+    *,
+    renumber: bool = False,
 ) -> dict[str, Score]:
     """Play files one after the other against one fresh cloud; `told` may tell each call otherwise."""
     scores: dict[str, Score] = {}
     with recording_cloud(state) as cloud:
-        player = Player(cloud)
+        player = Player(cloud, ids=Renumbering.of(cloud) if renumber else None)
         for name in names:
             score = scores[name] = Score()
             for call in map(told, recorded(name)):
-                if (name, call.seq) in MISHAPS:
-                    cloud.faults.add(MISHAPS[name, call.seq])
+                prepare(cloud, call)
                 reply = player.play(call)
-                score.total += 1
-                if alike(reply) == alike(call.reply):
-                    score.agreed += 1
-                elif (name, call.seq) in exceptions:
-                    score.excepted += 1
-                else:
-                    score.differing.append((call, reply))
+                agrees = alike(reply) == alike(call.reply)
+                score.count(call, reply, agrees=agrees, excepted=(name, call.seq) in exceptions)
     return scores
