@@ -132,6 +132,9 @@ def carried_out(desk: Desk, the_plan: Plan, allow: tuple[str, ...], *, take_over
     """Apply a plan, with a bar that shows how far it is."""
     from provision.apply import apply as carry_out
 
+    if desk.identity.made:
+        words = f"Making your identity, which opens your communities' keys: {desk.identity.path}. Keep it."
+        progress_console().print(words)
     with progress_bar(quiet=quiet) as bar:
         task = bar.add_task("Applying", total=len(the_plan))
 

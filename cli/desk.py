@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.console import progress_console
-
 if TYPE_CHECKING:
     from provision.community import Community
     from provision.desk import Desk
@@ -38,10 +36,7 @@ def opened(file: Path, endpoint: str | None, exchange: str | None) -> tuple[Comm
 
     community = load(file)
     cloud = cloud_at(endpoint)
-    identity = own_identity()
-    if identity.made:
-        progress_console().print(f"Made your identity, which opens your communities' keys: {identity.path}. Keep it.")
-    return community, Desk(cloud, open_store(exchange or community.exchange.admin), identity)
+    return community, Desk(cloud, open_store(exchange or community.exchange.admin), own_identity())
 
 
 def planned(desk: Desk, community: Community) -> Plan:

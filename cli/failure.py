@@ -5,6 +5,7 @@ from __future__ import annotations
 #: A class is named, not imported, so that no package is loaded to explain another's error.
 EXIT_CODES = {
     "provision.errors.DeclarationError": 3,
+    "provision.errors.NoEndpoint": 2,
     "provision.errors.ProvisionError": 4,
     "provision.image.errors.ImageNotBuilt": 8,
     "provision.visit.errors.NotUpgraded": 6,

@@ -30,6 +30,7 @@ COMMANDS: dict[str, Entry] = {
     "verify": Entry("cli.verify:verify", "Try in every branch what must work and what must not; write evidence."),
     "adopt": Entry("cli.adopt:adopt", "Take over an object of the cloud that Gurney did not make."),
     "credential": Entry("cli.credential:credential", "Write a new login token for a branch's cloud user."),
+    "identity": Entry("cli.identity:identity", "Print your public key, which opens communities' keys; make one."),
     "schema": Entry("cli.community:schema", "Print the JSON Schema of the community file."),
     "refer": Entry("cli.refer:refer", "Refer a patient's images to another branch."),
     "convert": Entry("cli.convert:convert", "Convert DICOM to PNG."),

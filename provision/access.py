@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from provision.errors import CloudUnreachable, NotAccepted
+from provision.errors import NoEndpoint, NotAccepted
 from provision.opennebula import Cloud
 
 
@@ -14,14 +14,14 @@ def cloud_at(endpoint: str | None = None) -> Cloud:
 
     Raises
     ------
-    CloudUnreachable
-        When no endpoint is given.
+    NoEndpoint
+        When none is given.
     NotAccepted
         When there is no login.
     """
     endpoint = endpoint or os.environ.get("ONE_XMLRPC")
     if not endpoint:
-        raise CloudUnreachable("--endpoint", "no front end is named: give --endpoint, or set $ONE_XMLRPC")
+        raise NoEndpoint("no front end is named: give --endpoint, or set $ONE_XMLRPC")
     return Cloud(endpoint, login())
 
 

@@ -78,6 +78,7 @@ def apply(
         When steps failed, or were accepted and not done; the next apply goes on from there.
     """
     refuse(the_plan, allow)
+    desk.identity.keep()
     if not the_plan:
         clear_away_the_dead(desk, the_plan.community)
         return Applied(0, the_plan)

@@ -54,6 +54,10 @@ class CloudError(ProvisionError):
         return type(self)(self.call, self.words, subject=subject, advice=self.advice)
 
 
+class NoEndpoint(ProvisionError):
+    """Nobody said where the front end is."""
+
+
 class CloudUnreachable(CloudError):
     """The front end did not answer."""
 

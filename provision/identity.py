@@ -26,13 +26,28 @@ class Identity:
     recipient
         What the community's keys are locked to, so that this identity opens them.
     made
-        Whether the file was made just now.
+        Whether it is new, and its file is written by `keep` alone: looking at a cloud writes nothing.
     """
 
     path: Path
     secrets: tuple[str, ...] = field(repr=False)
     recipient: str
     made: bool = False
+
+    def keep(self) -> None:
+        """Write the file of a new identity, before anything is locked to it.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written, or another process has made one meanwhile.
+        """
+        if self.made and not self._is_kept():
+            text = "\n".join(self.secrets)
+            write_secret(self.path, f"# Gurney: opens the keys of your communities. Keep it.\n{text}\n")
+
+    def _is_kept(self) -> bool:
+        return self.path.exists() and identities_in(self.path.read_text(encoding="utf-8")) == self.secrets
 
 
 def identity_path() -> Path:
@@ -42,20 +57,18 @@ def identity_path() -> Path:
 
 
 def own_identity(path: Path | None = None) -> Identity:
-    """The admin's identity; made, in a file for its owner alone, where there is none.
+    """The admin's identity; where there is none a new one, which is not written yet.
 
     Raises
     ------
     NoIdentity
         When the file holds no identity.
     OSError
-        When it cannot be read or made.
+        When it cannot be read.
     """
     path = path or identity_path()
     made = not path.exists()
-    if made:
-        write_secret(path, f"# Gurney: opens the keys of your communities. Keep it.\n{SealingKey.generate().text}\n")
-    secrets = identities_in(path.read_text(encoding="utf-8"))
+    secrets = (SealingKey.generate().text,) if made else identities_in(path.read_text(encoding="utf-8"))
     if not secrets:
         raise NoIdentity(f"{path} holds no age identity and no OpenSSH private key")
     return Identity(path, secrets, recipient_of(secrets[0]), made)

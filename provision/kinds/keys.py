@@ -112,6 +112,9 @@ def opened(document: Node, identity: Identity) -> CommunityKeys:
     try:
         return unlocked(str(document.attributes().get(BODY, "")), identity.secrets)
     except CannotOpen as error:
+        if identity.made:
+            words = f"you have no identity yet that opens {document.name}: make one with `gurney identity`"
+            raise NoIdentity(f"{words}, and ask an admin to put it under `admins:` and to apply") from error
         words = f"{identity.path} does not open {document.name}: ask an admin who can to put {identity.recipient}"
         raise NoIdentity(f"{words} under `admins:` in the community file, and to apply") from error
 

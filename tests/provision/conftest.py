@@ -83,7 +83,9 @@ def new_office(tmp_path: Path) -> Iterator[Callable[..., Office]]:
         cloud = EmbeddedCloud(Settings(**{"state": folder / "state", "driver": "none", **settings})).start()
         clouds.append(cloud)
         store = open_store(str(host / "srv/exchange"))
-        desk = Desk(Cloud(cloud.endpoint, cloud.session), store, own_identity(folder / "admin" / "identity.txt"))
+        identity = own_identity(folder / "admin" / "identity.txt")
+        identity.keep()
+        desk = Desk(Cloud(cloud.endpoint, cloud.session), store, identity)
         return Office(desk, load(EXAMPLE), cloud, folder)
 
     yield make

@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +18,8 @@ from cli.main import exit_of
 from provision.reading import json_schema
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.provision.conftest import Office
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -173,11 +178,80 @@ def test_a_wrong_login_costs_4(shell: Shell, monkeypatch: pytest.MonkeyPatch, tm
     assert "does not accept this login (check $ONE_AUTH" in err
 
 
-def test_no_endpoint_costs_4(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_endpoint_is_a_wrong_usage(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ONE_XMLRPC")
     code, _, err = shell.run("plan")
-    assert code == 4
+    assert code == 2
     assert "set $ONE_XMLRPC" in err
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [(501, b"", "it answers HTTP 501"), (404, b"", "it answers HTTP 404"), (200, b"<html>", "is not XML-RPC")],
+)
+def test_what_is_no_opennebula_is_said_to_be_none(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, words: str
+) -> None:
+    with web_server(status, body) as address:
+        monkeypatch.setenv("ONE_XMLRPC", address)
+        code, _, err = shell.run("plan")
+    assert code == 4
+    assert f"{address} is no OpenNebula XML-RPC endpoint: " in err
+    assert words in err
+
+
+@contextmanager
+def web_server(status: int, body: bytes) -> Iterator[str]:
+    """Answers everything alike."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_words: object) -> None:
+            """Keep quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/RPC2"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_plan_writes_nothing(shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    identity = tmp_path / "config" / "identity.txt"
+    monkeypatch.setenv("GURNEY_IDENTITY", str(identity))
+    before = sorted(shell.office.folder.glob("state/host/**/*"))
+    assert shell.run("plan")[0] == 0
+    assert not identity.parent.exists()
+    assert sorted(shell.office.folder.glob("state/host/**/*")) == before
+    code, _, err = shell.run("apply", "--yes")
+    assert code == 0, err
+    assert f"Making your identity, which opens your communities' keys: {identity}" in err.replace("\n", "")
+    assert identity.stat().st_mode & 0o777 == 0o600
+    assert shell.run("plan")[0] == 0, "it opens the keys"
+
+
+def test_an_admin_without_an_identity_is_told_how_to_make_one(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.run("apply", "--yes")
+    monkeypatch.setenv("GURNEY_IDENTITY", str(tmp_path / "anita.txt"))
+    code, _, err = shell.run("plan")
+    assert code == 4
+    assert "make one with `gurney identity`" in err
+    assert exit_of(["identity"]) in (0, None)
+    public = capsys.readouterr().out.strip()
+    assert public.startswith("age1")
+    assert exit_of(["identity", "--json"]) in (0, None)
+    assert json.loads(capsys.readouterr().out)["recipient"] == public
+    code, _, err = shell.run("plan")
+    assert f"put {public} under" in err
 
 
 def test_the_schema_beside_the_example_is_the_model_s(capsys: pytest.CaptureFixture[str]) -> None:
