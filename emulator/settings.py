@@ -96,6 +96,8 @@ class Settings:
         How much later each call is answered.
     faults
         See `emulator.faults`.
+    version
+        What it says that it is, to see what a program does with another release; it behaves as 7.4 all the same.
     hooks
         Folder with the scripts that hooks may run; see `emulator.hook_script`.
     command
@@ -115,5 +117,6 @@ class Settings:
     datastore_mib: tuple[int, int, int] = (1 << 30, 1 << 30, 0)
     delay_ms: int = 0
     faults: tuple[str, ...] = ()
+    version: str = "7.4.0"
     hooks: Path | None = None
     command: tuple[str, ...] = (sys.executable, "-m", "cli", "appliance", "run")

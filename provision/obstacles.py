@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from provision.apart import obstacles_apart
 from provision.host_failure import obstacles_of_restart
 from provision.resource import Ref, refs_in
+from provision.versions import obstacles_of_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from provision.node import Node
     from provision.resource import Resource
     from provision.step import Step
-
-#: The first OpenNebula that can hand folders to VMs.
-VIRTIOFS_SINCE = (7, 2)
 
 #: TYPE of a datastore that holds backups (pyone knows none).
 BACKUP_DATASTORE = 3
@@ -44,8 +42,7 @@ NAMESPACES = {
 
 def obstacles(wanted: Mapping[Ref, Resource], steps: Sequence[Step], found: Found) -> Iterator[str]:
     """Why a plan cannot be carried out; nothing where it can."""
-    if any(ref.kind == "exchange" for ref in wanted):
-        yield from _too_old(found)
+    yield from obstacles_of_version(wanted, found)
     yield from _unknown_names(wanted, found)
     yield from _names_in_the_way(steps, found)
     yield from _shrinking(steps)
@@ -55,14 +52,6 @@ def obstacles(wanted: Mapping[Ref, Resource], steps: Sequence[Step], found: Foun
     yield from _datastores_that_do_not_fit(wanted, found)
     yield from obstacles_of_restart(wanted, steps, found)
     yield from obstacles_apart(wanted, steps, found)
-
-
-def _too_old(found: Found) -> Iterator[str]:
-    if found.pools.release < VIRTIOFS_SINCE:
-        yield (
-            f"OpenNebula {found.pools.version} cannot hand folders to VMs: virtiofs needs 7.2 or later. "
-            "Upgrade it, or let the appliances reach the exchange by NFS (exchange: {driver: nfs, server: ...})"
-        )
 
 
 def _unknown_names(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[str]:

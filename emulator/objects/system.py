@@ -9,12 +9,10 @@ if TYPE_CHECKING:
     from emulator.cloud import Cloud
     from emulator.registry import Table
 
-VERSION = "7.4.0"
 
-
-def version(call: Call) -> str:  # noqa: ARG001  (a handler's parameter)
+def version(call: Call) -> str:
     """Tell which OpenNebula it behaves as."""
-    return VERSION
+    return call.cloud.settings.version
 
 
 def config(call: Call) -> str:

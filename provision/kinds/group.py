@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from provision.errors import CloudError, CloudUnreachable
 from provision.kind import Kind, marking
 from provision.marks import mark_in, object_name
 from provision.resource import Existing, Ref, Resource
+from provision.versions import PCI_QUOTAS_SINCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,9 @@ VM_LIMITS = (
     "RUNNING_PCI_DEV",
     "RUNNING_PCI_NIC",
 )
+
+#: Those of them that an older release does not know, and would drop without a word.
+PCI_LIMITS = frozenset({"PCI_DEV", "PCI_NIC", "RUNNING_PCI_DEV", "RUNNING_PCI_NIC"})
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,19 @@ def declared(community: Community) -> Iterator[Resource]:
         yield Resource(Ref("group", name), object_name(community.community, name), spec)
 
 
+def limits_known(view: View) -> tuple[str, ...]:
+    """The limits on VMs that the cloud's release knows."""
+    counts_pci = view.pools.release >= PCI_QUOTAS_SINCE
+    return tuple(name for name in VM_LIMITS if counts_pci or name not in PCI_LIMITS)
+
+
+def narrowed(resource: Resource, view: View) -> Resource:
+    """The same with the limits that the cloud knows."""
+    known = limits_known(view)
+    quota = tuple(limit for limit in resource.spec.quota if limit.of is not None or limit.name in known)
+    return replace(resource, spec=replace(resource.spec, quota=quota))
+
+
 def found(view: View) -> Iterator[Existing]:
     """The groups that stand."""
     for key, node in view.groups.items():
@@ -82,7 +99,7 @@ def _limits(view: View, node: Node) -> Iterator[Limit]:
     quotas = view.pools.quotas.get(node.id, node)
     whole = next((vm for vm in quotas.children("VM_QUOTA/VM") if not vm.text("CLUSTER_IDS")), None)
     if whole is not None:
-        yield from (Limit(name, float(whole.text(name, "-1"))) for name in VM_LIMITS)
+        yield from (Limit(name, float(whole.text(name, "-1"))) for name in limits_known(view))
     for datastore in quotas.children("DATASTORE_QUOTA/DATASTORE"):
         of = view.ref("datastore", datastore.number("ID"))
         limits = [Limit(name, float(datastore.text(name, "-1")), of) for name in ("IMAGES", "SIZE")]
@@ -136,6 +153,7 @@ KIND = Kind(
     name="group",
     declared=declared,
     found=found,
+    narrowed=narrowed,
     create=create,
     in_place={"key": mark, "marked": mark, "quota": set_quota},
     later=("quota",),
