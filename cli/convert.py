@@ -105,30 +105,38 @@ def convert(
     from converter.batch import convert_files
     from converter.results import Failure
     from converter.sources import source_files
-    from converter.target import Target
 
     gc.freeze()  # what is imported is no garbage; looking through it again and again costs a tenth of a batch
+    options, target = _options(**asked), _target(folder, layout)
     files = list(source_files(sources))
-    options, target = _options(**asked), Target(folder, layout)
     kinds: Counter[str] = Counter()
+    whys: Counter[str] = Counter()
     with _executor(len(files), workers, scheduler) as (executor, count):
         for result in _watched(convert_files(files, target, options, executor, count), len(files), quiet=as_json):
             kinds[type(result).__name__] += 1
+            whys[getattr(result, "why", "")] += 1
             if as_json:
                 click.echo(json.dumps(line(result), ensure_ascii=False))
             elif isinstance(result, Failure):
                 click.echo(in_words(result), err=True)
     if not as_json:
-        click.echo(", ".join(f"{kinds[kind]} {words}" for kind, words in _COUNTED.items() if kinds[kind]) or "nothing")
+        click.echo(counted(kinds, whys))
     sys.exit(FAILED if kinds["Failure"] else 0)
 
 
 _COUNTED = {
-    "Picture": "pictures written",
-    "Document": "documents written",
-    "Skipped": "skipped",
-    "Failure": "failed",
+    "Picture": ("picture written", "pictures written"),
+    "Document": ("document written", "documents written"),
+    "Skipped": ("skipped", "skipped"),
+    "Failure": ("failed", "failed"),
 }
+
+
+def counted(kinds: Counter[str], whys: Counter[str]) -> str:
+    """How many of each kind of result there were, and why some were skipped."""
+    reasons = ", ".join(f"{number} {why}" for why, number in sorted(whys.items()) if why)
+    parts = [f"{kinds[kind]} {words[kinds[kind] > 1]}" for kind, words in _COUNTED.items() if kinds[kind]]
+    return ", ".join(f"{part} ({reasons})" if part.endswith("skipped") else part for part in parts) or "nothing"
 
 
 def _options(*, window: Any, frames: Any, bits: str, cine: str | None, presentation: str | None, **flags: bool) -> Any:
@@ -150,6 +158,17 @@ def _options(*, window: Any, frames: Any, bits: str, cine: str | None, presentat
         )
     except ConversionError as error:
         raise click.UsageError(str(error)) from error
+
+
+def _target(folder: Path, layout: str) -> Any:
+    """Where pictures go; a template that cannot be filled in is wrong usage."""
+    from converter.errors import ConversionError
+    from converter.target import Target
+
+    try:
+        return Target(folder, layout)
+    except ConversionError as error:
+        raise click.UsageError(error.reason) from error
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from converter.errors import ConversionError, NotAnImage, NotDicomError
 from converter.instance import Instance, kind_of
 from converter.layout import names_of
 from converter.limits import LIMITS
-from converter.results import Document, Failure, Skipped, failure
+from converter.results import NO_DICOM, NO_IMAGE, THERE_ALREADY, Document, Failure, Skipped, failure
 from converter.writing import pictures
 
 if TYPE_CHECKING:
@@ -53,8 +53,11 @@ def convert_file(file: SourceFile, target: Target, options: Options) -> Iterator
 
 def _told(error: ConversionError, file: SourceFile) -> Failure | Skipped:
     """What a batch says of an error: other files than images are no failure, but where they were asked for by name."""
-    other = isinstance(error, NotAnImage) or (isinstance(error, NotDicomError) and not file.named)
-    return Skipped(file.name, error.reason) if other else failure(error, file.name)
+    if isinstance(error, NotAnImage):
+        return Skipped(file.name, error.reason, NO_IMAGE)
+    if isinstance(error, NotDicomError) and not file.named:
+        return Skipped(file.name, error.reason, NO_DICOM)
+    return failure(error, file.name)
 
 
 def _converted(file: SourceFile, target: Target, options: Options) -> Iterator[Result]:
@@ -87,7 +90,7 @@ def _document(file: DicomFile, folder: Path, stem: str, options: Options) -> Ite
     suffix, content = made
     path = folder / (stem + suffix)
     if path.exists() and not options.replace:
-        yield Skipped(file.name, f"its document is there already: {path}")
+        yield Skipped(file.name, f"its document is there already: {path}", THERE_ALREADY)
         return
     folder.mkdir(parents=True, exist_ok=True)
     write(path, content)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?$", re.IGNORECASE)
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-PART_LENGTH = 60
+# Windows opens no path of more than 259 signs: patient, study, series and picture together stay below 230.
+PART_LENGTH = 44
+_NAME_LENGTH = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,16 @@ def folder_of(names: InstanceNames, issuer: str | None = None) -> PurePosixPath:
 
 
 def patient_folder(names: InstanceNames, issuer: str | None = None) -> str:
-    """`Family Given (id, issuer)`; a digest is added where the id had to be changed to be a name."""
+    """`Family Given (id, issuer)`; a digest is added where name or id had to be changed to be a name.
+
+    Windows and SMB take names that differ by capitals for one, so an id in small letters has the digest too, and a
+    name is written `Family Given` where it came in capitals.
+    """
+    full = person(names.patient_name)
     known = ", ".join(filter(None, (names.patient_id, issuer)))
-    name = safe(person(names.patient_name) or "Unnamed", 40)
-    shown = safe(known, 40, keep_empty=True)
-    exact = shown == known and name == person(names.patient_name)
+    name = safe((full.title() if full.isupper() else full) or "Unnamed", _NAME_LENGTH)
+    shown = safe(known, _NAME_LENGTH, keep_empty=True)
+    exact = shown == known and name == full.title() and names.patient_id == names.patient_id.upper()
     identity = f"{names.patient_name}\\{names.patient_id}\\{issuer or ''}"
     return f"{name} ({shown})" if exact and shown else f"{name} ({shown or 'no id'}) {digest(identity)}"
 
@@ -87,14 +94,14 @@ def patient_folder(names: InstanceNames, issuer: str | None = None) -> str:
 def study_folder(names: InstanceNames) -> str:
     """`2024-01-31 description digest`."""
     date = _date(names.study_date)
-    return safe(f"{date} {names.study_description}".strip()) + f" {digest(names.study_instance_uid)}"
+    return safe(f"{date} {names.study_description}".strip(), PART_LENGTH) + f" {digest(names.study_instance_uid)}"
 
 
 def series_folder(names: InstanceNames) -> str:
     """`003 CT description digest`."""
     number = "" if names.series_number is None else f"{names.series_number:03d}"
     shown = " ".join(filter(None, (number, names.modality, names.series_description)))
-    return safe(shown or "Series") + f" {digest(names.series_instance_uid)}"
+    return safe(shown or "Series", PART_LENGTH) + f" {digest(names.series_instance_uid)}"
 
 
 def stem_of(names: InstanceNames) -> str:
@@ -121,7 +128,7 @@ def person(name: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def safe(text: str, length: int = PART_LENGTH, *, keep_empty: bool = False) -> str:
+def safe(text: str, length: int = 60, *, keep_empty: bool = False) -> str:
     """The text as one part of a path that every system takes: never empty, `..`, reserved or hidden."""
     normal = unicodedata.normalize("NFC", _FORBIDDEN.sub("_", text))
     visible = "".join(letter for letter in normal if unicodedata.category(letter) not in _INVISIBLE)

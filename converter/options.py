@@ -35,7 +35,7 @@ def frame_ranges(text: str) -> FrameRanges:
 
 def _range(part: str, text: str) -> tuple[int, int]:
     low, dash, high = part.partition("-")
-    if not low.isdecimal() or (high and not high.isdecimal()) or int(low) < 1:
+    if not low.isdecimal() or (high and not high.isdecimal()) or int(low) < 1 or (high and int(high) < int(low)):
         raise ConversionError(f"{text!r} are no frames; write 1-10,20")
     return int(low), int(high) if high else ((1 << 31) if dash else int(low))
 

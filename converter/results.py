@@ -64,12 +64,22 @@ class Failure:
     tag: str | None = None
 
 
+THERE_ALREADY, NO_IMAGE, NO_DICOM = "there already", "no image", "no DICOM file"
+
+
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file or frame that needed no work: no image in it, no DICOM file, or its picture is there already."""
+    """A file or frame that needed no work.
+
+    Attributes
+    ----------
+    why : str
+        In short: `"there already"`, `"no image"` or `"no DICOM file"`.
+    """
 
     source: str
     reason: str
+    why: str
     frame: int | None = None
 
 

@@ -18,7 +18,7 @@ from converter.picture.png import encode as png
 from converter.picture.sheet import sheet
 from converter.presentation.state import presentation_state
 from converter.rendering import render
-from converter.results import Failure, Picture, Skipped, failure
+from converter.results import THERE_ALREADY, Failure, Picture, Skipped, failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -108,7 +108,7 @@ def _one(
     """Make one picture, unless it is there."""
     source = instance.file.name
     if not options.replace and path.exists():
-        return Skipped(source, f"its picture is there already: {path}", numbers[0])
+        return Skipped(source, f"its picture is there already: {path}", THERE_ALREADY, numbers[0])
     started = perf_counter()
     try:
         rendering = make(instance, path, options, numbers)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converter.errors import ConversionError
-from converter.layout import InstanceNames, folder_of, frame_stem, person, safe, stem_of
+from converter.layout import InstanceNames, folder_of, frame_stem, patient_folder, person, safe, stem_of
 from converter.target import Target
 
 NAMES = InstanceNames("Anbu^Selvi", "1234", "1.2.3", "20240131", "CT Abdomen", "1.2.3.4", 3, "axial 5mm", "CT",
@@ -97,16 +97,44 @@ def test_any_text_makes_a_part_that_every_system_takes(text: str) -> None:
 
 
 def test_a_layout_of_ones_own(tmp_path: Path) -> None:
-    target = Target(tmp_path, "{patient_id}/{study_date}/../{modality} {instance_number:>4}")
+    target = Target(tmp_path, "{patient_id}/{study_date}/../{modality} {instance_number:>4} {uid}")
     folder, stem = target.place(replace(NAMES, patient_id="../../x"), "a.dcm")
     assert folder.relative_to(tmp_path) == PurePosixPath("_.._x", "20240131", "_")
-    assert stem == "CT   12".replace("   ", " ")
+    assert re.fullmatch(r"CT 12 [0-9a-f]{8}", stem)
+
+
+def test_a_layout_that_two_instances_would_share_keeps_them_apart(tmp_path: Path) -> None:
+    target = Target(tmp_path, "{patient_id}/{modality}")
+    first, second = (target.place(replace(NAMES, sop_instance_uid=uid), "a") for uid in ("1.2", "1.3"))
+    assert first != second
+    assert re.fullmatch(r"CT [0-9a-f]{8}", first[1])
 
 
 def test_a_layout_that_is_wrong_says_what_there_is(tmp_path: Path) -> None:
-    for layout in ("{nobody}", "{0}", "{patient_id", "{patient_id.__class__.x}"):
+    for layout in ("{nobody}", "{0}", "{}", "{patient_id.__class__}", "{patient_id[0]}"):
         with pytest.raises(ConversionError, match="fields are patient_name, "):
+            Target(tmp_path, layout)
+    for layout in ("{patient_id", "{patient_id:d}"):
+        with pytest.raises(ConversionError, match="is wrong: "):
             Target(tmp_path, layout).place(NAMES, "a.dcm")
+
+
+def test_folders_that_differ_by_capitals_are_one_on_windows_and_so_are_never_two() -> None:
+    people = [("Doe^John", "ab1"), ("Doe^John", "AB1"), ("DOE^JOHN", "AB1"), ("doe^john", "AB1"),
+              ("McDoe^John", "AB1"), ("Mcdoe^John", "AB1"), ("MCDOE^JOHN", "AB1")]  # fmt: skip
+    folders = {patient_folder(replace(NAMES, patient_name=name, patient_id=number)) for name, number in people}
+    assert len({folder.casefold() for folder in folders}) == len(folders)
+    assert "Doe John (AB1)" in folders
+    of_ids = {patient_folder(replace(NAMES, patient_id=number)).casefold() for number in ("ab1", "AB1", "Ab1")}
+    assert len(of_ids) == 3
+
+
+def test_the_longest_path_is_one_that_windows_opens() -> None:
+    long = "W" * 64
+    names = replace(NAMES, patient_name=long, patient_id=long, study_description=long, series_description=long,
+                    series_number=2**31, instance_number=2**31, modality="W" * 16)  # fmt: skip
+    path = folder_of(names, "a-branch") / f"{frame_stem(stem_of(names), 100000, 1000000)}-sheet.png"
+    assert len(str(path)) <= 230
 
 
 def test_flat_names_differ_by_instance(tmp_path: Path) -> None:

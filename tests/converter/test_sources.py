@@ -42,7 +42,7 @@ def test_a_folder_with_bad_files_converts_the_rest_and_tells_each(folder: Path, 
 
 def test_failures_in_words(folder: Path, tmp_path: Path) -> None:
     result = run(folder, "-o", tmp_path / "out")
-    assert result.stdout == "6 pictures written, 2 skipped, 1 failed\n"
+    assert result.stdout == "6 pictures written, 2 skipped (1 no DICOM file, 1 no image), 1 failed\n"
     assert "broken.dcm: frame 1: (7FE0,0010): the pixel data ends early" in result.stderr
 
 
