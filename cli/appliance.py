@@ -9,6 +9,7 @@ import click
 from cli.image import build
 from cli.upgrade import upgrade
 from cli.visit import execute, logs, ssh, support_bundle
+from cli.vm_console import console
 
 
 class Mount(click.ParamType[tuple[str, Path]]):
@@ -52,7 +53,7 @@ def appliance() -> None:
     """Run a branch's appliance service."""
 
 
-for command in (build, execute, logs, ssh, support_bundle, upgrade):
+for command in (build, console, execute, logs, ssh, support_bundle, upgrade):
     appliance.add_command(command)
 
 
@@ -63,12 +64,14 @@ for command in (build, execute, logs, ssh, support_bundle, upgrade):
 @click.option("--address", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104 - a VM's service
 @click.option("--dicom-port", type=click.IntRange(1, 65535), default=11112, show_default=True)
 @click.option("--http-port", type=click.IntRange(1, 65535), default=8080, show_default=True)
+@click.option("--dicom-tls-port", type=click.IntRange(1, 65535), default=2762, show_default=True)
+@click.option("--https-port", type=click.IntRange(1, 65535), default=8443, show_default=True)
 @click.option(
     "--closed-while", type=click.Path(path_type=Path), help="While this file is there, answer on loopback alone."
 )
 def run(
     context: Path, archive: Path, mounts: tuple[tuple[str, Path], ...], address: str, dicom_port: int, http_port: int,
-    closed_while: Path | None,
+    closed_while: Path | None, dicom_tls_port: int, https_port: int,
 ) -> None:  # fmt: skip
     """Receive, keep, draw, show and refer, until SIGTERM."""
     from appliance.journal import write_json_lines
@@ -76,7 +79,8 @@ def run(
     from appliance.service import run as serve
 
     write_json_lines()
-    serve(Places(context, archive, dict(mounts), address, dicom_port, http_port, closed_while))
+    clear, secure = (dicom_port, http_port), (dicom_tls_port, https_port)
+    serve(Places(context, archive, dict(mounts), address, *clear, closed_while, *secure))
 
 
 @appliance.command()

@@ -37,6 +37,7 @@ def choose_program(machine: Machine) -> None:
 
         Upgrading(programs, NotRunning(machine), lambda _step: None).settle()
         machine.say(f"an upgrade was cut off, and is undone: {programs.current().version} serves")
+    programs.sweep(programs.current().place)
     if not programs.chosen.is_symlink():
         return
     chosen, own = programs.current(), own_release()

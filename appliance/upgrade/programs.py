@@ -45,11 +45,8 @@ class Programs:
 
     def current(self) -> Release:
         """The version that the service runs with when it is started next."""
-        return self.of(self.chosen.readlink().name if self.chosen.is_symlink() else "")
-
-    def of(self, place: str) -> Release:
-        """The version of a folder; the image's own where it is none, or nothing that is whole."""
-        return read_release(self.folder / place / NOTES) or own_release() if place else own_release()
+        place = self.chosen.readlink().name if self.chosen.is_symlink() else ""
+        return (read_release(self.folder / place / NOTES) if place else None) or own_release()
 
     def choose(self, place: str) -> None:
         """Let the service run with the version of a folder, or with the image's own: one rename, or one unlink."""

@@ -7,37 +7,47 @@ import tarfile
 import time
 from typing import TYPE_CHECKING
 
+from provision.visit.far_side import FarSide
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.visit.shell import Shell
 
+#: What of the context is told: a START_SCRIPT or a password that somebody wrote into it is not.
+TOLD = "^(GURNEY_|ETH[0-9]|DISK[0-9]|SET_HOSTNAME|HOSTNAME|VMID|DNS|NTP_SERVERS|ONEGATE_ENDPOINT)[A-Z0-9_]*="
 #: File in the bundle to the command whose words it holds. Samba's log names files, and files name patients: it is not
 #: among them. The token of OneGate is not either.
 COMMANDS = {
-    "versions": "cat /etc/os-release; readlink /opt/gurney/current; uname -a; dpkg-query -W",
+    "versions": "cat /etc/os-release; uname -a; dpkg-query -W",
+    "programs": "readlink {root}/opt/gurney/current; ls -l {root}/opt/gurney/installed/",
     "uptime": "uptime; free -m; df -h; systemd-analyze",
     "units": "systemctl --no-pager --full list-units --all; systemctl --no-pager --failed",
     "service": "systemctl --no-pager --full status gurney.service gurney-boot.service smbd.service ssh.service -n 0",
     "journal-gurney": "journalctl --no-pager -o short-iso -n 20000 -u 'gurney*'",
     "journal-system": "journalctl --no-pager -o short-iso -n 5000 -k -p warning; journalctl --no-pager -n 2000 -u ssh",
     "network": "ip -brief address; ip route; ip -6 route; cat /etc/resolv.conf; nft list ruleset; ss -ltn",
-    "context": "cat /run/gurney/context/context.sh",
-    "disks": "lsblk -f; findmnt --df; du -sh /var/lib/gurney/archive/* 2>/dev/null",
+    "context": f"grep -E '{TOLD}' {{root}}/run/gurney/context/context.sh",
+    "disks": "lsblk -f; findmnt --df; du -sh {root}/var/lib/gurney/archive/* 2>/dev/null",
     "clock": "timedatectl status --no-pager; timedatectl timesync-status --no-pager",
-    "health": "/opt/gurney/current/bin/python -I -c "
+    "health": "{root}/opt/gurney/current/bin/python -I -c "
     "'import urllib.request as u; print(u.urlopen(\"http://127.0.0.1:8080/health\", timeout=5).read().decode())'",
 }
 
 
-def write_bundle(shell: Shell, name: str, target: Path) -> None:
-    """Ask everything and write `target`, a .tar.gz whose folder has the name; it is written last, and whole."""
+def write_bundle(shell: Shell, name: str, target: Path, far: FarSide | None = None) -> None:
+    """
+    Ask everything and write `target`, a .tar.gz whose folder has the name; it is written last, and whole.
+
+    What is said is redacted in the appliance itself: no patient's name leaves it to be taken out elsewhere.
+    """
+    asked = far or FarSide()
     part = target.with_name(f".{target.name}.part")
     try:
         with tarfile.open(part, "w:gz") as archive:
             for file, command in COMMANDS.items():
-                said = shell.run(command)
-                _add(archive, f"{name}/{file}.txt", f"$ {command}\n{said.out}{said.err}")
+                said = shell.run(asked.redacting(command))
+                _add(archive, f"{name}/{file}.txt", f"$ {command.replace('{root}', '')}\n{said.out}")
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

@@ -86,10 +86,20 @@ class FarSide:
             command = [*unit, *command]
         return _told(shell.lines(shlex.join(command)))
 
+    def redacting(self, command: str) -> str:
+        """A command whose words come back without what names a patient; without the program that sees to it, none."""
+        archive = shlex.quote(f"{self.root}/var/lib/gurney/archive")
+        path = f"PATH={shlex.quote(self.root)}/usr/bin:$PATH; " if self.root else ""
+        whole = command.replace("{root}", self.root)
+        return f"{path}{{ {whole}; }} 2>&1 | {self._python} -I -m appliance.redaction {archive}"
+
+    @property
+    def _python(self) -> str:
+        return f"{self.root}/opt/gurney/current/bin/python"
+
     def _program(self) -> list[str]:
-        python = f"{self.root}/opt/gurney/current/bin/python"
         options = ["--root", self.root or "/", "--address", self.address, "--patience", f"{self.patience_s:g}"]
-        return [python, "-I", "-m", "appliance.upgrade", *options]
+        return [self._python, "-I", "-m", "appliance.upgrade", *options]
 
     def _last(self, shell: Shell, command: str) -> dict[str, Any]:
         said = shell.run(command)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from provision.visit.errors import NotUpgraded
-from provision.visit.far_side import FarSide
-from provision.visit.host_keys import HostKeys
-from provision.visit.shell import Machine, shell_in
-from provision.visit.upgrade import Upgraded, upgrade
-from provision.visit.versions import new_version
-from tests.appliance.community import Community
-from tests.exchange.test_stores import Sshd
-from tests.provision.standin import MIGRATION, OLD, SCHEMA, StandIn, make_wheel, program_wheel
-from tests.provision.test_visit import fingerprint
+from provision.visit.upgrade import Upgraded
+from tests.provision.upgrade.standin import (
+    MIGRATION,
+    OLD,
+    SCHEMA,
+    Admin,
+    StandIn,
+    in_service,
+    make_wheel,
+    program_wheel,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -36,49 +36,6 @@ def _start(*arguments, closed=False):
         threading.Event().wait()
     _begin(*arguments, closed=closed)
 """
-
-
-@pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    server = Sshd(tmp_path_factory.mktemp("upgraded"))
-    with server.running():
-        yield server
-
-
-@pytest.fixture
-def guest(tmp_path: Path) -> Iterator[StandIn]:
-    standing = StandIn(tmp_path / "guest", Community(tmp_path / "exchange")).start()
-    yield standing
-    standing.systemctl("stop")
-
-
-class Admin:
-    """What an admin's command does, for one appliance."""
-
-    def __init__(self, sshd: Sshd, guest: StandIn, folder: Path) -> None:
-        keys = HostKeys(folder / "hosts")
-        compared = fingerprint(sshd.host_key)
-        user = getpass.getuser()
-        self.machine = Machine("kongu.erode", "127.0.0.1", sshd.port, keys, sshd.identity, compared, user)
-        self.guest, self.folder, self.told = guest, folder, list[str]()
-
-    def upgrade(self, wheel: Path, wheels: Path | None = None, patience_s: float = 60) -> Upgraded:
-        far = FarSide(str(self.guest.root), self.guest.address, patience_s)
-        self.told.clear()
-        with shell_in(self.machine) as shell:
-            return upgrade(shell, far, new_version(wheel, wheels, self.folder), self.told.append)
-
-
-@pytest.fixture
-def admin(sshd: Sshd, guest: StandIn, tmp_path: Path) -> Admin:
-    return Admin(sshd, guest, tmp_path)
-
-
-def in_service(guest: StandIn, version: str) -> bool:
-    """Whether this version is chosen, alone, and answers, open."""
-    whole = guest.version == version and len(guest.versions()) == int(version != OLD)
-    closed = (guest.programs / "upgrade.json").exists()
-    return whole and not closed and guest.health() is not None
 
 
 def test_version_is_installed_and_found_to_be_there(admin: Admin, guest: StandIn, tmp_path: Path) -> None:

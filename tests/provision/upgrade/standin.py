@@ -19,6 +19,10 @@ import httpx
 from appliance.index.migrations.upgrade import newest_revision
 from provision.image.layout import places_of
 from provision.image.program import PARTS, folder_of
+from provision.visit.far_side import FarSide
+from provision.visit.shell import shell_in
+from provision.visit.upgrade import Upgraded, upgrade
+from provision.visit.versions import new_version
 from templates.files import guest_files
 from tests.appliance.hospital import until
 from tests.appliance.process import free_address
@@ -26,12 +30,13 @@ from tests.appliance.process import free_address
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from provision.visit.shell import Machine
     from tests.appliance.community import Community
 
 OLD = "0.1.0"
 SCHEMA = newest_revision()
 SITE = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
-SYSTEMCTL = Path(__file__).with_name("standin_systemctl.py")
+SYSTEMCTL = Path(__file__).with_name("systemctl.py")
 PACKAGES = (*PARTS, "emulator", "provision", "templates")
 
 NEXT_STEP = f'''
@@ -167,6 +172,26 @@ class StandIn:
         systemctl.chmod(0o755)
 
 
+class Admin:
+    """What an admin's command does, for one appliance."""
+
+    def __init__(self, machine: Machine, guest: StandIn, folder: Path) -> None:
+        self.machine, self.guest, self.folder, self.told = machine, guest, folder, list[str]()
+
+    def upgrade(self, wheel: Path, wheels: Path | None = None, patience_s: float = 60) -> Upgraded:
+        far = FarSide(str(self.guest.root), self.guest.address, patience_s)
+        self.told.clear()
+        with shell_in(self.machine) as shell:
+            return upgrade(shell, far, new_version(wheel, wheels, self.folder), self.told.append)
+
+
+def in_service(guest: StandIn, version: str) -> bool:
+    """Whether this version is chosen, alone, and answers, open."""
+    whole = guest.version == version and len(guest.versions()) == int(version != OLD)
+    closed = (guest.programs / "upgrade.json").exists()
+    return whole and not closed and guest.health() is not None
+
+
 def guest_text() -> list[tuple[str, str]]:
     from provision.image.layout import values_for
 
@@ -209,6 +234,7 @@ def make_wheel(folder: Path, name: str, version: str, files: Mapping[str, bytes]
     path = folder / f"{name}-{version}-py3-none-any.whl"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
         for place, content in whole.items():
-            wheel.writestr(place, content)
-        wheel.writestr(f"{info}/RECORD", "".join(f"{place},,\n" for place in [*whole, f"{info}/RECORD"]))
+            wheel.writestr(zipfile.ZipInfo(place), content)  # the same bytes whenever it is made
+        names = [*whole, f"{info}/RECORD"]
+        wheel.writestr(zipfile.ZipInfo(names[-1]), "".join(f"{place},,\n" for place in names))
     return path

@@ -1,0 +1,43 @@
+"""The command `gurney appliance console`: what a VM's console has shown, or where it can be looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.console import print_json
+from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, opened
+from cli.visit import BRANCH
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@FILE
+@ENDPOINT
+@EXCHANGE
+@JSON
+@click.option("-n", "--lines", default=200, show_default=True, type=click.IntRange(1), help="How many of the newest.")
+@BRANCH
+def console(file: Path, endpoint: str | None, exchange: str | None, lines: int, branch: str, *, as_json: bool) -> None:
+    """Show what the console of an appliance's VM has shown, such as the fingerprint of its host key.
+
+    The embedded cloud keeps it. A real front end hands no console over through its API: the commands are told by which
+    an admin of the hosts opens it.
+    """
+    from provision.found import found
+    from provision.visit.console import console_of, own_auth_file
+
+    community, desk = opened(file, endpoint, exchange)
+    shown = console_of(found(desk, community.community), branch, desk.cloud.endpoint, own_auth_file())
+    if as_json:
+        print_json({**vars(shown), "ways": list(shown.ways()), "lines": shown.lines(lines)})
+        return
+    if shown.log is not None:
+        click.echo("\n".join(shown.lines(lines)))
+        return
+    click.echo(f"{branch} is VM {shown.vm_id}, {shown.state}, on {shown.host or 'no host'}. Its console:", err=True)
+    for way in shown.ways():
+        click.echo(way)

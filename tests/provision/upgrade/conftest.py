@@ -1,0 +1,40 @@
+"""A folder that stands for an appliance's machine, with the real service in it, and an admin who reaches it by sshd."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provision.visit.host_keys import HostKeys
+from provision.visit.shell import Machine
+from tests.appliance.community import Community
+from tests.exchange.test_stores import Sshd
+from tests.provision.test_visit import fingerprint
+from tests.provision.upgrade.standin import Admin, StandIn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    server = Sshd(tmp_path_factory.mktemp("upgraded"))
+    with server.running():
+        yield server
+
+
+@pytest.fixture
+def guest(tmp_path: Path) -> Iterator[StandIn]:
+    standing = StandIn(tmp_path / "guest", Community(tmp_path / "exchange")).start()
+    yield standing
+    standing.systemctl("stop")
+
+
+@pytest.fixture
+def admin(sshd: Sshd, guest: StandIn, tmp_path: Path) -> Admin:
+    keys, compared = HostKeys(tmp_path / "hosts"), fingerprint(sshd.host_key)
+    machine = Machine("kongu.erode", "127.0.0.1", sshd.port, keys, sshd.identity, compared, getpass.getuser())
+    return Admin(machine, guest, tmp_path)

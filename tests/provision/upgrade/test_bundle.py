@@ -1,0 +1,93 @@
+"""A support bundle names no patient, wherever the name has got to: index, logs, file names, context."""
+
+from __future__ import annotations
+
+import sqlite3
+import tarfile
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from appliance.redaction import Redaction
+from provision.visit.bundle import COMMANDS, write_bundle
+from provision.visit.far_side import FarSide
+from provision.visit.shell import shell_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.provision.upgrade.standin import Admin, StandIn
+
+NAME, NUMBER, BORN, VISIT = "Kandasamy^Velmurugan", "KMCH/2291-X", "19480512", "ACC-77120"
+UID = "1.2.826.0.1.3680043.8.498.1234567890"
+FORBIDDEN = ("kandasamy", "velmurugan", "2291-x", "19480512", "1948-05-12", "77120", UID, "முருகன்", "s3cret")
+STUDY = "id, patient_key, study_instance_uid, study_date, study_time, description, accession_number"
+INSERTS = (
+    ("INSERT INTO patient (id, issuer, patient_id, name, birth_date, sex) VALUES (9, 'erode', ?, ?, ?, 'M')",
+     (NUMBER, NAME, BORN)),
+    (f"INSERT INTO study ({STUDY}) VALUES (9, 9, ?, '20261120', '', '', ?)", (UID, VISIT)),
+)  # fmt: skip
+LOG = f"""
+2026-11-21T10:00:00 erode gurney[1]: {{"event": "drawing failed", "name": "{NAME}", "number": "{NUMBER}"}}
+2026-11-21T10:00:01 erode gurney[1]: No such file: '/archive/shared/VELMURUGAN Kandasamy ({NUMBER}, erode)/1948-05-12'
+2026-11-21T10:00:02 erode gurney[1]: visit {VISIT} of {UID}: முருகன் is kept, 512 bytes at 10.20.1.10
+"""
+
+
+@pytest.fixture
+def planted(guest: StandIn) -> StandIn:
+    """Patients everywhere that a bundle looks."""
+    with closing(sqlite3.connect(guest.index)) as connection:
+        for statement, values in INSERTS:
+            connection.execute(statement, values)
+        connection.commit()
+    (guest.archive / f"{NAME.replace('^', ' ')} ({NUMBER.replace('/', '_')})").mkdir()
+    journal = guest.root / "usr/bin/journalctl"
+    journal.write_text(f"#!/bin/sh\ncat <<'END'\n{LOG}END\n")
+    journal.chmod(0o755)
+    with (guest.root / "run/gurney/context/context.sh").open("a") as context:
+        context.write("START_SCRIPT='echo s3cret > /etc/password'\nROOT_PASSWORD='s3cret'\n")
+    return guest
+
+
+def bundle_of(admin: Admin, folder: Path) -> dict[str, str]:
+    target = folder / "erode.tar.gz"
+    with shell_in(admin.machine) as shell:
+        write_bundle(shell, "erode", target, FarSide(str(admin.guest.root), admin.guest.address))
+    with tarfile.open(target) as bundle:
+        files = {member.name.partition("/")[2]: bundle.extractfile(member) for member in bundle}
+        return {name: file.read().decode() for name, file in files.items() if file is not None}
+
+
+def test_nothing_that_was_planted_is_in_it(admin: Admin, planted: StandIn, tmp_path: Path) -> None:
+    texts = bundle_of(admin, tmp_path)
+    assert set(texts) == {f"{name}.txt" for name in COMMANDS}
+    found = {(word, name) for name, text in texts.items() for word in FORBIDDEN if word in text.casefold()}
+    assert found == set()
+    assert "drawing failed" in texts["journal-gurney.txt"]
+    assert "is kept, 512 bytes at 10.20.1.10" in texts["journal-gurney.txt"]
+    assert texts["disks.txt"].count("[patient]") >= 2
+    assert "GURNEY_BRANCH='erode'" in texts["context.txt"]
+
+
+def test_names_that_cannot_be_read_let_nothing_through(admin: Admin, planted: StandIn, tmp_path: Path) -> None:
+    planted.systemctl("stop")
+    planted.index.write_bytes(b"no index any more" * 1000)
+    texts = bundle_of(admin, tmp_path)
+    for name, text in texts.items():
+        assert "left out, since the index" in text, name
+        assert not [word for word in FORBIDDEN if word in text.casefold()]
+
+
+def test_image_that_cannot_redact_hands_nothing_out(admin: Admin, planted: StandIn, tmp_path: Path) -> None:
+    for path in (planted.root / "opt/gurney/current").glob("lib/*/site-packages/appliance/redaction.py"):
+        path.unlink()
+    assert "drawing failed" not in "".join(bundle_of(admin, tmp_path).values())
+
+
+def test_words_of_programs_stay() -> None:
+    redaction = Redaction(["Li^Na", "Free^Memory", "123", "A 7"])
+    assert redaction.of("Mem: 512 free 12 at 10.0.0.1, kernel 6.1.0-28, li is 1234") == (
+        "Mem: 512 [patient] 12 at 10.0.0.1, kernel 6.1.0-28, li is 1234"
+    )
