@@ -47,6 +47,11 @@ DEFAULT_STATE = Path(".gurney-cloud")
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folder of the scripts that hooks may run; without it every hook's command is missing.",
 )
+@click.option(
+    "--market",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder whose image files the marketplace OpenNebula Public offers.",
+)
 @click.option("--cut-power", "cut", multiple=True, metavar="HOST", help="Let a host of the running cloud die; return.")
 @click.option("--restore-power", "restored", multiple=True, metavar="HOST", help="Let it come back; return.")
 @click.option(
@@ -63,6 +68,7 @@ def emulator(
     delay_ms: int,
     faults: tuple[str, ...],
     hooks: Path | None,
+    market: Path | None,
     cut: tuple[str, ...],
     restored: tuple[str, ...],
     until_closed: bool,
@@ -91,6 +97,7 @@ def emulator(
         delay_ms=delay_ms,
         faults=faults,
         hooks=hooks,
+        market=market,
     )
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -26,6 +26,7 @@ from emulator.methods import METHODS
 from emulator.objects import EVENTS
 from emulator.objects.hook_event import state_changed
 from emulator.objects.host import monitor_all
+from emulator.objects.market_offer import offer
 from emulator.objects.vm_guest import resume_guests
 from emulator.onegate import OneGate
 from emulator.power import Power
@@ -147,6 +148,8 @@ class Cloud:
         with self.store.transaction():
             resume_guests(self)
             monitor_all(self)
+            if self.settings.market is not None:
+                offer(self, self.settings.market)
         self._rpc.start()
         self._onegate.start()
         if not isinstance(self.clock, WoundClock):

@@ -100,6 +100,8 @@ class Settings:
         What it says that it is, to see what a program does with another release; it behaves as 7.4 all the same.
     hooks
         Folder with the scripts that hooks may run; see `emulator.hook_script`.
+    market
+        Folder whose image files "OpenNebula Public" offers.
     command
         What the process driver runs, before `--context` and the rest.
     """
@@ -119,4 +121,5 @@ class Settings:
     faults: tuple[str, ...] = ()
     version: str = "7.4.0"
     hooks: Path | None = None
+    market: Path | None = None
     command: tuple[str, ...] = (sys.executable, "-m", "cli", "appliance", "run")

@@ -47,10 +47,11 @@ def size_mib(cloud: Cloud, path: str) -> int:
         raise Refused(Code.INTERNAL, text)
     if place.is_dir():
         return 1
-    return max(1, -(-_virtual_size(place) // MIB))
+    return max(1, -(-virtual_size(place) // MIB))
 
 
-def _virtual_size(place: Path) -> int:
+def virtual_size(place: Path) -> int:
+    """The size in bytes that a file's disk has."""
     with place.open("rb") as file:
         head = file.read(32)
     if head.startswith(QCOW2_MAGIC) and len(head) == 32:

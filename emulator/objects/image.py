@@ -15,8 +15,8 @@ from emulator.naming import check_name
 from emulator.objects.datastore import BACKUP_DS, FILE_DS, IMAGE_DS, SYSTEM_DS
 from emulator.objects.front_end_files import size_mib
 from emulator.objects.ownership import chown, owner_body, permissions
-from emulator.objects.shared import common, owned_pool
-from emulator.template import first, is_yes, parse, take, whole
+from emulator.objects.shared import common, owned_pool, update
+from emulator.template import first, is_yes, parse, restricted, take, whole
 
 if TYPE_CHECKING:
     from emulator.call import Call
@@ -43,15 +43,48 @@ def allocate(call: Call, text: str, datastore_id: int, skip_check: bool = False)
     if datastore.body["TYPE"] in {SYSTEM_DS, BACKUP_DS}:
         words = "New images can only be allocated in a files or image datastore."
         raise Refused(Code.ALLOCATE, f"Error allocating a new image. {words}")
-    size = _size(call, template)
+    app = app_of(call, template)
+    size = app.body["SIZE"] if app is not None else _size(call, template)
+    _check_restricted(call, template)
     require(call, create("image", call.caller.gid), use(datastore))
     check_space(datastore, size, skip=skip_check and call.caller.is_admin)
     charge(call, datastore_id, size)
     name = take(template, "NAME")
     check_name(call.store, "image", name, call.caller.uid)
+    _check_persistent(datastore, template)
     image = _registered(call, template, datastore, name, size)
+    if app is not None:
+        image.hidden["app"] = app.oid
     begin_copy(call, image, datastore)
     return image.oid
+
+
+def app_of(call: Call, template: Body) -> Record | None:
+    """The appliance of a marketplace that an image is to be made of; what it says of it goes into the template."""
+    if "FROM_APP" not in template:
+        return None
+    app = call.store.get("marketapp", whole(first(template, "FROM_APP")))
+    if app is None:
+        raise Refused(Code.INTERNAL, "Cannot determine image SIZE.")
+    if call.store.get("market", app.body["MARKETPLACE_ID"]) is None:
+        raise Refused(Code.INTERNAL, "Could not get the appliance's market.")
+    told = {"FROM_APP_NAME": app.name, "FROM_APP_MD5": app.body["MD5"], "PATH": app.body["SOURCE"]}
+    template.update({key: [value] for key, value in told.items()})
+    template.pop("FORMAT", None)
+    return app
+
+
+def _check_restricted(call: Call, template: Body) -> None:
+    found = restricted(template, call.cloud.configuration.texts("IMAGE_RESTRICTED_ATTR"))
+    if found and not call.caller.is_admin:
+        text = f"Template includes a restricted attribute {found}"
+        raise Refused(Code.AUTHORIZATION, f"User [{call.caller.uid}] : {text}.")
+
+
+def _check_persistent(datastore: Record, template: Body) -> None:
+    if is_yes(datastore.attribute("PERSISTENT_ONLY")) and not is_yes(first(template, "PERSISTENT")):
+        words = "This Datastore only accepts persistent images."
+        raise Refused(Code.ALLOCATE, f"Error allocating a new image. {words}")
 
 
 def begin_copy(call: Call, image: Record, datastore: Record) -> None:
@@ -259,6 +292,7 @@ TABLE: Table = {
         persistent=set_persistent,
         chtype=chtype,
         chown=chown("image", before=_move_quota),
+        update=update("image", restrictions="IMAGE_RESTRICTED_ATTR"),
     ),
     "one.imagepool.info": owned_pool("image"),
 }

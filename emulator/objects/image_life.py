@@ -30,6 +30,7 @@ from emulator.objects.image import (
     set_state,
     usage,
 )
+from emulator.objects.market_file import import_content, import_mistake
 
 if TYPE_CHECKING:
     from emulator.call import Call
@@ -64,7 +65,7 @@ def copied(cloud: Cloud, oid: int, _arguments: Body) -> None:
     if image is None or image.state not in READY_STATES:
         return
     datastore = cloud.store.get("datastore", image.body["DATASTORE_ID"])
-    mistake = "Fault injected" if cloud.faults.strike("image") else _mistake(cloud, image, datastore)
+    mistake = "Fault injected" if cloud.faults.strike("image") else _why_not(cloud, image, datastore)
     if mistake:
         fail(cloud, image, mistake)
     else:
@@ -73,6 +74,10 @@ def copied(cloud: Cloud, oid: int, _arguments: Body) -> None:
         for vm_id in image.body["VMS"].get("ID", []):
             cloud.later(0, "vm.disk_ready", vm_id)
     _finish_clone(cloud, image)
+
+
+def _why_not(cloud: Cloud, image: Record, datastore: Record | None) -> str:
+    return import_mistake(cloud, image) if "app" in image.hidden else _mistake(cloud, image, datastore)
 
 
 def _mistake(cloud: Cloud, image: Record, datastore: Record | None) -> str:
@@ -102,6 +107,9 @@ def _mistake(cloud: Cloud, image: Record, datastore: Record | None) -> str:
 def _fill(cloud: Cloud, image: Record, datastore: Record | None) -> None:
     body, path = cloud.store.edit(image).body, image.body["PATH"]
     dummy = datastore is not None and datastore.body["DS_MAD"] == "dummy"
+    content = import_content(cloud, image) if "app" in image.hidden else None
+    if content is not None:
+        body["FORMAT"] = file_format(content)
     if not body["FORMAT"]:
         body["FORMAT"] = "raw" if dummy or "://" in path else file_format(host_path(cloud, path))
     if not body["SOURCE"]:

@@ -1,4 +1,4 @@
-"""Appliances of marketplaces. Nothing can be fetched: an embedded cloud knows no market outside.
+"""Appliances of marketplaces: offering an image in one.
 
 References: OpenNebula src/market/MarketPlaceApp.cc, src/rm/api/MarketPlaceAppAPI.cc.
 """
@@ -12,6 +12,7 @@ from emulator.document import ids
 from emulator.errors import Code, Refused
 from emulator.naming import check_name
 from emulator.objects.image_life import ctime, random_name
+from emulator.objects.market_file import forget_file, md5_of, publish, published
 from emulator.objects.ownership import owner_body, permissions
 from emulator.objects.shared import common, owned_pool, update
 from emulator.template import first, parse, take, whole
@@ -28,7 +29,7 @@ CREATING_DRIVERS = ("http", "s3")
 
 
 def allocate(call: Call, text: str, market_id: int) -> int:
-    """Offer an image in a marketplace; copying it there fails later."""
+    """Offer an image in a marketplace; it is LOCKED until the image is copied there."""
     template = parse(text)
     market = call.store.get("market", market_id)
     if market is None:
@@ -38,7 +39,10 @@ def allocate(call: Call, text: str, market_id: int) -> int:
         raise Refused(Code.ACTION, f"Create disabled for market: {market.name}")
     name = take(template, "NAME")
     check_name(call.store, "marketapp", name, call.caller.uid)
-    app = _new_app(call, market, name, template)
+    app = new_app(call, market, name, template)
+    if app.body["TYPE"] != TYPES["IMAGE"]:
+        app.body["STATE"] = READY  # a template is copied with the call
+        return app.oid
     if call.store.get("image", whole(app.body["ORIGIN_ID"])) is None:
         _fail(call.cloud, app, "Image does not exist.")
         raise Refused(Code.INTERNAL, "Image does not exist.", keeps=True)
@@ -46,7 +50,8 @@ def allocate(call: Call, text: str, market_id: int) -> int:
     return app.oid
 
 
-def _new_app(call: Call, market: Record, name: str, template: Body) -> Record:
+def new_app(call: Call, market: Record, name: str, template: Body) -> Record:
+    """A new appliance, LOCKED."""
     oid = call.store.next_id("marketapp")
     owner = owner_body(call.caller, oid, "")
     del owner["NAME"]
@@ -64,7 +69,7 @@ def _new_app(call: Call, market: Record, name: str, template: Body) -> Record:
         "MARKETPLACE_ID": market.oid,
         "MARKETPLACE": market.name,
         "STATE": LOCKED,
-        "TYPE": TYPES.get(first(template, "TYPE").upper(), 0),
+        "TYPE": TYPES.get(first(template, "TYPE").upper() or "IMAGE", 0),
         "PERMISSIONS": permissions(),
         "TEMPLATE": template,
     }
@@ -80,15 +85,21 @@ def _fail(cloud: Cloud, app: Record, text: str) -> None:
 
 
 def copied(cloud: Cloud, oid: int, _arguments: Body) -> None:
-    """The image did not get to the marketplace."""
+    """The image got to the marketplace, or did not."""
     app = cloud.store.get("marketapp", oid)
     if app is None or app.state != LOCKED:
         return
     image = cloud.store.get("image", whole(app.body["ORIGIN_ID"]))
     market = cloud.store.get("market", app.body["MARKETPLACE_ID"])
+    name = random_name()
+    folder = market.attribute("PUBLIC_DIR") if market else ""
+    if image is not None and market is not None and publish(cloud, image, market, name):
+        base = market.attribute("BASE_URL").removesuffix("/")
+        cloud.store.edit(app).body.update({"SOURCE": f"{base}/{name}", "STATE": READY, "FORMAT": image.body["FORMAT"]})
+        app.body.update({"SIZE": image.body["SIZE"], "MD5": md5_of(published(cloud, market, name))})
+        return
     source = image.body["SOURCE"] if image else ""
-    place = f"{market.attribute('PUBLIC_DIR') if market else ''}/{random_name()}"
-    _fail(cloud, app, f"Error importing app into marketplace: Error copyingError copying {source} to {place}")
+    _fail(cloud, app, f"Error importing app into marketplace: Error copyingError copying {source} to {folder}/{name}")
 
 
 def _updated(call: Call, app: Record, _old: Body) -> None:
@@ -110,12 +121,18 @@ def delete(call: Call, oid: int) -> int:
     """Withdraw an appliance."""
     app = call.get("marketapp", oid)
     require(call, manage(app))
-    market = call.store.get("market", app.body["MARKETPLACE_ID"])
-    if market is not None:
-        body = call.store.edit(market).body
-        body["MARKETPLACEAPPS"] = ids([one for one in body["MARKETPLACEAPPS"].get("ID", []) if one != oid])
-    call.store.remove(app)
+    delete_app(call.cloud, app)
     return oid
+
+
+def delete_app(cloud: Cloud, app: Record) -> None:
+    """Take an appliance out of its marketplace, with its content."""
+    market = cloud.store.get("market", app.body["MARKETPLACE_ID"])
+    forget_file(cloud, app, market)
+    if market is not None:
+        body = cloud.store.edit(market).body
+        body["MARKETPLACEAPPS"] = ids([one for one in body["MARKETPLACEAPPS"].get("ID", []) if one != app.oid])
+    cloud.store.remove(app)
 
 
 TABLE: Table = {
