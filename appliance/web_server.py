@@ -9,6 +9,7 @@ from typing import Any
 import uvicorn
 
 from appliance.errors import ApplianceError
+from appliance.peer import PlainPeers
 
 _BACKLOG = 256
 _STOP_S = 2.0
@@ -27,7 +28,7 @@ class WebServer:
     def __init__(self, app: Any, address: str, port: int) -> None:
         self._socket = _bound(address, port)
         config = uvicorn.Config(
-            app,
+            PlainPeers(app),
             log_config=None,
             access_log=False,
             server_header=False,

@@ -16,6 +16,7 @@ from appliance.dimse.reception import Reception
 from appliance.dimse.tally import Recorder, Tally
 from appliance.dimse.wire import MAXIMUM_PDU_BYTES, Wire
 from appliance.errors import ApplianceError
+from appliance.peer import plain_address
 
 if TYPE_CHECKING:
     from pynetdicom.association import Association
@@ -98,7 +99,7 @@ class DicomServer:
         class Handler(RequestHandler):
             def _create_association(self) -> Association:
                 association = super()._create_association()
-                server.fit_out(association, Caller("", str(self.client_address[0])))
+                server.fit_out(association, Caller("", plain_address(str(self.client_address[0]))))
                 return association
 
         return Handler
