@@ -9,10 +9,11 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from cli.conversion_progress import watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,7 +113,7 @@ def convert(
     kinds: Counter[str] = Counter()
     whys: Counter[str] = Counter()
     with _executor(len(files), workers, scheduler) as (executor, count):
-        for result in _watched(convert_files(files, target, options, executor, count), len(files), quiet=as_json):
+        for result in watched(convert_files(files, target, options, executor, count), len(files), quiet=as_json):
             kinds[type(result).__name__] += 1
             whys[getattr(result, "why", "")] += 1
             if as_json:
@@ -200,43 +201,6 @@ def _cluster(address: str) -> Iterator[tuple[Executor, int]]:
     with client:
         # Not pure: a conversion writes files, so it must be done again where it is asked for again.
         yield client.get_executor(pure=False), max(1, sum(client.ncores().values()))  # type: ignore[no-untyped-call]  # as above
-
-
-def _watched(results: Iterator[Result], total: int, *, quiet: bool) -> Iterator[Result]:
-    """The results, with a progress bar of files on a terminal."""
-    if quiet or total < 2 or not sys.stderr.isatty():
-        yield from results
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    # Drawn when a result comes and not by a thread: worker processes are forked from this one.
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("files"),
-        TaskProgressColumn(show_speed=True),
-        TimeRemainingColumn(),
-    )
-    seen: set[str] = set()
-    drawn = 0.0
-    with Progress(*columns, console=Console(stderr=True), auto_refresh=False, speed_estimate_period=10) as progress:
-        task = progress.add_task("", total=total)
-        for result in results:
-            seen.add(result.source)
-            progress.update(task, completed=len(seen))
-            if monotonic() - drawn > 0.1:
-                progress.refresh()
-                drawn = monotonic()
-            yield result
-        progress.update(task, completed=total, refresh=True)
 
 
 def in_words(failure: Failure) -> str:
