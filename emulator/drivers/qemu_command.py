@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from emulator.drivers.driver import Card, Guest, Mount
 
 #: What an appliance offers: each port of the guest is there at the VM's own address.
-PORTS = (11112, 8080, 8443, 22, 80, 104, 443, 445)
+PORTS = (11112, 2762, 8080, 8443, 22, 80, 104, 443, 445)
 #: Where a user may not listen on a standard port, it is found this much higher.
 SHIFT = 10000
 FIRST_FREE_PORT = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")

@@ -24,6 +24,7 @@ class Ports:
     """Where the service listens; 104, 80 and 443 are redirected to these."""
 
     dicom: int = 11112
+    dicom_tls: int = 2762
     http: int = 8080
     https: int = 8443
 

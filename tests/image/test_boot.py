@@ -26,9 +26,11 @@ ROUTER, COLLEAGUE, NEIGHBOUR, SERVER = "10.20.1.1", "10.20.1.77", "10.20.2.77", 
 GUEST6, ROUTER6, COLLEAGUE6, NEIGHBOUR6 = "2001:db8:1::10", "2001:db8:1::1", "2001:db8:1::77", "2001:db8:2::77"
 OTHER_ROUTER = "10.20.1.2"
 AHEAD_S = 3600
-SERVICES = {"SSH": {22}, "page": {80, 8080}, "DICOM": {104, 11112}, "SMB": {445}}
+ALWAYS = {"SSH": {22}, "page": {80, 8080}, "DICOM": {104, 11112}, "SMB": {445}}
+WITH_TLS = {"page": {443, 8443}, "DICOM": {2762}}
+KINDS = ((ALWAYS,), (ALWAYS, WITH_TLS))
 ALL_PORTS = range(1, 65536)
-SOME_PORTS = (*range(1, 1200), *range(8000, 8500), *range(11100, 11130))
+SOME_PORTS = (*range(1, 1200), *range(2700, 2800), *range(8000, 8500), *range(11100, 11130))
 FOREIGN_MIB, GROWN_MIB = 64, 512
 SCRIPT = 'echo "by $(id -un)" >> /root/start-script\necho \'it said: "done"\'\n'
 
@@ -187,9 +189,9 @@ def test_service_cannot_write_what_is_the_systems(root: Shell) -> None:
 
 
 def test_port_scan_shows_the_services_to_the_own_network_only(wire: Wire) -> None:
-    everything = set().union(*SERVICES.values())
-    assert wire.scan(COLLEAGUE, GUEST, ALL_PORTS) == everything
-    assert wire.scan(COLLEAGUE6, GUEST6, SOME_PORTS) == everything
+    in_clear, allowed = (set().union(*(each for kind in kinds for each in kind.values())) for kinds in KINDS)
+    assert in_clear <= wire.scan(COLLEAGUE, GUEST, ALL_PORTS) <= allowed
+    assert in_clear <= wire.scan(COLLEAGUE6, GUEST6, SOME_PORTS) <= allowed
     assert wire.scan(NEIGHBOUR, GUEST, ALL_PORTS) == set()
     assert wire.scan(NEIGHBOUR6, GUEST6, SOME_PORTS) == set()
 
@@ -214,8 +216,9 @@ def test_exchanged_context_is_taken_over(
     until(lambda: new.run("cat /root/start-script") == "by root\nagain by root\n", "the new script")
     assert new.run("hostname") == "renamed\n"
     assert new.run("systemctl show -p MainPID --value gurney.service") == service, "nothing of the service changed"
-    admins = SERVICES["SSH"] | SERVICES["page"]
-    assert wire.scan(NEIGHBOUR, GUEST, SOME_PORTS) == wire.scan(NEIGHBOUR6, GUEST6, SOME_PORTS) == admins
+    admins = ALWAYS["SSH"] | ALWAYS["page"]
+    for source, target in ((NEIGHBOUR, GUEST), (NEIGHBOUR6, GUEST6)):
+        assert admins <= wire.scan(source, target, SOME_PORTS) <= admins | WITH_TLS["page"]
     machine.change_disc(text_of(context))
     until(lambda: root.attempt("true").returncode == 0, "the old key")
     until(lambda: wire.scan(NEIGHBOUR, GUEST, (22, 8080)) == set(), "a closed firewall")
