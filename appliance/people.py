@@ -24,6 +24,7 @@ from appliance.sessions import Sessions
 from appliance.settings import CurrentSettings
 from appliance.smb_accounts import PAUSE_S, SmbAccounts
 from appliance.staff import Staff
+from appliance.tls import Tls
 from exchange.folder import Folder
 from exchange.keys import own_keys
 
@@ -42,18 +43,17 @@ ANSWER_S = 2.0
 
 @dataclass(frozen=True)
 class HttpPlace:
-    """Where the pages are served."""
+    """Where the pages are served: in clear, and over TLS once there is a certificate (0 for nowhere)."""
 
     address: str
     port: int
-    tls: bool = False
+    secure_port: int = 0
 
     @property
     def url(self) -> str:
-        """The root of the pages."""
-        scheme = "https" if self.tls else "http"
+        """The root of the pages in clear."""
         host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{scheme}://{host}:{self.port}"
+        return f"http://{host}:{self.port}"
 
 
 class People:
@@ -88,8 +88,9 @@ class People:
         self.entrance = Entrance(self.settings, staff, self.sessions, Lockout(), self.audit)
         exchange, outbox = Folder(context.exchange), Folder(context.outbox)
         me = Branch(context.branch, own_keys(archive.keys))
+        self.tls = Tls(archive.keys)
         reading = Reading(context, me.keys, exchange, self.directory, self.settings, self.audit)
-        self.enrolment = Enrolment(context, me.keys, archive.keys, reading, self._is_serving)
+        self.enrolment = Enrolment(context, me.keys, self.tls, archive.keys, reading, self._is_serving)
         sending = Sending(me, index, exchange, outbox, self.directory, self.audit)
         receiving = Receiving(me, archive, exchange, outbox, self.directory, self.audit)
         sending_loop = Loop("sending", sending.step, lambda: sending.pause_s)
@@ -105,6 +106,12 @@ class People:
         """Read what was known before the process was started. Once, before `app` is served."""
         self.directory.restore()
         self.settings.restore()
+        self.tls.restore()
+
+    @property
+    def secure_port(self) -> int:
+        """Where the pages are served over TLS now; 0 where they are not."""
+        return self.http.secure_port if self.tls.ready else 0
 
     @cached_property
     def app(self) -> FastAPI:
@@ -129,7 +136,7 @@ class People:
     def _is_serving(self) -> bool:
         """Whether the pages answer over the network, and DICOM does."""
         try:
-            answer = httpx.get(f"{self.http.url}/health", timeout=ANSWER_S, trust_env=False, verify=False)  # noqa: S501 - ourselves
+            answer = httpx.get(f"{self.http.url}/health", timeout=ANSWER_S, trust_env=False)
         except httpx.HTTPError:
             return False
         return answer.status_code == httpx.codes.OK and bool(answer.json()["dicom"])

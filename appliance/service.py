@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger("appliance.service")
 
 DICOM_PORT = 11112  # IANA: dicom without TLS, for those who may not use 104
+DICOM_TLS_PORT = 2762  # IANA: dicom-tls
 HTTP_PORT = 8080
+HTTPS_PORT = 8443
 LOOPBACK = "127.0.0.1"
 CLOSED_POLL_S = 0.2
 
@@ -54,6 +56,13 @@ class Places:
     dicom_port: int = DICOM_PORT
     http_port: int = HTTP_PORT
     closed_while: Path | None = None
+    dicom_tls_port: int = DICOM_TLS_PORT
+    https_port: int = HTTPS_PORT
+
+    @property
+    def http(self) -> HttpPlace:
+        """Where the pages are served."""
+        return HttpPlace(self.address, self.http_port, self.https_port)
 
 
 def run(places: Places) -> None:
@@ -111,10 +120,10 @@ def _start(opened: ExitStack, places: Places, context: Context, archive: Archive
         with archive.index.session() as session:
             return Health(any(server.listening for server in dicom), pending_renditions(session), closed)
 
-    people = People(context, archive, archive.index, health, http=HttpPlace(places.address, places.http_port))
+    people = People(context, archive, archive.index, health, http=places.http)
     people.prepare()
     rendering = Rendering(archive)
-    web = WebServer(people.app, places.address, places.http_port)
+    web = [WebServer(people.app, places.address, places.http_port)]
     desk = StorageDesk(archive, context.branch, people.settings.modalities)
     dicom.append(DicomServer(context.ae_title, desk, people.audit))
     dicom[0].listen(places.address, places.dicom_port)
@@ -122,8 +131,13 @@ def _start(opened: ExitStack, places: Places, context: Context, archive: Archive
     if not closed:
         rendering.start()
         opened.callback(rendering.stop)
-    web.start()
-    opened.callback(web.stop)
+        web.append(WebServer(people.app, places.address, places.https_port, people.tls.front()))
+        secure = DicomServer(context.ae_title, desk, people.audit, people.tls)
+        secure.listen(places.address, places.dicom_tls_port)
+        opened.callback(secure.stop)
+    for server in web:
+        server.start()
+        opened.callback(server.stop)
     if closed:
         return
     people.start()

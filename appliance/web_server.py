@@ -1,15 +1,18 @@
-"""The HTTP server: uvicorn in a thread, on a socket that is bound before anything else depends on it."""
+"""The HTTP and HTTPS servers: uvicorn in a thread, on a socket that is bound before anything else depends on it."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from appliance.errors import ApplianceError
 from appliance.peer import PlainPeers
+
+if TYPE_CHECKING:
+    import ssl
 
 _BACKLOG = 256
 _STOP_S = 2.0
@@ -19,13 +22,18 @@ class WebServer:
     """
     Serves an ASGI application on one address.
 
+    Parameters
+    ----------
+    tls
+        What is shown to clients; None for HTTP in clear.
+
     Raises
     ------
     ApplianceError
         The port is taken, or the address is not this machine's.
     """
 
-    def __init__(self, app: Any, address: str, port: int) -> None:
+    def __init__(self, app: Any, address: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._socket = _bound(address, port)
         config = uvicorn.Config(
             PlainPeers(app),
@@ -38,6 +46,8 @@ class WebServer:
             ws="none",
             timeout_graceful_shutdown=1,
         )
+        config.load()
+        config.ssl = tls  # uvicorn's own options name files, which it reads once
         self._server = uvicorn.Server(config)  # outside the main thread it leaves signals alone
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="http", daemon=True)
 

@@ -7,6 +7,7 @@ import time
 from socketserver import BaseServer
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from pynetdicom import AE, _config, evt
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
@@ -14,15 +15,20 @@ from appliance.dimse.callers import Caller, may_store
 from appliance.dimse.contexts import accepted_contexts, is_storage
 from appliance.dimse.reception import Reception
 from appliance.dimse.tally import Recorder, Tally
-from appliance.dimse.wire import MAXIMUM_PDU_BYTES, Wire
+from appliance.dimse.wire import MAXIMUM_PDU_BYTES, Wire, shake_hands
 from appliance.errors import ApplianceError
 from appliance.peer import plain_address
 
 if TYPE_CHECKING:
+    import socket
+
     from pynetdicom.association import Association
     from pynetdicom.events import Event
 
     from appliance.dimse.desk import StorageDesk
+    from appliance.tls import Tls
+
+log = structlog.get_logger("appliance.dimse")
 
 MAXIMUM_ASSOCIATIONS = 32
 
@@ -40,10 +46,17 @@ TOLD_ADDRESSES = 1024
 
 
 class DicomServer:
-    """Listens on one address for associations with one AE title; made by `listen`."""
+    """Listens on one address for associations with one AE title; made by `listen`.
 
-    def __init__(self, ae_title: str, desk: StorageDesk, recorder: Recorder) -> None:
+    Parameters
+    ----------
+    tls
+        What callers are shown (PS3.15 B.12); None for DICOM in clear.
+    """
+
+    def __init__(self, ae_title: str, desk: StorageDesk, recorder: Recorder, tls: Tls | None = None) -> None:
         self._desk = desk
+        self._tls = tls
         self._recorder = recorder
         self._entity = AE(ae_title)
         self._entity.require_called_aet = True
@@ -97,12 +110,30 @@ class DicomServer:
         server = self
 
         class Handler(RequestHandler):
+            def handle(self) -> None:
+                """Agree on TLS first, in this connection's own thread; who cannot is not listened to."""
+                try:
+                    self.request = server.secured(self.request)
+                except OSError as error:
+                    server.say_unsecured(Caller("", plain_address(str(self.client_address[0]))), error)
+                    return
+                super().handle()
+
             def _create_association(self) -> Association:
                 association = super()._create_association()
                 server.fit_out(association, Caller("", plain_address(str(self.client_address[0]))))
                 return association
 
         return Handler
+
+    def secured(self, plain: socket.socket) -> socket.socket:
+        """The connection over TLS, where this server speaks it; raises `OSError` where the caller does not."""
+        return shake_hands(self._tls, plain) if self._tls is not None else plain
+
+    def say_unsecured(self, caller: Caller, error: OSError) -> None:
+        """Tell the log who did not come to TLS, now and then."""
+        if self._is_news(caller):
+            log.warning("no TLS", address=caller.address, reason=str(error))
 
     def fit_out(self, association: Association, caller: Caller) -> None:
         """Give a new association our wire and our reception, and let it not outlive the process."""

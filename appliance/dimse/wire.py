@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import select
 import socket
+import ssl
 from contextlib import suppress
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pynetdicom.transport import AssociationSocket
+
+if TYPE_CHECKING:
+    from appliance.tls import Tls
 
 #: What we announce as our largest PDU. DCMTK sends 128 KiB whatever more it may; larger ones fall out of the caches.
 MAXIMUM_PDU_BYTES = 1 << 18
 
 #: No PDU is longer: 128 proposed contexts of 60 transfer syntaxes each, or a P-DATA of the announced length.
 _LIMIT_BYTES = 1 << 20
+
+_HANDSHAKE_S = 10.0
 
 #: How long the reactor sleeps on the socket before it looks for something to send.
 _PATIENCE_MS = 5
@@ -43,6 +49,8 @@ class Wire(AssociationSocket):
         if self.socket is None or not self._is_connected:
             return False
         try:
+            if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
+                return True  # decrypted already: the kernel has nothing left to wake us for
             poll = select.poll()
             poll.register(self.socket, select.POLLIN)
             return bool(poll.poll(_PATIENCE_MS))
@@ -78,3 +86,23 @@ class Wire(AssociationSocket):
             with suppress(OSError):
                 self.socket.shutdown(socket.SHUT_RDWR)
             self.socket.close()
+
+
+def shake_hands(tls: Tls, plain: socket.socket) -> ssl.SSLSocket:
+    """
+    The same connection over TLS; who connects and then says nothing is given up after 10 s. Closed where it fails.
+
+    Raises
+    ------
+    OSError
+        There is no certificate yet, or the caller does not accept it, or speaks something else.
+    """
+    context = tls.wrap()
+    try:
+        if context is None:
+            raise ConnectionRefusedError("there is no certificate yet")
+        plain.settimeout(_HANDSHAKE_S)
+        return context.wrap_socket(plain, server_side=True)
+    except OSError:
+        plain.close()
+        raise

@@ -8,7 +8,7 @@ import structlog
 
 from appliance.enrolment.application import apply
 from appliance.enrolment.onegate import report
-from exchange.tls_key import own_tls_key
+from appliance.remarks import Remarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from appliance.context import Context
     from appliance.enrolment.reading import Reading
+    from appliance.tls import Tls
     from exchange.keys import BranchKeys
 
 log = structlog.get_logger("appliance.enrolment")
@@ -32,8 +33,10 @@ class Enrolment:
     ----------
     context, keys
         Who this is, and how it proves it.
+    tls
+        Asks for a certificate, and shows the one that the directory has for us.
     folder
-        Where the key for TLS lies, and where the application waits if the cloud has no OneGate.
+        Where the application waits if the cloud has no OneGate.
     reading
         What the community publishes.
     serving
@@ -41,10 +44,18 @@ class Enrolment:
     """
 
     def __init__(
-        self, context: Context, keys: BranchKeys, folder: Path, reading: Reading, serving: Callable[[], bool]
+        self,
+        context: Context,
+        keys: BranchKeys,
+        tls: Tls,
+        folder: Path,
+        reading: Reading,
+        serving: Callable[[], bool],
     ) -> None:
         self._context = context
         self._keys = keys
+        self._tls = tls
+        self._remarks = Remarks(log)
         self._folder = folder
         self._reading = reading
         self._serving = serving
@@ -65,8 +76,9 @@ class Enrolment:
     def step(self) -> None:
         """Do what can be done now; what fails is tried at the next step."""
         self._reading.read()
+        self._remarks.say("certificate", *self._tls.take(*self._reading.certificates))
         if not self._applied:
-            apply(self._context, self._keys, own_tls_key(self._folder), self._folder)
+            apply(self._context, self._keys, self._tls.key, self._folder)
             self._applied = True
         if not self._reported_ready and self._serving():
             self._report_ready()

@@ -67,6 +67,13 @@ class Reading:
         """Whether there is nothing left that a first start waits for."""
         return self.enrolled and self._current.value is not None
 
+    @property
+    def certificates(self) -> tuple[str, str]:
+        """Our certificate and the authority's, as the directory has them; empty where it has none for these keys."""
+        directory = self._known.value
+        entry = directory.find(self._context.branch) if directory is not None and self.enrolled else None
+        return (entry.certificate, directory.authority) if entry is not None and directory is not None else ("", "")
+
     def read(self) -> None:
         """Look for a newer directory, and for newer settings once this appliance is enrolled."""
         self._remarks.say("directory", *self._read_directory())

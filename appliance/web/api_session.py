@@ -15,7 +15,7 @@ def log_in(request: Request, response: Response, body: LoginIn) -> None:
     """Open a session; its cookie comes with the answer."""
     people = people_of(request)
     token = people.entrance.enter(body.login, body.password, address_of(request))
-    hand_out(response, people, token)
+    hand_out(request, response, token)
 
 
 @router.delete("/session", status_code=204)
@@ -23,7 +23,7 @@ def log_out(request: Request, response: Response, visitor: Annotated[Visitor, De
     """End the session."""
     people = people_of(request)
     people.entrance.leave(visitor.token, visitor.login, visitor.address)
-    take_back(response, people)
+    take_back(request, response)
 
 
 @router.post("/invitations/accept", status_code=204)

@@ -17,8 +17,9 @@ from appliance.web import (
     referral_pages,
     session_pages,
     study_pages,
+    trust_pages,
 )
-from appliance.web.guards import Armour, OwnHost, OwnOrigin, SmallBody
+from appliance.web.guards import Armour, Encrypted, OwnHost, OwnOrigin, SmallBody
 from appliance.web.problems import explain_errors
 from appliance.web.views import Views
 
@@ -30,6 +31,7 @@ NOUNS = (
     referral_pages,
     audit_pages,
     assets,
+    trust_pages,
     api_session,
     api_studies,
     api_referrals,
@@ -54,6 +56,7 @@ def web_app(people: People) -> FastAPI:
     explain_errors(app)
     app.add_middleware(OwnOrigin)
     app.add_middleware(SmallBody)
+    app.add_middleware(Encrypted, secure_port=lambda: people.secure_port)
     app.add_middleware(OwnHost, names=frozenset({people.context.branch, socket.gethostname().lower()}))
     app.add_middleware(Armour)
     return app

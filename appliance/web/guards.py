@@ -5,15 +5,18 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.datastructures import URL, Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, RedirectResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Forms and JSON only: nothing that is uploaded here is larger.
 MAX_BODY_BYTES = 64 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+OPEN_PATHS = frozenset({"/health", "/favicon.ico", "/trust"})
 OWN_SITES = frozenset({"same-origin", "none"})
 
 ANSWER_HEADERS = {
@@ -62,6 +65,45 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+class Encrypted:
+    """Shows whoever asks in clear the way to the page over TLS, once there is one.
+
+    What needs no protection is answered in clear as well: how to come to trust the page, and whether the appliance is
+    well. This machine itself is let through: on the embedded cloud nothing of it goes over a wire.
+    """
+
+    def __init__(self, app: ASGIApp, secure_port: Callable[[], int]) -> None:
+        self.app = app
+        self.secure_port = secure_port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 308 Permanent Redirect; 403 to what would be repeated with its content."""
+        port = self.secure_port() if scope["type"] == "http" and scope["scheme"] == "http" else 0
+        if not port or is_open(scope["path"]) or _is_loopback(scope):
+            await self.app(scope, receive, send)
+            return
+        target = secure_url(URL(scope=scope), port)
+        if scope["method"] in SAFE_METHODS:
+            await RedirectResponse(target, 308)(scope, receive, send)
+        else:
+            await _refuse(f"This appliance takes nothing in clear: go to {target}", 403)(scope, receive, send)
+
+
+def secure_url(url: URL, port: int) -> str:
+    """The same place over TLS; on the standard port where the standard port of HTTP was asked."""
+    return str(url.replace(scheme="https", port=port if url.port not in {None, 80} else None))
+
+
+def is_open(path: str) -> bool:
+    """Whether a page is the same for everyone and says nothing of anybody."""
+    return path in OPEN_PATHS or path.startswith(("/static/", "/trust/"))
+
+
+def _is_loopback(scope: Scope) -> bool:
+    client = scope.get("client")
+    return client is not None and _is_address(client[0]) and ip_address(client[0]).is_loopback
 
 
 class SmallBody:

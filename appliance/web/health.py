@@ -11,7 +11,8 @@ router = APIRouter(tags=["health"])
 class HealthOut(BaseModel):
     """Where an appliance stands; `directory` and `settings` are versions, 0 before the first are read.
 
-    A `closed` one answers on loopback alone, while an upgrade judges it.
+    A `secure` one shows a certificate, over HTTPS and DICOM TLS. A `closed` one answers on loopback alone, while an
+    upgrade judges it.
     """
 
     branch: str
@@ -21,6 +22,7 @@ class HealthOut(BaseModel):
     dicom: bool
     pending_renditions: int
     closed: bool
+    secure: bool
 
 
 @router.get("/health")
@@ -36,4 +38,5 @@ def health(request: Request) -> HealthOut:
         dicom=now.dicom,
         pending_renditions=now.pending_renditions,
         closed=now.closed,
+        secure=people.secure_port != 0,
     )

@@ -36,7 +36,7 @@ def log_in(request: Request, login: Text, password: Text, next: Text = "/") -> R
         answer.status_code = status_of(error)
         return answer
     response = RedirectResponse(own_path(next), 303)
-    hand_out(response, people, token)
+    hand_out(request, response, token)
     return response
 
 
@@ -51,7 +51,7 @@ def log_out(request: Request, visitor: Annotated[Visitor, Depends(person)]) -> R
     people = people_of(request)
     people.entrance.leave(visitor.token, visitor.login, visitor.address)
     response = RedirectResponse("/login", 303)
-    take_back(response, people)
+    take_back(request, response)
     return response
 
 

@@ -80,7 +80,7 @@ def address_of(request: Request) -> str:
 def visitor_of(request: Request) -> Visitor | None:
     """Whose session the request carries, if anyone's; who is no longer staff has none."""
     people = people_of(request)
-    token = request.cookies.get(cookie_name(people), "")
+    token = request.cookies.get(cookie_name(request), "")
     login = people.sessions.login_of(token) if token else None
     member = people.settings.member(login) if login is not None else None
     return Visitor(member.login, member.role, address_of(request), token) if member is not None else None
@@ -103,7 +103,7 @@ def _by_basic(request: Request) -> Visitor | None:
     scheme, _, sealed = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic" or not request.url.path.startswith("/api/"):
         return None
-    if not (request.url.scheme == "https" or is_loopback(address_of(request))):
+    if not (_is_secure(request) or is_loopback(address_of(request))):
         raise NotLoggedIn("HTTP Basic is taken over TLS only.")
     login, password = _opened(sealed)
     member = people_of(request).entrance.check(login, password, address_of(request))
@@ -159,23 +159,27 @@ Referrer = Annotated[Visitor, Depends(Needs(REFER))]
 Auditor = Annotated[Visitor, Depends(Needs(AUDIT))]
 
 
-def cookie_name(people: People) -> str:
-    """The cookie's name; with TLS one that a browser takes from this host only (RFC 6265bis 4.1.3.2)."""
-    return f"__Host-{COOKIE}" if people.http.tls else COOKIE
+def cookie_name(request: Request) -> str:
+    """The cookie's name; over TLS one that a browser takes from this host only (RFC 6265bis 4.1.3.2)."""
+    return f"__Host-{COOKIE}" if _is_secure(request) else COOKIE
 
 
-def hand_out(response: Response, people: People, token: str) -> None:
+def hand_out(request: Request, response: Response, token: str) -> None:
     """Put a session's token into a cookie that no script and no other site's request sees."""
     response.set_cookie(
-        cookie_name(people),
+        cookie_name(request),
         token,
         max_age=int(LONGEST.total_seconds()),
         httponly=True,
         samesite="strict",
-        secure=people.http.tls,
+        secure=_is_secure(request),
     )
 
 
-def take_back(response: Response, people: People) -> None:
+def take_back(request: Request, response: Response) -> None:
     """Remove the cookie."""
-    response.delete_cookie(cookie_name(people), httponly=True, samesite="strict", secure=people.http.tls)
+    response.delete_cookie(cookie_name(request), httponly=True, samesite="strict", secure=_is_secure(request))
+
+
+def _is_secure(request: Request) -> bool:
+    return request.url.scheme == "https"

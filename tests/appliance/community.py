@@ -93,7 +93,7 @@ class Community:
         self.publish(changed)
         return changed
 
-    def root(self) -> Certificate:
+    def authority_certificate(self) -> Certificate:
         """The authority's certificate, as an admin hands it out."""
         assert self.directory is not None
         return Certificate(self.directory.authority)

@@ -30,7 +30,7 @@ def free_address() -> str:
     """A loopback address on which nobody listens at the appliance's ports; one for each test."""
     while True:
         address = f"127.{random.randint(200, 250)}.{random.randint(0, 255)}.{random.randint(1, 254)}"
-        if all(_is_free(address, port) for port in (8080, 11112)):
+        if all(_is_free(address, port) for port in (8080, 8443, 11112, 2762)):
             return address
 
 
@@ -76,7 +76,7 @@ class ApplianceProcess:
     def enrol(self, *modalities: Modality) -> Self:
         """Be named in the directory, with these modalities in the settings; waits until it has read them."""
         until((self.archive / "keys" / "enrolment.json").exists)
-        self.community.admit_file(self.branch, self.archive / "keys")
+        self.community.admit_file(self.branch, self.archive / "keys", self.address)
         self.community.appoint(self.branch, modalities=modalities)
         version = self.community.settings[self.branch].version
         until(lambda: (self.health() or {}).get("settings", 0) >= version)

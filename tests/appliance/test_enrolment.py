@@ -198,7 +198,7 @@ def test_the_first_settings_and_their_change_are_taken(erode: Hospital, communit
 def test_health_tells_where_it_stands(erode: Hospital) -> None:
     erode.serve()
     nothing = {"branch": "erode", "enrolled": False, "directory": 0, "settings": 0}
-    nothing |= {"dicom": True, "pending_renditions": 0, "closed": False}
+    nothing |= {"dicom": True, "pending_renditions": 0, "closed": False, "secure": False}
     assert erode.client().get("/health").json() == nothing
     erode.enrol()
     assert erode.client().get("/health").json() == nothing | {"enrolled": True, "directory": 1, "settings": 1}
