@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from provision.published import NewInvitation
     from provision.resource import Change
     from provision.step import Step
+
+#: What would look like a program's words.
+WORDS: dict[Any, str] = {None: "none", True: "yes", False: "no", "": "nothing"}
 
 #: Action to the sign before a step, and its colour.
 SIGNS = {"create": ("+", "green"), "update": ("~", "yellow"), "delete": ("-", "red")}
@@ -53,12 +56,39 @@ def _step_lines(step: Step) -> Iterator[str]:
 
 
 def _change(change: Change) -> str:
-    """Old and new value; of sets and lists only what goes and what comes."""
+    """Old and new value; of sets and lists only what goes and what comes, of named amounts each old and new one."""
     if isinstance(change.old, frozenset | tuple) and isinstance(change.new, frozenset | tuple):
-        gone = [f"[red]-{escape(str(each))}[/red]" for each in change.old if each not in change.new]
-        come = [f"[green]+{escape(str(each))}[/green]" for each in change.new if each not in change.old]
-        return ", ".join([*gone, *come]) or "in another order, or of what is made anew"
-    return f"[red]{escape(str(change.old))}[/red] -> [green]{escape(str(change.new))}[/green]"
+        gone = [each for each in change.old if each not in change.new]
+        come = [each for each in change.new if each not in change.old]
+        parts = [*_amounts(gone, come), *_signed("-", "red", gone), *_signed("+", "green", come)]
+        return ", ".join(parts) or "in another order, or of what is made anew"
+    return _from_to(change.old, change.new)
+
+
+def _amounts(gone: list[Any], come: list[Any]) -> Iterator[str]:
+    """Named amounts that stand on both sides, old and new; they are taken out of both."""
+    after = {each.label: each for each in come if hasattr(each, "label")}
+    for old in [each for each in gone if getattr(each, "label", None) in after]:
+        new = after[old.label]
+        gone.remove(old)
+        come.remove(new)
+        yield f"{escape(old.label)} {_from_to(old.amount, new.amount)}"
+
+
+def _signed(sign: str, colour: str, values: list[Any]) -> Iterator[str]:
+    for each in sorted(values, key=str):
+        yield f"[{colour}]{sign}{escape(_words(each))}[/{colour}]"
+
+
+def _from_to(old: Any, new: Any) -> str:
+    return f"[red]{escape(_words(old))}[/red] -> [green]{escape(_words(new))}[/green]"
+
+
+def _words(value: Any) -> str:
+    """A value for people: a pair as `from to`, what is there or not in words, nothing as nothing."""
+    if isinstance(value, tuple):
+        return " to ".join(str(each) for each in value)
+    return WORDS.get(value, str(value)) if value is None or isinstance(value, bool | str) else str(value)
 
 
 def status_table(branches: Iterable[BranchStatus], plan: Plan) -> Table:

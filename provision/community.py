@@ -158,7 +158,10 @@ class Quota:
     cpu: Cpu
     memory: SizeText
     disk: SizeText
+    """For the images that the branch's group owns, its archive above all."""
     vms: Annotated[int, Field(ge=1)]
+    vm_disk: SizeText | None = None
+    """For what its VMs' disks take beside images of their own, as copies of an OS image do; left out: as `disk`."""
 
 
 @dataclass(frozen=True, config=STRICT)

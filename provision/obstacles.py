@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: TYPE of a datastore that holds backups (pyone knows none).
 BACKUP_DATASTORE = 3
 
+#: TYPE and STATE of what a marketplace offers: an image, and one that can be had.
+APP_IMAGE, APP_READY = 1, 1
+
 #: Kind to the pool in which its name has to be free, and whether that is so for each owner or for the whole cloud.
 NAMESPACES = {
     "group": ("group", False),
@@ -46,7 +49,7 @@ def obstacles(wanted: Mapping[Ref, Resource], steps: Sequence[Step], found: Foun
     yield from _unknown_names(wanted, found)
     yield from _names_in_the_way(steps, found)
     yield from _shrinking(steps)
-    yield from _sources(steps)
+    yield from _apps(steps, found)
     yield from _leased(steps)
     yield from _backups(wanted, found)
     yield from _datastores_that_do_not_fit(wanted, found)
@@ -82,11 +85,24 @@ def _shrinking(steps: Sequence[Step]) -> Iterator[str]:
                 yield f"{step.name} cannot shrink from {change.old} to {change.new}: a disk only grows"
 
 
-def _sources(steps: Sequence[Step]) -> Iterator[str]:
+def _apps(steps: Sequence[Step], found: Found) -> Iterator[str]:
+    """Appliances of marketplaces that cannot be imported."""
     for step in steps:
-        source = getattr(step.declared.spec, "source", "") if step.declared else ""
-        if step.action == "create" and source.startswith("marketplace:"):
-            yield f"{step.name}: give path or url; images from a marketplace are not imported yet"
+        app = getattr(step.declared.spec, "app", None) if step.declared and step.action == "create" else None
+        if app is not None:
+            yield from _app(app.key, [node for node in found.pools.apps if node.name == app.key])
+
+
+def _app(name: str, offered: Sequence[Node]) -> Iterator[str]:
+    place = offered[0].text("MARKETPLACE") if offered else ""
+    if not offered:
+        yield f"no marketplace of this cloud offers {name!r} (onemarketapp list): give its name, or a path or a url"
+    elif len(offered) > 1:
+        yield f"{len(offered)} appliances of marketplaces are called {name!r}: give a path or a url"
+    elif offered[0].number("TYPE") != APP_IMAGE:
+        yield f"{name!r} in marketplace {place} is no image: name one, or give a path or a url"
+    elif offered[0].number("STATE") != APP_READY:
+        yield f"{name!r} in marketplace {place} is not READY: see onemarketapp show {offered[0].id}"
 
 
 def _backups(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[str]:

@@ -44,6 +44,7 @@ STAND_INS: dict[str | int, Any] = {
     "archive": "1MiB",
     "disk": "1024TiB",
     "vms": 1,
+    "vm_disk": "1024TiB",
 }
 
 #: Entries of a branch that can be left out.

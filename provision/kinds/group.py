@@ -9,6 +9,7 @@ from provision.errors import CloudError, CloudUnreachable
 from provision.kind import Kind, marking
 from provision.marks import mark_in, object_name
 from provision.resource import Existing, Ref, Resource
+from provision.sizes import Size
 from provision.versions import PCI_QUOTAS_SINCE
 
 if TYPE_CHECKING:
@@ -37,6 +38,18 @@ VM_LIMITS = (
     "RUNNING_PCI_NIC",
 )
 
+#: What limits are on, in words; and the last word of those that are counted in MiB.
+WORDS = {
+    "VMS": "VMs",
+    "MEMORY": "memory",
+    "SYSTEM_DISK_SIZE": "disks of VMs",
+    "PCI_DEV": "PCI devices",
+    "PCI_NIC": "PCI network cards",
+    "SIZE": "size of images",
+    "IMAGES": "images",
+}
+IN_MIB = frozenset({"MEMORY", "SIZE"})
+
 #: Those of them that an older release does not know, and would drop without a word.
 PCI_LIMITS = frozenset({"PCI_DEV", "PCI_NIC", "RUNNING_PCI_DEV", "RUNNING_PCI_NIC"})
 
@@ -49,8 +62,23 @@ class Limit:
     value: float
     of: Ref | None = None
 
+    @property
+    def label(self) -> str:
+        """What it limits, in words."""
+        running, _, what = self.name.rpartition("RUNNING_")
+        words = f"{'running ' if running or self.name != what else ''}{WORDS.get(what, what)}"
+        return f"{words} in {self.of.key}" if self.of else words
+
+    @property
+    def amount(self) -> str:
+        """How much of it, in words."""
+        if self.value < 0:
+            return "unlimited" if self.value == NO_LIMIT else "as by default"
+        in_mib = self.name.rpartition("_")[2] in IN_MIB
+        return str(Size(int(self.value))) if in_mib and self.value else format(self.value, "g")
+
     def __str__(self) -> str:
-        return f"{self.name}={'unlimited' if self.value == NO_LIMIT else format(self.value, 'g')}"
+        return f"{self.label}: {self.amount}"
 
 
 @dataclass(frozen=True)
@@ -66,7 +94,8 @@ def declared(community: Community) -> Iterator[Resource]:
     images = Ref("datastore", community.datastores.images)
     for name, branch in community.branches.items():
         quota = branch.quota
-        vms = {"VMS": quota.vms, "CPU": quota.cpu, "MEMORY": quota.memory.mib, "SYSTEM_DISK_SIZE": quota.disk.mib}
+        beside = quota.vm_disk or quota.disk
+        vms = {"VMS": quota.vms, "CPU": quota.cpu, "MEMORY": quota.memory.mib, "SYSTEM_DISK_SIZE": beside.mib}
         running = {f"RUNNING_{limit}": value for limit, value in vms.items()}
         limits = (Limit(limit, float((vms | running).get(limit, 0))) for limit in VM_LIMITS)
         disks = (Limit("IMAGES", NO_LIMIT, images), Limit("SIZE", float(quota.disk.mib), images))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from provision.errors import CloudError
 from provision.kind import MERGE, Kind, handing, permitting, renaming
 from provision.marks import object_name
 from provision.node import first
+from provision.pools import APPS
 from provision.resource import Existing, Ref, Resource
 from provision.sizes import Size
 
@@ -40,7 +41,10 @@ LOCK_MANAGE = 2
 
 @dataclass(frozen=True)
 class Image:
-    """How an image is. `source` is a path or a URL, `size` is said of data blocks alone."""
+    """How an image is. `source` is a path or a URL, `app` an appliance of a marketplace in place of it.
+
+    `size` is said of data blocks alone.
+    """
 
     group: Ref | None
     mode: str
@@ -50,6 +54,7 @@ class Image:
     source: str = ""
     size: Size | None = None
     locked: bool = False
+    app: Ref | None = None
 
 
 def os_image_key(source: str) -> str:
@@ -62,7 +67,8 @@ def declared_os(community: Community) -> Iterator[Resource]:
     source = community.image.source
     ref = Ref("appliance-image", os_image_key(source))
     datastore = Ref("datastore", community.datastores.images)
-    spec = Image(None, "600", "OS", datastore, persistent=False, source=source)
+    app = None if community.image.marketplace is None else Ref("marketplace-app", community.image.marketplace)
+    spec = Image(None, "600", "OS", datastore, persistent=False, source="" if app else source, app=app)
     yield Resource(ref, object_name(community.community, f"appliance-{ref.key}"), spec)
 
 
@@ -97,13 +103,15 @@ def found(kind: str, view: View) -> Iterator[Existing]:
     types = {number: name for name, number in TYPES.items()}
     for key, node in view.ours(kind):
         type_name = types.get(node.number("TYPE"), node.text("TYPE"))
+        app = first(node.attributes(), "FROM_APP_NAME")
         spec = Image(
             group=view.owner(node),
             mode=node.mode,
             type=type_name,
             datastore=view.ref("datastore", node.number("DATASTORE_ID")),
             persistent=node.number("PERSISTENT") == 1,
-            source="" if type_name == "DATABLOCK" else node.text("PATH"),
+            source="" if app or type_name == "DATABLOCK" else node.text("PATH"),
+            app=Ref("marketplace-app", app) if app else None,
             size=Size(node.number("SIZE")) if type_name == "DATABLOCK" else None,
             locked=node.number("LOCK/LOCKED", 0) > 0,
         )
@@ -115,7 +123,15 @@ def create(act: Act, resource: Resource) -> int:
     datastore = act.id_of(resource.spec.datastore)
     if datastore in act.unmeasured and resource.spec.type != "FILESYSTEM":
         act.watch.until("datastore", {datastore}, _measured, what="the datastore's size", limit_s=MEASURED_LIMIT_S)
-    return int(act.call("image.allocate", act.text("image", resource), datastore))
+    app = _app_id(act, resource.spec.app) if resource.spec.app else None
+    return int(act.call("image.allocate", act.text("image", resource, app=app), datastore))
+
+
+def _app_id(act: Act, app: Ref) -> int:
+    """The number of a marketplace's appliance, which the plan saw."""
+    method, arguments, tag = APPS
+    nodes = act.desk.cloud.read(method, *arguments).children(tag)
+    return next(node.id for node in sorted(nodes, key=lambda node: node.id) if node.name == app.key)
 
 
 def _measured(datastore: Node | None) -> bool:
@@ -156,8 +172,12 @@ def set_persistent(act: Act, resource: Resource, number: int, _found: Existing |
 
 def grow(act: Act, resource: Resource, _number: int, _found: Existing | None) -> None:
     """Give the archive more room, through the VM that has it: OpenNebula cannot resize an image by itself."""
+    from provision.kinds.appliance import wait_until_settled
+
     vm = act.id_of(Ref("appliance", resource.ref.key))
+    wait_until_settled(act, vm)
     act.call("vm.diskresize", vm, ARCHIVE_DISK, str(resource.spec.size.mib))
+    wait_until_settled(act, vm)
 
 
 def remove(act: Act, found: Existing) -> None:
@@ -201,5 +221,7 @@ def _kind(
 
 OS_IMAGE = _kind("appliance-image", declared_os, "mode")
 EXCHANGE_IMAGE = _kind("exchange-image", declared_exchange, "mode")
-ARCHIVE = _kind("archive", declared_archives, "group", "mode", "locked", size=grow)
+ARCHIVE = replace(
+    _kind("archive", declared_archives, "group", "mode", "locked", size=grow), through={"size": "appliance"}
+)
 OUTBOX = _kind("outbox", declared_outboxes, "group", "mode", after="outbox-folder")

@@ -33,6 +33,12 @@ IN_PLACE = {
         "group",
         ["quota"],
     ),
+    "room for the disks of VMs": (
+        "disk: 500GiB, vms: 2}",
+        "disk: 500GiB, vms: 2, vm_disk: 100GiB}",
+        "group",
+        ["quota"],
+    ),
     "another gateway": ("gateway: 10.20.1.1,", "gateway: 10.20.1.254,", "network", ["gateway", "addresses"]),
     "another scanner": ("host: 10.20.1.52", "host: 10.20.1.77", "network", ["addresses"]),
     "fewer addresses": (
