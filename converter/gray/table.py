@@ -29,7 +29,8 @@ class Rescale:
         """Modality values."""
         if self.slope == 1.0 and self.intercept == 0.0:
             return values
-        return values * self.slope + self.intercept
+        with np.errstate(over="ignore", invalid="ignore"):  # infinities are cut off by the window
+            return np.asarray(values * self.slope + self.intercept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class Chain:
         ----------
         PS3.4 N.2.1; PS3.3 C.7.5.1.1.2 for padding
         """
-        shares = self._shares(self.modality(stored))
+        with np.errstate(over="ignore", invalid="ignore"):  # as above
+            shares = self._shares(self.modality(stored))
         if self.presentation:
             shares = _scaled(self.presentation, shares)
         if self.inverse:

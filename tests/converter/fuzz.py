@@ -1,8 +1,8 @@
 """Convert files that are made wrong, as `gurney convert` does, and tell what should not have happened.
 
-`python tests/converter/fuzz.py` does 20,000; `--seed` and `--count` repeat any of them. Ends with 1 where a file met an
-error nobody foresaw, killed its worker, took longer than it may, cost more memory than a worker may take, left half a
-picture, or wrote beside its folder.
+`python tests/converter/fuzz.py` does 20,000, and applies as many wrong presentation states to a right image; `--seed`
+and `--count` repeat any of them. Ends with 1 where a file met an error nobody foresaw, killed its worker, took longer
+than it may, cost more memory than a worker may take, left half a picture, or wrote beside its folder.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from converter.options import Options
 from converter.results import Failure, Picture, Result
 from converter.target import Target
 from converter.workers import Workers
+from tests.converter.mutated_states import state_faults
 from tests.converter.mutation import corpus, write_mutated
 
 ROUND = 500
@@ -76,6 +77,7 @@ def main() -> int:
         seeds = range(start, min(start + ROUND, asked.seed + asked.count))
         with tempfile.TemporaryDirectory(prefix="gurney-fuzz-") as folder:
             found, kinds = faults(Path(folder), seeds, files)
+            found += state_faults(Path(folder), seeds)
         total += kinds
         wrong += found
         for line in found:

@@ -86,3 +86,10 @@ def test_stored_values_are_kept_in_16_bits(
 
     assert rendering.pixels.reshape(-1).tolist() == expected
     assert (rendering.bits, rendering.offset, rendering.window_source) == (16, offset, "stored values")
+
+
+@pytest.mark.parametrize("window", ["file", "auto", "full", "100,50,sigmoid"])
+def test_a_rescale_beyond_all_numbers_makes_a_picture(window: str) -> None:
+    content = file(image(packed([0, 1, 50, 60000]), 2, 2, RescaleSlope="1e308", RescaleIntercept="-1e308"))
+    frame = converter.open(content).frame(1)
+    assert converter.render(frame, window_request(window)).pixels[0, 0] == 0

@@ -14,6 +14,7 @@ from converter.errors import ConversionError, TooLarge
 from converter.limits import LIMITS
 from tests.converter.building import ct, encapsulated, file, image, packed
 from tests.converter.fuzz import faults
+from tests.converter.mutated_states import state_faults
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +28,10 @@ def test_mutated_files_are_told_and_do_no_harm(first: int, tmp_path: Path) -> No
     found, kinds = faults(tmp_path, range(first, first + 250))
     assert found == []
     assert kinds["Picture"] > 30
+
+
+def test_mutated_presentation_states_are_applied_or_refused(tmp_path: Path) -> None:
+    assert state_faults(tmp_path, range(500)) == []
 
 
 @pytest.mark.parametrize(
