@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from provision.node import Node
     from provision.view import View
 
-#: What the appliance offers, and the TCP ports: DICOM (IANA 11112 and 104), HTTP(S), SMB, SSH.
-SERVICES = {"DICOM": "104,11112", "HTTP": "80,443,8080", "SMB": "445", "SSH": "22"}
+#: What the appliance offers, and the TCP ports: DICOM (IANA 11112 and 104; over TLS 2762), HTTP(S), SMB, SSH.
+SERVICES = {"DICOM": "104,2762,11112", "HTTP": "80,443,8080,8443", "SMB": "445", "SSH": "22"}
 #: What is open to the networks from which admins work.
 FOR_ADMINS = ("HTTP", "SSH")
 
