@@ -78,6 +78,11 @@ def _mac_host(attributes: dict[str, str]) -> int:
     return int(IPv4Address(attributes["IP"])) if "IP" in attributes else secrets.randbits(32)
 
 
+def random_mac() -> str:
+    """The MAC of an interface that leases nothing."""
+    return _mac_text(MAC_PREFIX << 32 | secrets.randbits(32))
+
+
 def _mac_text(number: int) -> str:
     return ":".join(f"{byte:02x}" for byte in number.to_bytes(6, "big"))
 
@@ -99,6 +104,11 @@ def number_of(one: Range) -> int:
 def used(one: Range) -> int:
     """How many addresses are taken."""
     return len(one["leases"])
+
+
+def free(one: Range) -> int:
+    """How many addresses can still be had."""
+    return size(one) - used(one)
 
 
 def address(one: Range, index: int) -> dict[str, str]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 INIT, MONITORED, ERROR, DISABLED, OFFLINE = 0, 2, 3, 4, 8
 STATUS = {0: INIT, 1: DISABLED, 2: OFFLINE}
 MAX_NAME = 64
+CAPACITY = ("TOTALCPU", "TOTALMEMORY", "FREECPU", "FREEMEMORY", "USEDCPU", "USEDMEMORY")
 KEPT_SAMPLES = 10
 
 
@@ -159,6 +160,8 @@ def status(call: Call, oid: int, code: int) -> int:
     body = call.store.edit(host).body
     body.update({"STATE": state, "PREV_STATE": state})
     if state == OFFLINE:
+        for name in CAPACITY:
+            body["TEMPLATE"].pop(name, None)
         body["HOST_SHARE"].update({"TOTAL_CPU": 0, "TOTAL_MEM": 0, "MAX_CPU": 0, "MAX_MEM": 0})
     if state == INIT:
         begin_monitoring(call.cloud, host)

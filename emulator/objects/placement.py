@@ -5,35 +5,29 @@ References: OpenNebula src/schedm, src/rm/api/VirtualMachineAPI.cc `deploy`.
 
 from __future__ import annotations
 
-import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from emulator.access import Want, admin, manage, require
 from emulator.errors import Code, Refused
 from emulator.kinds import KINDS
-from emulator.objects import vm_group, vm_history
+from emulator.objects import vm_auto_nic, vm_group, vm_history
 from emulator.objects.datastore import DISABLED, SYSTEM_DS
 from emulator.objects.host import MONITORED
 from emulator.objects.host_share import has_room, occupy
 from emulator.objects.image_life import ctime
+from emulator.objects.requirement import WrongExpression, clusters_of, parsed
 from emulator.objects.vm import capacity
 from emulator.objects.vm_flow import prepare, start_flow
 from emulator.objects.vm_state import HOLD, PENDING, STOPPED, UNDEPLOYED, words
-from emulator.template import vectors
+from emulator.template import first, vectors
 
 if TYPE_CHECKING:
     from emulator.call import Call
     from emulator.cloud import Cloud
+    from emulator.objects.requirement import Test
     from emulator.record import Body, Record
     from emulator.registry import Table
-
-CLUSTER = re.compile(r"CLUSTER_ID = (\d+)")
-CONDITION = re.compile(r'"?([\w/]+)"?\s*(=|!=)\s*"?([^"&|()]+?)"?\s*(?:[&|)]|$)')
-
-
-def clusters_of(vm: Record) -> set[int]:
-    """Clusters in which a virtual machine can run; empty where it does not matter."""
-    return {int(one) for one in CLUSTER.findall(vm.attribute("AUTOMATIC_REQUIREMENTS"))}
 
 
 def place(cloud: Cloud, vm: Record) -> bool:
@@ -43,6 +37,10 @@ def place(cloud: Cloud, vm: Record) -> bool:
         return False
     datastore = system_datastore(cloud, vm, host, by_scheduler=True)
     if datastore is None:
+        return False
+    lacking = vm_auto_nic.connect(cloud, vm, host.body["CLUSTER_ID"])
+    if lacking:
+        say(cloud, vm, lacking)
         return False
     vm.body["USER_TEMPLATE"].pop("SCHED_MESSAGE", None)
     put(cloud, vm, host, datastore, vm_history.BY_SCHEDULER)
@@ -54,8 +52,12 @@ def host_for(cloud: Cloud, vm: Record) -> Record | None:
     current = vm_history.last(vm).get("HID", -1) if vm.state not in {PENDING, HOLD} else -1
     hosts = [host for host in cloud.store.all("host") if host.state == MONITORED and host.oid != current]
     cpu, memory = capacity(vm.template)
-    asked = _asked(vm)
-    suiting = [host for host in hosts if _suits(cloud, vm, host, asked)]
+    try:
+        meets = parsed(first(vm.body["USER_TEMPLATE"], "SCHED_REQUIREMENTS"))
+    except WrongExpression as wrong:
+        say(cloud, vm, f"Error in SCHED_REQUIREMENTS: {wrong}")
+        return None
+    suiting = [host for host in hosts if _suits(cloud, vm, host, meets)]
     fitting = [host for host in suiting if all(has_room(host, cpu, memory))]
     if not fitting:
         _say_why(cloud, vm, suiting, cpu, memory)
@@ -67,29 +69,36 @@ def _free(host: Record) -> int:
     return int(share["MAX_CPU"] - share["CPU_USAGE"])
 
 
-def _asked(vm: Record) -> list[tuple[str, str, str]]:
-    values = vm.body["USER_TEMPLATE"].get("SCHED_REQUIREMENTS", [])
-    return [found for value in values if isinstance(value, str) for found in CONDITION.findall(value)]
-
-
-def _suits(cloud: Cloud, vm: Record, host: Record, asked: list[tuple[str, str, str]]) -> bool:
+def _suits(cloud: Cloud, vm: Record, host: Record, meets: Test) -> bool:
     clusters = clusters_of(vm)
     if clusters and host.body["CLUSTER_ID"] not in clusters:
         return False
     if not vm_group.suits(cloud.store, vm, host.oid):
         return False
-    return all(_holds(host, *condition) for condition in asked)
+    return meets(partial(_values, host))
 
 
-def _holds(host: Record, name: str, operator: str, value: str) -> bool:
+def _values(host: Record, name: str) -> list[str]:
+    """What a host has under a name, for expressions."""
     known = {"ID": str(host.oid), "NAME": host.name, "CLUSTER_ID": str(host.body["CLUSTER_ID"])}
     known["CLUSTER"] = host.body["CLUSTER"]
-    actual = known.get(name) or host.attribute(name)
-    return (actual == value.strip()) == (operator == "=")
+    return list(filter(None, [known.get(name) or host.attribute(name) or _measured(host, name)]))
+
+
+def _measured(host: Record, name: str) -> str:
+    share = host.body["HOST_SHARE"]
+    free = {"FREE_CPU": share["MAX_CPU"] - share["CPU_USAGE"], "FREE_MEM": share["MAX_MEM"] - share["MEM_USAGE"]}
+    found = {**free, "RUNNING_VMS": share["RUNNING_VMS"], "MAX_CPU": share["MAX_CPU"], "MAX_MEM": share["MAX_MEM"]}
+    return str(found[name]) if name in found else ""
 
 
 def _say_why(cloud: Cloud, vm: Record, hosts: list[Record], cpu: float, memory: int) -> None:
     words_ = "No hosts enabled to run VMs" if not hosts else _lack(hosts, cpu, memory)
+    say(cloud, vm, words_)
+
+
+def say(cloud: Cloud, vm: Record, words_: str) -> None:
+    """Let a virtual machine tell why it is not placed."""
     cloud.store.edit(vm).body["USER_TEMPLATE"]["SCHED_MESSAGE"] = [f"{ctime(cloud)}: {words_}"]
 
 
@@ -158,6 +167,9 @@ def deploy(
     mode = unsupported(vm, chosen)
     if mode:
         raise Refused(Code.ACTION, f"Image Datastore does not support transfer mode: {mode}")
+    lacking = vm_auto_nic.connect(call.cloud, vm, host.body["CLUSTER_ID"])
+    if lacking:
+        raise Refused(Code.ACTION, lacking)
     put(call.cloud, vm, host, chosen, vm_history.BY_CALLER)
     return oid
 

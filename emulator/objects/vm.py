@@ -81,6 +81,7 @@ def new_vm(call: Call, template: Body, *, hold: bool, default_name: str = "") ->
         *vm_group_want,
     )
     check_capacity(template)
+    vm_nic.leave_to_scheduler(template)
     for usage in usages(call, template):
         quota.charge(call.store, caller.uid, caller.gid, usage)
     oid = call.store.next_id("vm")

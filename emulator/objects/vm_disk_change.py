@@ -13,7 +13,7 @@ from emulator.errors import Code, Refused
 from emulator.naming import check_name
 from emulator.objects import vm_disk, vm_history
 from emulator.objects.image import TYPES, begin_copy, charge, check_space, new_image
-from emulator.objects.placement import clusters_of
+from emulator.objects.requirement import clusters_of
 from emulator.objects.vm_action import require_to
 from emulator.objects.vm_hot import begin, require_state
 from emulator.objects.vm_state import POWEROFF, SUSPENDED, UNDEPLOYED

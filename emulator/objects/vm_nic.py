@@ -13,7 +13,7 @@ from emulator.document import ids
 from emulator.errors import Code, Refused
 from emulator.objects import address_range
 from emulator.objects.network import ranges
-from emulator.template import vectors, whole
+from emulator.template import is_yes, vectors, whole
 
 if TYPE_CHECKING:
     from emulator.access import Want
@@ -28,7 +28,17 @@ OWN = ("VN_MAD", "BRIDGE", "BRIDGE_TYPE", "PHYDEV", "VLAN_ID", "OUTER_VLAN_ID")
 
 def has_network(nic: Nic) -> bool:
     """Whether an interface names its network, and does not leave the choice to the scheduler."""
-    return "NETWORK_ID" in nic or "NETWORK" in nic
+    return not is_automatic(nic) and ("NETWORK_ID" in nic or "NETWORK" in nic)
+
+
+def is_automatic(nic: Nic) -> bool:
+    """Whether the scheduler chooses the network of an interface."""
+    return nic.get("NETWORK_MODE", "").upper() == "AUTO"
+
+
+def has_no_lease(nic: Nic) -> bool:
+    """Whether an interface of a virtual router has floating addresses alone."""
+    return is_yes(nic.get("FLOATING_IP")) and is_yes(nic.get("FLOATING_ONLY"))
 
 
 def network_of(call: Call, nic: Nic, uid: int) -> Record:
@@ -91,6 +101,12 @@ def group_ids(text: str) -> list[int]:
 def build(call: Call, template: Body, vm_id: int, uid: int) -> list[Record]:
     """Complete the interfaces of a template, and lease their addresses; the networks."""
     defaults = next(iter(vectors(template, "NIC_DEFAULT")), {})
+    for number, nic in enumerate(vectors(template, "NIC")):
+        if is_automatic(nic):
+            nic.update({"NIC_ID": str(number), "NAME": nic.get("NAME") or f"NIC{number}"})
+    for nic in vectors(template, "NIC_ALIAS"):
+        if is_automatic(nic):
+            raise Refused(Code.INTERNAL, "Alias is incompatible with mode AUTO")
     return [
         complete(call, nic, number, vm_id, uid, defaults)
         for number, nic in enumerate(all_nics(template))
@@ -98,14 +114,24 @@ def build(call: Call, template: Body, vm_id: int, uid: int) -> list[Record]:
     ]
 
 
+def leave_to_scheduler(template: Body) -> None:
+    """Forget the networks that a template names where the scheduler chooses."""
+    for nic in filter(is_automatic, vectors(template, "NIC")):
+        for key in ("NETWORK", "NETWORK_ID"):
+            nic.pop(key, None)
+
+
 def complete(call: Call, nic: Nic, number: int, vm_id: int, uid: int, defaults: Nic) -> Record:
     """Complete one interface, and lease its address; its network."""
     network = network_of(call, nic, uid)
     for key, value in defaults.items():
         nic.setdefault(key, value)
-    one, index = leased(call, network, nic, {"VM": vm_id})
-    nic.update(_from_network(call, network, one, nic))
-    nic.update(address_range.address(one, index))
+    if has_no_lease(nic):
+        nic.update({**_from_network(call, network, None, nic), "MAC": address_range.random_mac()})
+    else:
+        one, index = leased(call, network, nic, {"VM": vm_id})
+        nic.update(_from_network(call, network, one, nic))
+        nic.update(address_range.address(one, index))
     nic["NIC_ID"] = str(number)
     nic["NAME"] = nic.get("NAME") or f"NIC{number}"
     nic["TARGET"] = nic.get("TARGET") or f"one-{vm_id}-{number}"
@@ -136,18 +162,19 @@ def leased(call: Call, network: Record, nic: Nic, holder: dict[str, int]) -> tup
     raise Refused(Code.INTERNAL, f"Cannot get IP/MAC lease from virtual network {network.oid}.")
 
 
-def _from_network(call: Call, network: Record, one: Range, nic: Nic) -> Nic:
-    body = network.body
+def _from_network(call: Call, network: Record, one: Range | None, nic: Nic) -> Nic:
+    body, own = network.body, one["attributes"] if one else {}
     made = {key: body[key] for key in OWN if body[key] != ""}
     made.update({"NETWORK": network.name, "NETWORK_ID": str(network.oid)})
     made["CLUSTER_ID"] = ",".join(map(str, body["CLUSTERS"].get("ID", [])))
-    made["AR_ID"] = one["attributes"]["AR_ID"]
+    if "AR_ID" in own:
+        made["AR_ID"] = own["AR_ID"]
     for key in call.cloud.configuration.texts("INHERIT_VNET_ATTR"):
-        value = one["attributes"].get(key) or network.attribute(key)
+        value = own.get(key) or network.attribute(key)
         if value and key not in nic:
             made[key] = value
     groups = group_ids(nic.get("SECURITY_GROUPS", "")) + group_ids(network.attribute("SECURITY_GROUPS"))
-    groups += group_ids(one["attributes"].get("SECURITY_GROUPS", ""))
+    groups += group_ids(own.get("SECURITY_GROUPS", ""))
     made["SECURITY_GROUPS"] = ",".join(map(str, sorted(set(groups))))
     return made
 

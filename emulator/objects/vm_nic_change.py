@@ -11,7 +11,7 @@ from emulator import quota
 from emulator.access import require, use
 from emulator.errors import Code, Refused
 from emulator.objects import vm_context, vm_history, vm_nic
-from emulator.objects.placement import clusters_of
+from emulator.objects.requirement import clusters_of
 from emulator.objects.vm_action import require_to
 from emulator.objects.vm_hot import begin, require_state
 from emulator.objects.vm_state import POWEROFF
