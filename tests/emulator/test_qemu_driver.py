@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import socket
 import time
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -171,6 +173,41 @@ def test_states_follow_a_machine_that_ends_by_itself(cloud: Cloud) -> None:
     one.vm.action("terminate-hard", vm)
     settled(one, vm, DONE)
     assert not driver.is_there(vm)
+
+
+@needs_qemu
+def test_machine_that_starts_anew_runs_all_the_time(cloud: Cloud) -> None:
+    """By itself it stays the same process; told to by the cloud it is another one."""
+    one = pyone.OneServer(cloud.endpoint, session=cloud.session)
+    vm = allocated(cloud, one, bytes(1 << 20))
+    settled(one, vm, RUNNING)
+    driver = cloud.driver
+    assert isinstance(driver, Machines)
+    first = driver._machines[vm]
+    reset(first.guest)
+    time.sleep(4 * cloud.settings.pace.monitor_s)
+    assert (one.vm.info(vm).STATE, one.vm.info(vm).LCM_STATE) == RUNNING
+    assert driver._machines[vm] is first
+    one.vm.action("reboot-hard", vm)
+    end = time.monotonic() + 60
+    while driver._machines.get(vm, first) is first and time.monotonic() < end:
+        time.sleep(0.1)
+    settled(one, vm, RUNNING)
+    assert driver._machines[vm].process is not first.process
+    one.vm.action("terminate-hard", vm)
+    settled(one, vm, DONE)
+
+
+def reset(guest: Guest) -> None:
+    """What happens in a machine that starts itself anew, as qemu tells it."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(qemu_command.control(guest)))
+        with connection.makefile("rw") as lines:
+            for order in ("qmp_capabilities", "system_reset"):
+                lines.write(json.dumps({"execute": order}) + "\n")
+                lines.flush()
+            while "RESET" not in lines.readline():
+                pass
 
 
 @needs_qemu

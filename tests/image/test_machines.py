@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(1200), pytes
 
 PATIENT = "KONGU-0001"
 IDLE_MIB = 300
+INSTANCES = 60
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,7 @@ def test_root_of_one_guest_cannot_touch_what_is_anothers(two: Village) -> None:
 def test_nothing_acknowledged_is_lost_when_the_power_is_cut(two: Village, tmp_path: Path) -> None:
     """The plug is pulled while instances arrive, again on a machine that has just come back."""
     erode = two.hospitals["erode"]
-    files = patients(tmp_path / "many", shipped_instances(tmp_path / "shipped")[:2], 200)
+    files = patients(tmp_path / "many", shipped_instances(tmp_path / "shipped")[:2], INSTANCES)
     acknowledged: list[Path] = []
 
     def send() -> None:
@@ -144,7 +145,7 @@ def test_nothing_acknowledged_is_lost_when_the_power_is_cut(two: Village, tmp_pa
 
     sender = threading.Thread(target=send, daemon=True)
     sender.start()
-    until(lambda: len(acknowledged) >= 30, "instances")
+    until(lambda: len(acknowledged) >= INSTANCES // 3, "instances")
     two.power_off(erode, hard=True)
     kept = list(acknowledged)
     two.power_on(erode)
@@ -174,14 +175,10 @@ def test_root_disk_can_be_thrown_away(two: Village) -> None:
 
 
 def test_states_in_the_cloud_follow_the_machine(two: Village) -> None:
-    """Who starts itself anew runs all the time; who shuts itself down is off; who is terminated is gone."""
+    """Who shuts itself down is off; who is terminated is gone."""
     erode, salem = two.hospitals["erode"], two.hospitals["salem"]
-    boot = "cat /proc/sys/kernel/random/boot_id"
-    before = two.run(erode, boot)
-    two.shell(erode).attempt("systemctl reboot")
     two.shell(salem).attempt("systemctl poweroff")
     until(lambda: two.state_of(salem) == POWEROFF, "power off")
-    until(lambda: two.shell(erode).attempt(boot).stdout not in {"", before}, "another boot")
     assert two.state_of(erode) == RUNNING
     two.cloud.vm.action("terminate-hard", erode.vm_id)
     until(lambda: two.state_of(erode) == DONE, "the end")
