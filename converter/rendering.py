@@ -9,7 +9,7 @@ import numpy as np
 
 from converter.dicom import tags
 from converter.errors import ConversionError
-from converter.gray.choice import Voi, inverse, modality, voi
+from converter.gray.choice import Voi, inverse, modality, polarity_warnings, voi
 from converter.gray.padding import covers, padding
 from converter.gray.request import FILE, NONE, OWN, WindowRequest
 from converter.gray.table import Chain, gray
@@ -138,7 +138,8 @@ def _gray(frame: Frame, request: WindowRequest, bits: int, state: PresentationSt
     chosen = _voi(frame, request, state)
     shown = chosen.voi if isinstance(chosen.voi, Window) else None
     pixels = gray(frame.samples, _chain(frame, chosen, (1 << bits) - 1, state), frame.pixels)
-    return Rendering(pixels, shown, chosen.source, warnings=chosen.warnings)
+    doubts = () if state else polarity_warnings(frame.instance.header, frame.pixels.photometric)
+    return Rendering(pixels, shown, chosen.source, warnings=chosen.warnings + doubts)
 
 
 def _chain(frame: Frame, chosen: Voi, top: int, state: PresentationState | None) -> Chain:

@@ -192,3 +192,11 @@ def inverse(header: Header, photometric: str) -> bool:
     """
     shape = header.text(tags.PRESENTATION_LUT_SHAPE)
     return shape == "INVERSE" if shape else photometric == "MONOCHROME1"
+
+
+def polarity_warnings(header: Header, photometric: str) -> tuple[str, ...]:
+    """What is wrong with an image that says two things of its polarity (PS3.3 C.7.6.1: INVERSE is for MONOCHROME1)."""
+    if inverse(header, photometric) == (photometric == "MONOCHROME1"):
+        return ()
+    shape = header.text(tags.PRESENTATION_LUT_SHAPE)
+    return (f"the image says {photometric} and {shape}; it is shown as {shape}",)

@@ -205,6 +205,12 @@ STORED_AND_WINDOWS = [
         warns=True,
     ),
     ct(
+        "a LINEAR window narrower than 1 is passed over",
+        {"window": (50, 100)},
+        {"WindowCenter": ["40", "50"], "WindowWidth": ["0.5", "100"]},
+        warns=True,
+    ),
+    ct(
         "no window but width 0: percentiles",
         {"window": (-1024 + 4095 / 2, 4095), "function": "LINEAR_EXACT"},
         {"WindowWidth": "0"},

@@ -118,6 +118,24 @@ TABLES_AND_PADDING = [
             "WindowWidth": "4",
         },
     ),
+    Case(
+        "Modality LUT that starts below zero, then a VOI LUT",
+        [-3, -2, -1, 0, 1, 2, 3, 4],
+        Gray(signed=True, modality_lut=(-2, [0, 1, 2, 3, 4, 5]), voi_lut=(1, VOI_ENTRIES, 12)),
+        {
+            "PixelRepresentation": 1,
+            "ModalityLUTSequence": [lut_item(-2, [0, 1, 2, 3, 4, 5], 16, ModalityLUTType="US")],
+            "VOILUTSequence": [lut_item(1, VOI_ENTRIES, 12)],
+        },
+        source="image: VOI LUT",
+    ),
+    ct(
+        "the second of VOI LUT and window by its number",
+        {},
+        {"VOILUTSequence": [lut_item(0, VOI_ENTRIES, 12)]},
+        window="2",
+        source="image: number 2",
+    ),
     # --- polarity: PS3.3 C.7.6.3.1.2, C.11.6
     ct("MONOCHROME1", {"inverse": True}, {"PhotometricInterpretation": "MONOCHROME1"}),
     ct(
@@ -125,8 +143,19 @@ TABLES_AND_PADDING = [
         {"inverse": True},
         {"PhotometricInterpretation": "MONOCHROME1", "PresentationLUTShape": "INVERSE"},
     ),
-    ct("an inverse shape", {"inverse": True}, {"PresentationLUTShape": "INVERSE"}),
     ct("an identity shape", {}, {"PresentationLUTShape": "IDENTITY"}),
+    ct(
+        "an inverse shape that contradicts MONOCHROME2",
+        {"inverse": True},
+        {"PresentationLUTShape": "INVERSE"},
+        warns=True,
+    ),
+    ct(
+        "an identity shape that contradicts MONOCHROME1",
+        {},
+        {"PhotometricInterpretation": "MONOCHROME1", "PresentationLUTShape": "IDENTITY"},
+        warns=True,
+    ),
     # --- padding: PS3.3 C.7.5.1.1.2
     ct("padding is black", {"padding": (4095, 4095)}, {"PixelPaddingValue": 4095}),
     ct(
@@ -152,6 +181,39 @@ TABLES_AND_PADDING = [
         replace(SIGNED, padding=(-2000, -2000), window=(-1000, 4000)),
         {**SIGNED_ATTRIBUTES, "PixelPaddingValue": -2000, "WindowCenter": "-1000", "WindowWidth": "4000"},
         syntax=IMPLICIT,
+    ),
+    Case(
+        "a range of padding in float pixel data",
+        [-1000.5, -1000.0, -999.5, 0.0, 0.25, 0.5, 1.0, 7.5],
+        Gray(real=True, window=(0.5, 1), function="LINEAR_EXACT", padding=(-1000.5, -1000.0)),
+        {
+            "FloatPixelData": b"",
+            "FloatPixelPaddingValue": -1000.0,
+            "FloatPixelPaddingRangeLimit": -1000.5,
+            "WindowCenter": "0.5",
+            "WindowWidth": "1",
+            "VOILUTFunction": "LINEAR_EXACT",
+        },
+        code="f",
+    ),
+    ct(
+        "padding beside a Modality LUT",
+        {
+            "slope": 1,
+            "intercept": 0,
+            "modality_lut": (0, [40 + n for n in range(8)]),
+            "padding": (7, 7),
+            "window": (44, 8),
+        },
+        {
+            "ModalityLUTSequence": [lut_item(0, [40 + n for n in range(8)], 16, ModalityLUTType="US")],
+            "RescaleSlope": None,
+            "RescaleIntercept": None,
+            "PixelPaddingValue": 7,
+            "WindowCenter": "44",
+            "WindowWidth": "8",
+        },
+        cells=[0, 1, 2, 3, 4, 5, 6, 7],
     ),
     # --- depth of the picture
     ct("16 bits of gray", {"top": 65535}, bits=16),
