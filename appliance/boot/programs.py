@@ -11,6 +11,7 @@ from appliance.upgrade.release import newer, own_release
 
 if TYPE_CHECKING:
     from appliance.boot.machine import Machine
+    from appliance.upgrade.journal import Journal
 
 FLAGS = "remount,bind,exec,nosuid,nodev"
 
@@ -29,15 +30,38 @@ def show_programs(machine: Machine) -> bool:
 
 
 def choose_program(machine: Machine) -> None:
-    """Undo an upgrade that was cut off; then an image that is newer than what was installed over an older one wins."""
-    programs = Programs(machine)
-    if programs.journal.exists():
-        from appliance.upgrade.running import NotRunning  # only after a power cut at the wrong time
-        from appliance.upgrade.upgrading import Upgrading
+    """Choose the version that the service is started with.
 
-        Upgrading(programs, NotRunning(machine), lambda _step: None).settle()
-        machine.say(f"an upgrade was cut off, and is undone: {programs.current().version} serves")
-    programs.sweep(programs.current().place)
+    What an upgrade that was cut off has begun is undone. Then an image that is newer than what was installed over an
+    older one wins; while the root disk is exchanged, one that cannot read the index gets the copy that it can.
+    """
+    programs = Programs(machine)
+    exchanging = programs.journal.exists() and _settle(machine, programs)
+    _prefer_newer_image(machine, programs)
+    if exchanging:
+        from appliance.upgrade.exchanging import fit
+
+        fit(programs, exchanging)
+    else:
+        programs.sweep(programs.current().place)
+
+
+def _settle(machine: Machine, programs: Programs) -> Journal | None:
+    """Undo an upgrade that was cut off; the journal of an exchange of the root disk comes back, which goes on."""
+    from appliance.upgrade.journal import begun  # only after a power cut at the wrong time, or on a new root disk
+    from appliance.upgrade.running import NotRunning
+    from appliance.upgrade.upgrading import Upgrading
+
+    journal = begun(programs.journal)
+    if journal is not None and journal.disk:
+        machine.say("the root disk is exchanged: the service stays closed until it has shown that it answers")
+        return journal
+    Upgrading(programs, NotRunning(machine), lambda _step: None).settle()
+    machine.say(f"an upgrade was cut off, and is undone: {programs.current().version} serves")
+    return None
+
+
+def _prefer_newer_image(machine: Machine, programs: Programs) -> None:
     if not programs.chosen.is_symlink():
         return
     chosen, own = programs.current(), own_release()

@@ -1,4 +1,4 @@
-"""`python -m appliance.upgrade install FOLDER | settle | state`: what an admin's command runs, as root.
+"""`python -m appliance.upgrade install FOLDER | settle | prepare | judge | state`: what admins and units run, as root.
 
 It tells one JSON object a line: `step` when one begins, and at last what became of it.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.boot.machine import Machine, Trouble
+from appliance.upgrade.exchanging import judge, prepare
 from appliance.upgrade.index import ask
 from appliance.upgrade.journal import begun
 from appliance.upgrade.programs import Programs
@@ -55,6 +56,20 @@ def _settle(upgrading: Upgrading, _given: argparse.Namespace) -> int:
     return 0
 
 
+def _prepare(upgrading: Upgrading, _given: argparse.Namespace) -> int:
+    with upgrading.programs.alone():
+        upgrading.settle()
+        prepare(upgrading.programs, upgrading.service)
+    _tell(prepared=True)
+    return 0
+
+
+def _judge(upgrading: Upgrading, _given: argparse.Namespace) -> int:
+    with upgrading.programs.alone():
+        _tell(opened=judge(upgrading.programs, upgrading.service))
+    return 0
+
+
 def _state(upgrading: Upgrading, _given: argparse.Namespace) -> int:
     programs = upgrading.programs
     schema = ask(programs.archive, "revision")
@@ -63,7 +78,7 @@ def _state(upgrading: Upgrading, _given: argparse.Namespace) -> int:
     return 0
 
 
-_VERBS = {"install": _install, "settle": _settle, "state": _state}
+_VERBS = {"install": _install, "settle": _settle, "prepare": _prepare, "judge": _judge, "state": _state}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,8 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--patience", type=float, default=180.0)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("install").add_argument("folder", type=Path)
-    verbs.add_parser("settle")
-    verbs.add_parser("state")
+    for verb in ("settle", "prepare", "judge", "state"):
+        verbs.add_parser(verb)
     return parser
 
 

@@ -7,7 +7,6 @@ index, the service could not write.
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 import subprocess
 import sys
@@ -19,17 +18,11 @@ from appliance.boot.machine import Trouble, last_line
 from appliance.upgrade.programs import flush
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
 NAME = "index.sqlite"
 UNDONE = "index-undone.sqlite"
 LOG, SHARED = f"{NAME}-wal", f"{NAME}-shm"
-_STEP = re.compile(r"(?:.*/)?appliance/index/migrations/versions/(\d{4})_\w+\.py")
-
-
-def newest_in(files: Iterable[str]) -> str:
-    """The newest revision that a program knows, by the names of its files; empty where it has none."""
-    return max((found[1] for name in files if (found := _STEP.fullmatch(name))), default="")
 
 
 def copy_of(archive: Path, revision: str) -> Path:

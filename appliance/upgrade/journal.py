@@ -23,13 +23,13 @@ class Journal:
         The folder of the version before; empty for the image's own.
     schema
         The revision of the index before; empty where there was no index.
-    kind
-        `version`, or `image` where the whole root disk is exchanged.
+    disk
+        Where the whole root disk is exchanged: the machine-id of the one before; else empty.
     """
 
     place: str
     schema: str
-    kind: str = "version"
+    disk: str = ""
 
 
 def begin(path: Path, journal: Journal) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import sys
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from appliance.boot.machine import Trouble
 from appliance.upgrade.release import Release, own_release, read_release
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from appliance.boot.machine import Machine
@@ -24,6 +25,8 @@ SEEN = "/opt/gurney/installed"
 IMAGE = "/opt/gurney/current"
 #: The notes of a release, written last: a version without them is half made.
 NOTES = "release.json"
+MIGRATIONS = "appliance/index/migrations/versions"
+_STEP = re.compile(rf"(?:.*/)?{MIGRATIONS}/(\d{{4}})_\w+\.py")
 SITE = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 
 
@@ -47,6 +50,11 @@ class Programs:
         """The version that the service runs with when it is started next."""
         place = self.chosen.readlink().name if self.chosen.is_symlink() else ""
         return (read_release(self.folder / place / NOTES) if place else None) or own_release()
+
+    def schema(self, release: Release) -> str:
+        """The newest revision of the index that a version knows."""
+        site = self.environment(release) / SITE
+        return newest_in(str(path) for path in (site / MIGRATIONS).glob("*.py"))
 
     def choose(self, place: str) -> None:
         """Let the service run with the version of a folder, or with the image's own: one rename, or one unlink."""
@@ -82,6 +90,11 @@ class Programs:
             except BlockingIOError:
                 raise Trouble("another upgrade of this appliance is under way") from None
             yield
+
+
+def newest_in(files: Iterable[str]) -> str:
+    """The newest revision of the index that a program knows, by the names of its files; empty where it has none."""
+    return max((found[1] for name in files if (found := _STEP.fullmatch(name))), default="")
 
 
 def flush(folder: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.boot.machine import Trouble
-from appliance.upgrade.index import newest_in
+from appliance.upgrade.programs import newest_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

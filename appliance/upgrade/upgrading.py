@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from appliance.boot.machine import Trouble
 from appliance.upgrade.environment import make_environment
+from appliance.upgrade.exchanging import disk_of
 from appliance.upgrade.index import as_owner, ask
 from appliance.upgrade.journal import Journal, begin, begun, finish
 from appliance.upgrade.stage import read_stage
@@ -82,6 +83,8 @@ class Upgrading:
     def settle(self) -> bool:
         """Undo what was begun and cut off, and remove what is half made; True where there was something to undo."""
         journal = begun(self.programs.journal)
+        if journal is not None and journal.disk not in {"", disk_of(self.service.machine)}:
+            raise Trouble("its root disk was exchanged, and its service has not opened yet")
         if journal is not None:
             self.undo(journal)
         self.programs.sweep(self.programs.current().place)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import shutil  # noqa: F401 - decides when it is imported how it removes trees
 import signal
 import subprocess
 import sys

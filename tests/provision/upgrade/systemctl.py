@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).absolute().parents[2]
 PID, RESTARTS, LOG = ROOT / "run/unit.pid", ROOT / "run/unit.restarts", ROOT / "run/unit.log"
-STOP_S = 20
+STOP_S, TIMEOUT_STOP_S = 20, 5
 
 
 def start() -> None:
@@ -64,10 +64,19 @@ def supervise() -> None:
             process.wait()
         finally:
             process.terminate()
-            process.wait()
+            end(process)
         number += 1
         RESTARTS.write_text(str(number))
         time.sleep(1)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """TimeoutStopSec, and then SIGKILL."""
+    try:
+        process.wait(TIMEOUT_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 {"start": start, "stop": stop, "show": show, "supervise": supervise}[sys.argv[1]]()
