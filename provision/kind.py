@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from provision.errors import NotCarried
 from provision.marks import Mark
 from provision.published import NewInvitation, Published
+from provision.resource import places_of
 from provision.watch import Watch
 from templates.rendering import NotCarriedError, render
 
@@ -79,7 +80,8 @@ class Act:
                 **values,
             )
         except NotCarriedError as error:
-            raise NotCarried(f"{resource}: {error}") from error
+            place = next(places_of(error.text, resource.spec), "")
+            raise NotCarried(f"{resource}: {place}{': ' if place else ''}{error}") from error
 
 
 class Setter(Protocol):
@@ -123,6 +125,8 @@ class Kind:
         Takes it away; None where it goes with something else.
     after
         Kinds that must stand before, beside those that the spec names.
+    through
+        Field to the kind of resource of the same branch through which it is changed.
     renamed
         Whether it stays the same thing when its branch gets another name.
     waits
@@ -141,6 +145,7 @@ class Kind:
     later: tuple[str, ...] = ()
     remove: Callable[[Act, Existing], None] | None = None
     after: tuple[str, ...] = ()
+    through: Mapping[str, str] = field(default_factory=dict)
     renamed: bool = True
     waits: Callable[[Resource, View], bool] = never
     narrowed: Callable[[Resource, View], Resource] = whole

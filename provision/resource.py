@@ -81,6 +81,18 @@ def _names(kind: Any) -> tuple[str, ...]:
     return tuple(each.name for each in fields(kind))
 
 
+def places_of(text: str, value: Any, path: str = "") -> Iterator[str]:
+    """Where a text stands in a spec, as in `context[3].value`; nowhere where it is not of the spec."""
+    if is_dataclass(value) and not isinstance(value, type):
+        for each in fields(value):
+            yield from places_of(text, getattr(value, each.name), f"{path}.{each.name}".removeprefix("."))
+    elif isinstance(value, tuple | frozenset | list):
+        for index, each in enumerate(value):
+            yield from places_of(text, each, f"{path}[{index}]")
+    elif path and text and str(value) == text:
+        yield path
+
+
 def plain(value: Any) -> Any:
     """A value as JSON and people take it: texts, numbers, lists and objects."""
     if value is None or isinstance(value, bool | int | float | str):

@@ -22,7 +22,11 @@ REFUSED = (
 
 
 class NotCarriedError(ValueError):
-    """A value that OpenNebula's template syntax cannot carry."""
+    """A value that OpenNebula's template syntax cannot carry; `text` is the value."""
+
+    def __init__(self, text: str, words: str) -> None:
+        super().__init__(f"{text!r} {words}")
+        self.text = text
 
 
 class Text(str):
@@ -44,7 +48,7 @@ def quoted(value: Any) -> Text:
     text = written(value)
     for pattern, reason in REFUSED:
         if pattern.search(text):
-            raise NotCarriedError(f"{text!r} cannot be handed to OpenNebula: {reason}")
+            raise NotCarriedError(text, f"cannot be handed to OpenNebula: {reason}")
     return Text('"' + text.replace('"', '\\"') + '"')
 
 
@@ -65,14 +69,14 @@ def render(name: str, **values: Any) -> str:
 def name(text: str) -> Text:
     """A name of an attribute, which stands without quotes."""
     if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", text):
-        raise NotCarriedError(f"{text!r} is no name of an OpenNebula attribute")
+        raise NotCarriedError(text, "is no name of an OpenNebula attribute")
     return Text(text)
 
 
 def constant(value: Any) -> Text:
     """A value for a context, in which OpenNebula would put something else for each `$NAME`."""
     if "$" in written(value):
-        raise NotCarriedError(f"{written(value)!r} cannot be put into a context: OpenNebula replaces what follows a $")
+        raise NotCarriedError(written(value), "cannot be put into a context: OpenNebula replaces what follows a $")
     return quoted(value)
 
 
