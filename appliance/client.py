@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 TIMEOUT_S = 30.0
+DETAIL_SIGNS = 300
 
 
 class ApplianceAnswered(ApplianceError):  # noqa: N818 - a verdict, not a fault
@@ -24,19 +26,26 @@ class ApplianceAnswered(ApplianceError):  # noqa: N818 - a verdict, not a fault
         self.status = status
 
 
+class NotTrusted(ApplianceError):  # noqa: N818 - a verdict, not a fault
+    """The appliance shows no certificate that we believe; nothing was sent to it."""
+
+
 class ApplianceClient:
     """A session at one appliance; a context manager that ends it.
 
     Parameters
     ----------
     url
-        The root of its pages, as `http://10.20.1.10:8080`.
+        The root of its pages, as `https://10.20.1.10:8443`.
+    trust
+        Whom to believe that it is this appliance; None for those whom this machine trusts.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, trust: ssl.SSLContext | None = None) -> None:
         self._url = url.rstrip("/")
         with self._translated():
-            self._client = httpx.Client(base_url=self._url, timeout=TIMEOUT_S, trust_env=False)
+            verify = trust or ssl.create_default_context()
+            self._client = httpx.Client(base_url=self._url, timeout=TIMEOUT_S, trust_env=False, verify=verify)
 
     def log_in(self, login: str, password: str) -> None:
         """Open a session.
@@ -64,7 +73,7 @@ class ApplianceClient:
     def _call(self, method: str, path: str, **what: Any) -> httpx.Response:
         with self._translated():
             answer = self._client.request(method, path, **what)
-        if answer.is_error:
+        if answer.is_error or answer.has_redirect_location:
             raise ApplianceAnswered(f"{self._url} refuses: {_detail(answer)}", answer.status_code)
         return answer
 
@@ -73,6 +82,11 @@ class ApplianceClient:
         try:
             yield
         except (httpx.HTTPError, httpx.InvalidURL) as error:
+            if _is_distrusted(error):
+                raise NotTrusted(
+                    f"{self._url} cannot be trusted: {error}. Give the authority's certificate with --ca (it is at "
+                    "the page under /trust; compare its fingerprint), or do not go on"
+                ) from error
             raise ApplianceError(f"{self._url} does not answer: {error}") from error
 
     def __enter__(self) -> Self:
@@ -91,8 +105,21 @@ class ApplianceClient:
             self._client.close()
 
 
+def _is_distrusted(error: BaseException | None) -> bool:
+    """Whether a certificate was the reason, somewhere among the causes."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _detail(answer: httpx.Response) -> str:
+    if answer.has_redirect_location:
+        return f"it is at {answer.headers['location']}"
     if answer.headers.get("content-type", "").startswith("application/problem+json"):
         body = answer.json()
         return str(body.get("detail") or body.get("title"))
+    if answer.headers.get("content-type", "").startswith("text/plain"):
+        return answer.text.strip()[:DETAIL_SIGNS]
     return f"status {answer.status_code}"

@@ -12,6 +12,8 @@ import click
 from cli.console import print_json, progress_bar, progress_console, results
 
 if TYPE_CHECKING:
+    import ssl
+
     from appliance.client import ApplianceClient
 
 PASSWORD = "GURNEY_PASSWORD"  # noqa: S105 - the variable's name
@@ -23,7 +25,11 @@ UNDER_WAY = frozenset({"prepared", "sending", "sent"})
 @click.option("--patient", required=True, metavar="ID", help="Patient ID, as the images say it.")
 @click.option("--to", required=True, metavar="BRANCH", help="The branch that shall have the images.")
 @click.option("--issuer", metavar="BRANCH", help="The branch that issued the Patient ID, where several did.")
-@click.option("--at", required=True, metavar="URL", help="The appliance's page, such as http://10.20.1.10:8080.")
+@click.option("--at", required=True, metavar="URL", help="The appliance's page, such as https://10.20.1.10.")
+@click.option(
+    "--ca", "authority", envvar="GURNEY_CA", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the certificate of the community's authority; else $GURNEY_CA, else whom this machine trusts.",
+)  # fmt: skip
 @click.option("--login", required=True, metavar="NAME", help="A doctor's login at that appliance.")
 @click.option(
     "--password-file",
@@ -39,6 +45,7 @@ def refer(
     to: str,
     issuer: str | None,
     at: str,
+    authority: Path | None,
     login: str,
     password_file: Path | None,
     wait: bool,
@@ -52,7 +59,7 @@ def refer(
     from appliance.client import ApplianceClient
 
     _warn_if_readable(at)
-    with ApplianceClient(at) as client:
+    with ApplianceClient(at, trusted(authority)) as client:
         client.log_in(login, _password(password_file))
         referral_id = client.refer(patient, to, issuer)["referral_id"]
         if wait:
@@ -61,6 +68,14 @@ def refer(
             row = client.referral(referral_id)
     _tell(row, as_json=as_json)
     _check(row, wait=wait)
+
+
+def trusted(file: Path | None) -> ssl.SSLContext | None:
+    """Trust in the authorities of a file alone; None where none is given."""
+    from exchange.certificate import read_certificates
+    from exchange.trust import trust_in
+
+    return None if file is None else trust_in(*read_certificates(file.read_bytes()))
 
 
 def _password(file: Path | None) -> str:

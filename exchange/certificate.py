@@ -119,5 +119,15 @@ class Certificate:
             raise Malformed("a certificate with an extension that cannot be read") from None
 
 
+def read_certificates(content: bytes) -> tuple[Certificate, ...]:
+    """The certificates in a file, PEM or DER; raises `Malformed`."""
+    try:
+        if b"-----BEGIN" in content:
+            return tuple(map(Certificate.of, x509.load_pem_x509_certificates(content)))
+        return (Certificate.of(x509.load_der_x509_certificate(content)),)
+    except ValueError:
+        raise Malformed("not a certificate: expected PEM or DER") from None
+
+
 def _addresses_in(names: x509.SubjectAlternativeName) -> Iterable[IPv4Address | IPv6Address]:
     return names.get_values_for_type(x509.IPAddress)  # type: ignore[return-value]  # networks stand in constraints only

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pydicom import dcmread
@@ -14,6 +14,7 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # m
 from appliance.errors import ApplianceError
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
@@ -26,11 +27,12 @@ TIMEOUT_S = 30
 
 @dataclass(frozen=True)
 class Peer:
-    """Another application entity: its AE title and where it listens."""
+    """Another application entity: its AE title and where it listens; with `trust`, over TLS (PS3.15 B.12)."""
 
     ae_title: str
     host: str
     port: int
+    trust: ssl.SSLContext | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         """The peer as people write it."""
@@ -77,7 +79,8 @@ def _association(peer: Peer, calling: str, contexts: Iterable[tuple[UID, UID | N
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = entity.connection_timeout = TIMEOUT_S
     for abstract_syntax, transfer_syntax in contexts:
         entity.add_requested_context(abstract_syntax, *([transfer_syntax] if transfer_syntax else []))
-    association = entity.associate(peer.host, peer.port, ae_title=peer.ae_title)
+    tls = (peer.trust, peer.host) if peer.trust is not None else None
+    association = entity.associate(peer.host, peer.port, ae_title=peer.ae_title, tls_args=tls)
     if not association.is_established:
         raise ApplianceError(f"{peer} did not accept an association with {calling}")
     try:

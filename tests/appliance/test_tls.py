@@ -6,12 +6,15 @@ import os
 import socket
 import ssl
 import subprocess
+import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from appliance.dimse.scu import Peer, echo
 from exchange.authority import LIFETIME, Authority
 from exchange.certificate import Certificate
 from exchange.settings import Modality
@@ -37,6 +40,16 @@ def erode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApplianceProcess
     until(lambda: (process.health() or {}).get("secure") is True)
     yield process
     process.kill()
+
+
+@pytest.fixture(scope="module")
+def doctor(erode: ApplianceProcess) -> str:
+    """A login at the appliance."""
+    told = {"login": "dr.anbu", "code": erode.community.codes["erode"]["dr.anbu"], "password": PASSWORD}
+    place = f"https://{erode.address}:{HTTPS}/api/invitations/accept"
+    trust = trust_in(erode.community.authority_certificate())
+    assert httpx.post(place, json=told, verify=trust, trust_env=False).status_code == 204
+    return "dr.anbu"
 
 
 @pytest.fixture
@@ -189,20 +202,17 @@ def test_plain_dicom_and_junk_at_the_tls_port_end_alone(erode: ApplianceProcess,
     assert "Traceback" not in erode.log.read_text()
 
 
-def test_the_session_s_cookie_is_for_tls_and_this_host_alone(erode: ApplianceProcess) -> None:
-    code = erode.community.codes["erode"]["dr.anbu"]
+def test_the_session_s_cookie_is_for_tls_and_this_host_alone(erode: ApplianceProcess, doctor: str) -> None:
     trust = trust_in(erode.community.authority_certificate())
     with httpx.Client(base_url=f"https://{erode.address}:{HTTPS}", verify=trust, trust_env=False) as client:
-        told = {"login": "dr.anbu", "code": code, "password": PASSWORD}
-        assert client.post("/api/invitations/accept", json=told).status_code == 204
-        answer = client.post("/api/session", json={"login": "dr.anbu", "password": PASSWORD})
+        answer = client.post("/api/session", json={"login": doctor, "password": PASSWORD})
         cookie = answer.headers["set-cookie"]
         assert cookie.startswith("__Host-gurney=")
         assert {"Secure", "HttpOnly", "SameSite=strict", "Path=/"} <= set(cookie.split("; "))
         assert client.get("/api/studies").status_code == 200
         client.cookies.clear()
         assert client.get("/api/studies").status_code == 401
-        assert client.get("/api/studies", auth=("dr.anbu", PASSWORD)).status_code == 200, "HTTP Basic over TLS"
+        assert client.get("/api/studies", auth=(doctor, PASSWORD)).status_code == 200, "HTTP Basic over TLS"
 
 
 def test_the_authority_is_downloaded_at_the_page(erode: ApplianceProcess, tmp_path: Path) -> None:
@@ -225,6 +235,39 @@ def test_the_key_is_the_service_s_alone_and_in_no_log(erode: ApplianceProcess) -
     assert secret not in erode.log.read_text()
     published = b"".join(path.read_bytes() for path in erode.community.root.rglob("*") if path.is_file())
     assert secret.encode() not in published
+
+
+def refer(appliance: ApplianceProcess, *options: str) -> subprocess.CompletedProcess[str]:
+    """`gurney refer` to a branch that nobody knows: it is answered, once it was let in."""
+    asked = ["--patient", "nobody", "--to", "salem", "--login", "dr.anbu"]
+    at = ["--at", f"https://{appliance.address}:{HTTPS}"]
+    command = [sys.executable, "-m", "cli", "refer", *asked, *at, *options]
+    environment = {**os.environ, "GURNEY_PASSWORD": PASSWORD}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+
+
+def test_gurney_refer_goes_to_whom_the_authority_vouches_for(
+    erode: ApplianceProcess, doctor: str, tmp_path: Path
+) -> None:
+    done = refer(erode, "--ca", root_file(erode, tmp_path))
+    assert done.returncode == 6
+    assert "salem is not in the directory" in done.stderr, "it was let in, and answered"
+    (tmp_path / "authority.der").write_bytes(erode.community.authority_certificate().der)
+    assert refer(erode, "--ca", str(tmp_path / "authority.der")).stderr == done.stderr
+    stranger = Authority.generate().root("kongu", {"erode"}, datetime.now(UTC))
+    logins = erode.rows("SELECT count(*) FROM audit WHERE action = 'login'")
+    for options in (("--ca", root_file(erode, tmp_path, stranger)), ()):
+        refused = refer(erode, *options)
+        assert refused.returncode == 6
+        assert "cannot be trusted" in refused.stderr
+    assert erode.rows("SELECT count(*) FROM audit WHERE action = 'login'") == logins, "and was told no password"
+
+
+def test_our_own_dicom_client_verifies_as_well(erode: ApplianceProcess) -> None:
+    root, stranger = erode.community.authority_certificate(), Authority.generate()
+    peer = Peer("ERODE", erode.address, DICOM_TLS, trust_in(root))
+    assert echo(peer, "CT1")
+    assert not echo(replace(peer, trust=trust_in(stranger.root("kongu", {"erode"}, datetime.now(UTC)))), "CT1")
 
 
 def test_before_enrolment_there_is_no_tls_and_the_page_is_served_in_clear(own: ApplianceProcess) -> None:
@@ -297,8 +340,6 @@ def test_a_certificate_that_is_not_ours_is_not_shown(own: ApplianceProcess) -> N
 
 def test_a_revoked_branch_goes_on_with_its_last_certificate(own: ApplianceProcess) -> None:
     """Its people still come to its images, and not in clear."""
-    from dataclasses import replace
-
     own.enrol(CT1)
     until(lambda: (own.health() or {}).get("secure") is True)
     first = shown(own)
