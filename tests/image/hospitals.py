@@ -132,7 +132,7 @@ def _settled(state: Path, image: Path, key: Path, begun: float) -> Village:
     enrolment = wait_until_ready(desk, community, timeout_s=READY_WITHIN_S)
     assert enrolment.ready, enrolment.branches
     hospitals = {
-        each.name: Hospital(each.name, each.vm_id, each.address, Branch(each.name, each.http))
+        each.name: Hospital(each.name, each.vm_id, each.address, Branch(each.name, each.http, enrolment.authority))
         for each in enrolment.branches
     }
     for each in enrolment.invitations:
