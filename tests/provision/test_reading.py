@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import jsonschema
@@ -159,6 +160,37 @@ def test_the_schema_takes_the_example_and_refuses_what_the_model_refuses() -> No
     for wrong in ("titel: Erode", "memory: 4,", "dr.anbu: boss", "community: ../kongu", "ae_title: 1234"):
         broken = yaml.safe_load(TEXT.replace(MISTAKES[wrong][0], wrong, 1))
         assert list(validator.iter_errors(broken)), wrong
+
+
+def test_every_field_stands_in_the_docs_or_in_the_example() -> None:
+    schema = json_schema()
+    fields = {name for each in (schema, *schema["$defs"].values()) for name in each.get("properties", {})}
+    told = TEXT + (EXAMPLE.parents[1] / "community.md").read_text()
+    assert {name for name in fields if not re.search(rf"\b{name}\b", told)} == set()
+
+
+DOCS = (EXAMPLE.parents[1] / "community.md").read_text()
+SNIPPETS = [line.strip() for line in DOCS.splitlines() if re.match(r"    (\w+): [\[{\w]", line)]
+
+
+@pytest.mark.parametrize("line", SNIPPETS)
+def test_a_line_of_the_docs_is_right_where_it_belongs(line: str) -> None:
+    """Each is put in place of what the example says; a branch's line into the first branch."""
+    value = yaml.safe_load(line)
+    whole = yaml.safe_load(TEXT)
+    (name,) = value
+    if name in whole["branches"]["erode"]:
+        whole["branches"]["erode"] |= value
+    elif name == "cloud":
+        whole["cloud"] |= value["cloud"]
+        whole["branches"] = {"erode": whole["branches"]["erode"]}
+        whole["branches"]["erode"]["network"]["bridge"] = "br101"
+        del whole["referrals"]
+    elif name != "admins":
+        whole |= value
+    if name == "backup":
+        whole["exchange"] |= {"driver": "nfs", "server": "10.20.0.9"}
+    assert parse(yaml.safe_dump(whole)).branches
 
 
 def test_an_image_without_a_folder_lies_where_opennebula_may_read() -> None:
