@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from cli.console import print_json
-from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON
+from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, opened
 from cli.visit import HOST_KEY, IDENTITY, PORT, machines_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from provision.community import Community
+    from provision.desk import Desk
     from provision.visit.far_side import FarSide
     from provision.visit.rounds import Round
     from provision.visit.shell import Machine, Shell
     from provision.visit.upgrade import Upgraded
     from provision.visit.versions import NewVersion
 
+WHEEL_PATIENCE_S, IMAGE_PATIENCE_S = 180.0, 900.0
 EXISTING = click.Path(exists=True, path_type=Path)
 
 
@@ -32,31 +36,71 @@ EXISTING = click.Path(exists=True, path_type=Path)
 @IDENTITY
 @HOST_KEY
 @JSON
-@click.option("--wheel", type=EXISTING, required=True, help="The new version: a wheel of Gurney.")
+@click.option("--wheel", type=EXISTING, help="The new version: a wheel of Gurney.")
 @click.option("--wheels", type=EXISTING, help="Folder of its libraries' wheels, where they have changed.")
+@click.option("--image", "by_image", is_flag=True, help="Exchange root disks for the image of the community file.")
 @click.option("--all", "everywhere", is_flag=True, help="In every branch.")
 @click.option("--keep-going", is_flag=True, help="Go on with the next branch after one that failed.")
 @click.option(
-    "--patience", "patience_s", default=180.0, show_default=True, type=click.FloatRange(5),
-    help="Seconds that a version may take until it answers.",
+    "--patience", "patience_s", type=click.FloatRange(5),
+    help="Seconds that a version may take until it answers.  [default: 180; with --image 900]",
 )  # fmt: skip
 @click.argument("branches", nargs=-1, metavar="[NAME]...")
 def upgrade(
     file: Path, endpoint: str | None, exchange: str | None, port: int, identity: Path | None, compared: str,
-    wheel: Path, wheels: Path | None, patience_s: float, branches: tuple[str, ...],
-    *, as_json: bool, everywhere: bool, keep_going: bool,
+    wheel: Path | None, wheels: Path | None, patience_s: float | None, branches: tuple[str, ...],
+    *, by_image: bool, as_json: bool, everywhere: bool, keep_going: bool,
 ) -> None:  # fmt: skip
     """Put appliances on another version, one after the other; one that does not answer then is rolled back by itself.
+
+    With --wheel the service is exchanged; with --image the whole root disk, for the image that the community file
+    names now. The archive stays.
 
     The first branch that fails ends it, unless --keep-going is given; what is done stays. Run it again after an
     interruption: what is up to date already is passed over, and what was cut off is undone first.
     """
     if everywhere == bool(branches):
         raise click.UsageError("name branches, or say --all")
+    if by_image == (wheel is not None):
+        raise click.UsageError("give --wheel FILE.whl, or say --image")
     machines = machines_of(file, endpoint, exchange, branches, port=port, identity=identity, compared=compared)
-    done = upgrade_in_turn(machines, wheel, wheels, patience_s=patience_s, quiet=as_json, keep_going=keep_going)
+    if wheel is not None:
+        limit_s = patience_s or WHEEL_PATIENCE_S
+        done = upgrade_in_turn(machines, wheel, wheels, patience_s=limit_s, quiet=as_json, keep_going=keep_going)
+    else:
+        work, limit_s = opened(file, endpoint, exchange), patience_s or IMAGE_PATIENCE_S
+        done = exchange_in_turn(work, machines, patience_s=limit_s, quiet=as_json, keep_going=keep_going)
     show(done, as_json=as_json)
     done.check()
+
+
+def exchange_in_turn(
+    work: tuple[Community, Desk], machines: Sequence[Machine], *, patience_s: float, quiet: bool, keep_going: bool
+) -> Round[Upgraded]:
+    """Exchange root disks one after the other, with a line of progress for each."""
+    from cli.enrolling import lines
+    from provision.errors import ProvisionError
+    from provision.found import found
+    from provision.visit.far_side import FarSide
+    from provision.visit.image_upgrade import Exchange
+    from provision.visit.rolling import require_nothing_else
+    from provision.visit.rounds import in_turn
+
+    community, desk = work
+    require_nothing_else(community, found(desk, community.community))
+    exchange, by_name = Exchange(desk, community, FarSide(), patience_s), {each.name: each for each in machines}
+    with lines(list(by_name), quiet=quiet) as tell:
+
+        def one(name: str) -> Upgraded | ProvisionError:
+            try:
+                done = exchange.upgrade(name.partition(".")[2], by_name[name], partial(tell, name))
+            except ProvisionError as error:
+                tell(name, str(error))
+                return error
+            tell(name, str(done))
+            return done
+
+        return in_turn(list(by_name), one, keep_going=keep_going)
 
 
 def upgrade_in_turn(

@@ -72,6 +72,10 @@ class FarSide:
         """Undo what was begun and not finished."""
         self._last(shell, shlex.join([*self._program(), "settle"]))
 
+    def prepare(self, shell: Shell) -> None:
+        """Let it take nothing in any more, until the service of the next root disk has shown that it answers."""
+        self._last(shell, shlex.join([*self._program(), "prepare"]))
+
     def install(self, shell: Shell, folder: str) -> Iterator[dict[str, Any]]:
         """Put what lies in a folder into service; what it tells comes line by line, the last is how it ended.
 

@@ -81,12 +81,20 @@ def visit_in_turn(
 
     `visit` tells what it does; `tell` hears it, with the machine's name.
     """
+    by_name = {machine.name: machine for machine in machines}
+    return in_turn(list(by_name), lambda name: _one(by_name[name], visit=visit, tell=tell), keep_going=keep_going)
+
+
+def in_turn(
+    names: Sequence[str], deed: Callable[[str], Answer | ProvisionError], *, keep_going: bool = False
+) -> Round[Answer]:
+    """Do something for one branch after the other, up to the first that fails; for all of them, to keep going."""
     found: list[tuple[str, Answer | ProvisionError]] = []
-    for machine in machines:
-        found.append((machine.name, _one(machine, visit=visit, tell=tell)))
+    for name in names:
+        found.append((name, deed(name)))
         if isinstance(found[-1][1], ProvisionError) and not keep_going:
             break
-    return _round(found, tuple(machine.name for machine in machines[len(found) :]))
+    return _round(found, tuple(names[len(found) :]))
 
 
 def _one(

@@ -1,0 +1,178 @@
+"""Machines are put on another version and on another image by the admin's own commands, with a power cut between."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cli.demo.studies import shipped_instances
+from tests.image.hospitals import COMMUNITY, Hospital, Village, until, village
+from tests.provision.upgrade.standin import program_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(2400), pytest.mark.xdist_group("image")]
+
+PATIENT = "KONGU-0001"
+NEXT = "0.2.0"
+PATIENCE_S = "600"
+
+
+@pytest.fixture(scope="module")
+def two(appliance_image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Village]:
+    with village(tmp_path_factory.mktemp("upgraded"), appliance_image) as made:
+        yield made
+
+
+class Admin:
+    """The admin's commands, as they are typed."""
+
+    def __init__(self, two: Village) -> None:
+        place = json.loads((two.state / "endpoint.json").read_text())
+        self.two = two
+        self.environment = {
+            **os.environ,
+            "ONE_XMLRPC": place["endpoint"],
+            "ONE_AUTH": place["auth_file"],
+            "GURNEY_IDENTITY": str(two.state / "identity.txt"),
+        }
+
+    def begin(self, *words: str, community: Path = COMMUNITY) -> subprocess.Popen[str]:
+        options = ["-f", str(community), "--exchange", str(self.two.state / "host/srv/exchange")]
+        command = [sys.executable, "-m", "cli", "appliance", words[0], *options, *words[1:]]
+        return subprocess.Popen(
+            command, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    def visit(self, command: str, *words: str, community: Path = COMMUNITY) -> subprocess.Popen[str]:
+        return self.begin(command, "-i", str(self.two.key), *words, community=community)
+
+    def done(self, command: str, *words: str, community: Path = COMMUNITY) -> str:
+        process = self.visit(command, *words, community=community)
+        out, err = process.communicate(timeout=1800)
+        assert process.returncode == 0, out + err
+        return out
+
+    def host_key(self, hospital: Hospital) -> str:
+        """As a person reads it from the console."""
+        out, _ = self.begin("console", "--json", hospital.name).communicate(timeout=120)
+        words = [line.rpartition(" ")[2] for line in json.loads(out)["lines"] if "SSH host key:" in line]
+        return words[-1].strip()
+
+
+@pytest.fixture(scope="module")
+def admin(two: Village) -> Admin:
+    made = Admin(two)
+    for hospital in two.hospitals.values():
+        made.done("exec", "--host-key", made.host_key(hospital), "-b", hospital.name, "--", "true")
+    return made
+
+
+def chosen(two: Village, hospital: Hospital) -> str:
+    return two.run(hospital, "readlink /opt/gurney/installed/chosen || echo none").strip()
+
+
+def facts(two: Village, hospital: Hospital) -> str:
+    keys = "cat /var/lib/gurney/archive/keys/branch-keys.json | sha256sum; cat /run/gurney/ssh/ssh_host_ed25519_key.pub"
+    return two.run(hospital, keys)
+
+
+def send(hospital: Hospital, folder: Path) -> Sequence[Path]:
+    files = [instance.path for instance in shipped_instances(folder)][:2]
+    sent = hospital.store(*files)
+    assert sent.returncode == 0, sent.stdout + sent.stderr
+    return files
+
+
+def pictures(hospital: Hospital, login: str) -> int:
+    with hospital.session(login) as doctor:
+        doctor.until_rendered(240)
+        return doctor.pictures()
+
+
+def test_power_is_cut_while_a_version_is_tried(two: Village, admin: Admin, tmp_path: Path) -> None:
+    erode = two.hospitals["erode"]
+    send(erode, tmp_path / "ct")
+    before = pictures(erode, "dr.anbu"), facts(two, erode)
+    wheel = program_wheel(tmp_path, NEXT)
+    words = ("--wheel", str(wheel), "--patience", PATIENCE_S, "erode")
+    process = admin.visit("upgrade", *words)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "tries it, closed" in line:
+            two.power_off(erode, hard=True)
+            break
+    assert process.wait(300) != 0, process.communicate()
+    two.power_on(erode)
+    assert chosen(two, erode) == "none"
+    assert two.run(erode, "ls -d /opt/gurney/installed/0* 2>/dev/null || true") == ""
+    assert "is undone: 0.1.0 serves" in two.run(erode, "journalctl -b -u gurney-boot --no-pager -o cat")
+    assert (pictures(erode, "dr.anbu"), facts(two, erode)) == before
+    assert admin.done("upgrade", *words) == f"kongu.erode: 0.1.0 -> {NEXT}\n"
+    assert admin.done("upgrade", *words) == f"kongu.erode: already {NEXT}\n"
+    assert chosen(two, erode).startswith(f"{NEXT}-")
+    assert (pictures(erode, "dr.anbu"), facts(two, erode)) == before
+    running = two.run(erode, "tr '\\0' ' ' < /proc/$(systemctl show gurney -p MainPID --value)/cmdline")
+    assert running.startswith("/opt/gurney/installed/chosen/bin/python"), running
+
+
+def test_version_outlives_the_root_disk(two: Village, tmp_path: Path) -> None:
+    erode = two.hospitals["erode"]
+    was = chosen(two, erode)
+    two.power_off(erode, hard=False)
+    (two.folder(erode) / "system.qcow2").unlink()
+    two.power_on(erode)
+    assert chosen(two, erode) == was
+    assert two.run(erode, "systemctl --failed --no-legend --plain") == ""
+
+
+def test_bundle_of_a_machine_names_no_patient(two: Village, admin: Admin, tmp_path: Path) -> None:
+    erode, target = two.hospitals["erode"], tmp_path / "erode.tar.gz"
+    two.run(erode, f"systemd-cat -t gurney.service echo 'about CompressedSamples^CT1 and {PATIENT}'")
+    admin.done("support-bundle", "-o", str(target), "erode")
+    with tarfile.open(target) as bundle:
+        texts = {member.name: bundle.extractfile(member).read().decode() for member in bundle}  # type: ignore[union-attr]
+    assert "serving" in texts["erode/journal-gurney.txt"]
+    found = [(word, name) for name, text in texts.items() for word in ("CompressedSamples", PATIENT) if word in text]
+    assert found == []
+
+
+def test_root_disk_is_exchanged_for_another_image(two: Village, admin: Admin, tmp_path: Path) -> None:
+    salem = two.hospitals["salem"]
+    image = two.state / "host/var/tmp"
+    os.link(image / "gurney-appliance.qcow2", image / "gurney-appliance-2.qcow2")
+    community = tmp_path / "community.yaml"
+    community.write_text(COMMUNITY.read_text().replace("gurney-appliance.qcow2", "gurney-appliance-2.qcow2"))
+    before, machine_id = facts(two, salem), two.run(salem, "cat /etc/machine-id")
+    words = ("--json", "--image", "--patience", PATIENCE_S, "salem")
+    told: dict[str, Any] = json.loads(admin.done("upgrade", *words, community=community))
+    assert told["kongu.salem"]["outcome"] == "upgraded"
+    status = subprocess.run(
+        [sys.executable, "-m", "cli", "status", "--json", "-f", str(community), "--exchange",
+         str(two.state / "host/srv/exchange")],
+        env=admin.environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    branches = {each["name"]: each for each in json.loads(status.stdout)["branches"]}
+    assert branches["salem"]["vm_id"] != salem.vm_id
+    assert branches["erode"]["vm_id"] == two.hospitals["erode"].vm_id
+    assert facts(two, salem) == before
+    assert two.run(salem, "cat /etc/machine-id") != machine_id
+    assert two.run(salem, "test ! -e /var/lib/gurney/programs/upgrade.json && echo open") == "open\n"
+    until(lambda: salem.smb(salem.logins["dr.mala"], "ls").returncode == 0, "shared folder", 120)
+    (image / "broken.qcow2").write_bytes(bytes(1 << 20))
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(COMMUNITY.read_text().replace("gurney-appliance.qcow2", "broken.qcow2"))
+    process = admin.visit("upgrade", "--image", "--patience", "20", "salem", community=broken)
+    assert "rolled back to image" in process.communicate(timeout=1800)[1]
+    assert process.returncode == 6
+    assert facts(two, salem) == before
+    again = json.loads(admin.done("upgrade", *words, community=community))
+    assert again["kongu.salem"]["outcome"] == "already"
