@@ -196,7 +196,7 @@ def inverse(header: Header, photometric: str) -> bool:
 
 def polarity_warnings(header: Header, photometric: str) -> tuple[str, ...]:
     """What is wrong with an image that says two things of its polarity (PS3.3 C.7.6.1: INVERSE is for MONOCHROME1)."""
-    if inverse(header, photometric) == (photometric == "MONOCHROME1"):
-        return ()
     shape = header.text(tags.PRESENTATION_LUT_SHAPE)
+    if not shape or (shape == "INVERSE") == (photometric == "MONOCHROME1"):
+        return ()
     return (f"the image says {photometric} and {shape}; it is shown as {shape}",)
