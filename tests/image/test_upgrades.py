@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(2400), pytest.mark.xdist_group("image")]
+pytestmark = [
+    pytest.mark.vm,
+    pytest.mark.long,
+    pytest.mark.slow,
+    pytest.mark.timeout(3600),
+    pytest.mark.xdist_group("image"),
+]
 
 PATIENT = "KONGU-0001"
 NEXT = "0.2.0"
