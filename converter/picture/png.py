@@ -72,8 +72,9 @@ def compressed(pixels: Array, *, small: bool = False) -> bytes:
     rows, pixel_bytes = _rows(pixels), pixels.dtype.itemsize * (1 if pixels.ndim == 2 else pixels.shape[2])
     if small:
         return _smallest(filters.best_of_five(rows, pixel_bytes))
-    filtered = filters.up(rows) if pixels.ndim == 2 else filters.best_of_three(rows, pixel_bytes)
-    return bytes(isal_zlib.compress(filtered.data, 1))
+    if pixels.ndim == 2:
+        return bytes(isal_zlib.compress(filters.up(rows).data, 1))
+    return bytes(isal_zlib.compress(filters.best_of_three(rows, pixel_bytes).data, 2))
 
 
 def _rows(pixels: Array) -> Array:
