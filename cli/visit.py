@@ -13,7 +13,7 @@ from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, opened
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from provision.visit.shell import Machine
+    from provision.visit.shell import Machine, Shell
 
 SSH_PORT = 22
 
@@ -137,21 +137,42 @@ def ssh(
 @PORT
 @IDENTITY
 @HOST_KEY
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write it.  [default: BRANCH.tar.gz]")
-@BRANCH
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path),
+    help="Where to write it: a file, or a folder for several branches.  [default: BRANCH.tar.gz here]",
+)  # fmt: skip
+@click.argument("branches", nargs=-1, required=True, metavar="BRANCH...")
 def support_bundle(
     file: Path, endpoint: str | None, exchange: str | None, port: int, identity: Path | None, compared: str,
-    output: Path | None, branch: str,
+    output: Path | None, branches: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """Gather what a support case needs of an appliance, without patient data."""
+    """Gather what a support case needs of appliances, without patient data; several at once."""
+    from cli.enrolling import lines
     from provision.visit.bundle import write_bundle
-    from provision.visit.shell import shell_in
+    from provision.visit.rounds import visit_all
 
-    machine = machines_of(file, endpoint, exchange, [branch], port=port, identity=identity, compared=compared)[0]
-    target = output or Path(f"{branch}.tar.gz")
-    with shell_in(machine) as shell:
-        write_bundle(shell, branch, target)
-    click.echo(f"{target}: look at it before you hand it on")
+    machines = machines_of(file, endpoint, exchange, branches, port=port, identity=identity, compared=compared)
+    targets = targets_of(output, branches)
+
+    def write(shell: Shell) -> Path:
+        branch = shell.name.partition(".")[2]
+        write_bundle(shell, branch, targets[branch])
+        return targets[branch]
+
+    with lines([machine.name for machine in machines], quiet=False) as tell:
+        visits = visit_all(machines, write, tell)
+    for target in visits.answers.values():
+        click.echo(f"{target}: look at it before you hand it on")
+    visits.check()
+
+
+def targets_of(output: Path | None, branches: Sequence[str]) -> dict[str, Path]:
+    """Branch to the file that its bundle is written to."""
+    if len(branches) == 1:
+        return {branches[0]: output or Path(f"{branches[0]}.tar.gz")}
+    folder = output or Path()
+    folder.mkdir(parents=True, exist_ok=True)
+    return {branch: folder / f"{branch}.tar.gz" for branch in branches}
 
 
 def fail_where(names: Sequence[str]) -> None:

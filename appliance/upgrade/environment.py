@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Packages of the wheel that reach a cloud, or stand for one: a machine of the cloud has no use for them.
 NOT_HERE = ("emulator", "provision", "templates")
-PIP = ("--isolated", "--disable-pip-version-check", "--no-input")
+PIP = ("--isolated", "--no-cache-dir", "--disable-pip-version-check", "--no-input")
 INSTALL = (
     "install",
     "--quiet",

@@ -58,10 +58,11 @@ class Said:
 
 
 class Shell:
-    """An open connection."""
+    """An open connection to the machine of a name."""
 
-    def __init__(self, client: paramiko.SSHClient) -> None:
+    def __init__(self, client: paramiko.SSHClient, name: str = "") -> None:
         self._client = client
+        self.name = name
 
     def run(self, command: str, given: bytes | None = None) -> Said:
         """Run a command to its end.
@@ -145,7 +146,7 @@ def shell_in(machine: Machine) -> Iterator[Shell]:
     client.set_missing_host_key_policy(_Pinned(machine))
     try:
         client.connect(machine.address, machine.port, machine.user, **given)
-        yield Shell(client)
+        yield Shell(client, machine.name)
     except paramiko.AuthenticationException as error:
         raise NotVisited(f"{machine.name} does not accept your key: it lets in the SSH keys of its context") from error
     except (OSError, paramiko.SSHException, EOFError) as error:
