@@ -23,6 +23,10 @@ pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(1800), pytes
 PATIENT = "KONGU-0001"
 IDLE_MIB = 300
 INSTANCES = 60
+MOUNTED_ANEW = (
+    "mkdir -p /root/x; mount -t virtiofs exchange /root/x || mount -t 9p -o trans=virtio exchange /root/x; "
+    "touch /root/x/x; gone=$?; umount /root/x; exit $gone"
+)
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +124,7 @@ def test_root_of_one_guest_cannot_touch_what_is_anothers(two: Village) -> None:
         "touch /mnt/exchange/out/salem/x",
         "mkdir /mnt/exchange/community/settings/x",
         "ln -s /etc/passwd /mnt/exchange/x",
+        MOUNTED_ANEW,
     )
     for remounted in ("true", "mount -o remount,rw /mnt/exchange"):
         two.shell(erode).attempt(remounted)
