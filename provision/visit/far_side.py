@@ -109,9 +109,15 @@ class FarSide:
         said = shell.run(command)
         told = list(_told(said.out.splitlines()))
         if not told or "error" in told[-1]:
-            words = told[-1]["error"] if told else said.err.strip()
+            words = told[-1]["error"] if told else _last_line(said.err)
+            if "No module named" in words:
+                words = "its image is too old to be looked after in this way: `gurney apply` puts it on a newer one"
             raise NotUpgraded(words or f"{command} ended with {said.code}")
         return told[-1]
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
 
 def _told(lines: Iterator[str] | list[str]) -> Iterator[dict[str, Any]]:

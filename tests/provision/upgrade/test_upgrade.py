@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -120,6 +121,13 @@ def test_libraries_come_with_it(admin: Admin, guest: StandIn, tmp_path: Path) ->
     again = program_wheel(tmp_path, "0.2.1", {}, "no-such-library>=1", appended="\nimport no_such_library\n")
     assert admin.upgrade(again).after == "0.2.1"
     assert in_service(guest, "0.2.1")
+
+
+def test_image_of_before_upgrades_is_told(admin: Admin, guest: StandIn, tmp_path: Path) -> None:
+    for folder in (guest.root / "opt/gurney/current").glob("lib/*/site-packages/appliance/upgrade"):
+        shutil.rmtree(folder)
+    with pytest.raises(NotUpgraded, match="its image is too old"):
+        admin.upgrade(program_wheel(tmp_path, "0.2.0"))
 
 
 @pytest.mark.parametrize("content", [b"no zip", b""])
