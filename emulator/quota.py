@@ -5,6 +5,7 @@ References: OpenNebula src/um/Quota.cc, QuotaVirtualMachine.cc, Quotas.cc.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -215,9 +216,10 @@ def _find(elements: list[Limits], section: str, key: str) -> Limits | None:
 
 def _number(text: str, default: float) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return default
+    return number if math.isfinite(number) else default
 
 
 def number_text(value: float) -> str:

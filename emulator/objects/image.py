@@ -14,6 +14,7 @@ from emulator.errors import Code, Refused
 from emulator.naming import check_name
 from emulator.objects.datastore import BACKUP_DS, FILE_DS, IMAGE_DS, SYSTEM_DS
 from emulator.objects.front_end_files import size_mib
+from emulator.objects.market_file import app_of
 from emulator.objects.ownership import chown, owner_body, permissions
 from emulator.objects.shared import common, owned_pool, update
 from emulator.template import first, is_yes, parse, restricted, take, whole
@@ -57,21 +58,6 @@ def allocate(call: Call, text: str, datastore_id: int, skip_check: bool = False)
         image.hidden["app"] = app.oid
     begin_copy(call, image, datastore)
     return image.oid
-
-
-def app_of(call: Call, template: Body) -> Record | None:
-    """The appliance of a marketplace that an image is to be made of; what it says of it goes into the template."""
-    if "FROM_APP" not in template:
-        return None
-    app = call.store.get("marketapp", whole(first(template, "FROM_APP")))
-    if app is None:
-        raise Refused(Code.INTERNAL, "Cannot determine image SIZE.")
-    if call.store.get("market", app.body["MARKETPLACE_ID"]) is None:
-        raise Refused(Code.INTERNAL, "Could not get the appliance's market.")
-    told = {"FROM_APP_NAME": app.name, "FROM_APP_MD5": app.body["MD5"], "PATH": app.body["SOURCE"]}
-    template.update({key: [value] for key, value in told.items()})
-    template.pop("FORMAT", None)
-    return app
 
 
 def _check_restricted(call: Call, template: Body) -> None:
@@ -119,6 +105,11 @@ def free_mib(datastore: Record) -> int:
 def charge(call: Call, datastore_id: int, size: int) -> None:
     """Count an image to its owner's quotas."""
     quota.charge(call.store, call.caller.uid, call.caller.gid, usage(datastore_id, size))
+
+
+def whole_size(image: Record) -> int:
+    """MiB that an image takes with its snapshots, those of a machine that has it now among them."""
+    return int(image.body["SIZE"]) + int(image.hidden.get("snapshots", 0))
 
 
 def usage(datastore_id: int, size: int) -> quota.Usage:
@@ -278,7 +269,7 @@ def chtype(call: Call, oid: int, word: str) -> int:
 
 def _move_quota(call: Call, image: Record, uid: int, gid: int) -> None:
     """Count an image to its new owners."""
-    amount = usage(image.body["DATASTORE_ID"], image.body["SIZE"])
+    amount = usage(image.body["DATASTORE_ID"], whole_size(image))
     new_uid, new_gid = (image.uid if uid < 0 else uid), (image.gid if gid < 0 else gid)
     quota.release(call.store, image.uid if uid >= 0 else -1, image.gid if gid >= 0 else -1, amount)
     quota.charge(call.store, new_uid if uid >= 0 else -1, new_gid if gid >= 0 else -1, amount)

@@ -29,6 +29,7 @@ from emulator.objects.image import (
     USED_PERS,
     set_state,
     usage,
+    whole_size,
 )
 from emulator.objects.market_file import import_content, import_mistake
 
@@ -192,7 +193,7 @@ def deleted(cloud: Cloud, oid: int, arguments: Body) -> None:
     if datastore is not None:
         images = cloud.store.edit(datastore).body["IMAGES"]
         datastore.body["IMAGES"] = ids([one for one in images.get("ID", []) if one != oid])
-    quota.release(cloud.store, image.uid, image.gid, usage(image.body["DATASTORE_ID"], image.body["SIZE"]))
+    quota.release(cloud.store, image.uid, image.gid, usage(image.body["DATASTORE_ID"], whole_size(image)))
     shutil.rmtree(image_folder(cloud, image), ignore_errors=True)
     cloud.store.remove(image)
 

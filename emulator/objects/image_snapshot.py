@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from emulator import quota
 from emulator.access import manage, require
 from emulator.errors import Code, Refused
-from emulator.objects.image import DATABLOCK, LOCKED, OS, READY, STATE_WORDS, USED, USED_PERS, set_state
+from emulator.objects.image import DATABLOCK, LOCKED, OS, READY, STATE_WORDS, USED, USED_PERS, set_state, whole_size
 from emulator.objects.image_life import ctime
+from emulator.template import whole
 
 if TYPE_CHECKING:
     from emulator.call import Call
@@ -96,12 +98,17 @@ def done(cloud: Cloud, oid: int, arguments: Body) -> None:
     set_state(cloud.store, image, READY)
     image.body["TARGET_SNAPSHOT"] = -1
     action, number = arguments["action"], arguments["number"]
-    if not cloud.driver.needs_folder:
+    if "fail" in cloud.faults.strike("snapshot"):
         place = f"{image.body['SOURCE']}.snap/{number}"
         text = FAILURES[action].format(number=number, image=oid, place=place)
         image.template["ERROR"] = [f"{ctime(cloud)} : {text}"]
     else:
+        before = whole_size(image)
         _change(image, action, str(number))
+        left = sum(whole(one["SIZE"], 0) for one in image.body["SNAPSHOTS"].get("SNAPSHOT", []))
+        image.hidden["snapshots"] = left
+        freed = quota.Usage("DATASTORE", str(image.body["DATASTORE_ID"]), {"SIZE": before - whole_size(image)})
+        quota.release(cloud.store, image.uid, image.gid, freed)
 
 
 def _change(image: Record, action: str, number: str) -> None:

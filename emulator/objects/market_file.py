@@ -13,11 +13,14 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emulator.errors import Code, Refused
 from emulator.objects.front_end_files import host_path, image_folder
+from emulator.template import first, whole
 
 if TYPE_CHECKING:
+    from emulator.call import Call
     from emulator.cloud import Cloud
-    from emulator.record import Record
+    from emulator.record import Body, Record
 
 CONTENT = "disk"
 
@@ -97,3 +100,18 @@ def md5_of(path: Path) -> str:
     """As marketplaces tell it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def app_of(call: Call, template: Body) -> Record | None:
+    """The appliance of a marketplace that an image is to be made of; what it says of it goes into the template."""
+    if "FROM_APP" not in template:
+        return None
+    app = call.store.get("marketapp", whole(first(template, "FROM_APP")))
+    if app is None:
+        raise Refused(Code.INTERNAL, "Cannot determine image SIZE.")
+    if call.store.get("market", app.body["MARKETPLACE_ID"]) is None:
+        raise Refused(Code.INTERNAL, "Could not get the appliance's market.")
+    told = {"FROM_APP_NAME": app.name, "FROM_APP_MD5": app.body["MD5"], "PATH": app.body["SOURCE"]}
+    template.update({key: [value] for key, value in told.items()})
+    template.pop("FORMAT", None)
+    return app

@@ -18,7 +18,7 @@ from emulator.objects.host_share import has_room, occupy
 from emulator.objects.image_life import ctime
 from emulator.objects.requirement import WrongExpression, clusters_of, parsed
 from emulator.objects.vm import capacity
-from emulator.objects.vm_flow import prepare, start_flow
+from emulator.objects.vm_flow import count_running, prepare, start_flow
 from emulator.objects.vm_state import HOLD, PENDING, STOPPED, UNDEPLOYED, words
 from emulator.template import first, vectors
 
@@ -167,6 +167,7 @@ def deploy(
     mode = unsupported(vm, chosen)
     if mode:
         raise Refused(Code.ACTION, f"Image Datastore does not support transfer mode: {mode}")
+    count_running(call.cloud, vm)
     lacking = vm_auto_nic.connect(call.cloud, vm, host.body["CLUSTER_ID"])
     if lacking:
         raise Refused(Code.ACTION, lacking)

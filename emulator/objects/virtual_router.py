@@ -15,7 +15,7 @@ from emulator.naming import check_name
 from emulator.objects import address_range, vm_nic
 from emulator.objects.network import ranges
 from emulator.objects.ownership import chmod, owner_body, permissions
-from emulator.objects.shared import common, owned_pool
+from emulator.objects.shared import common, owned_pool, update
 from emulator.objects.vm_action import act, terminate
 from emulator.objects.vm_nic_change import attach_to, detach_from
 from emulator.objects.vm_template import made_from
@@ -188,9 +188,17 @@ def delete(call: Call, oid: int) -> int:
     return oid
 
 
+def _keep_nics(_call: Call, router: Record, old: Body) -> None:
+    """Interfaces are attached and detached, not written."""
+    router.template.pop("NIC", None)
+    if "NIC" in old:
+        router.template["NIC"] = old["NIC"]
+
+
 TABLE: Table = {
     **common(
         "vrouter",
+        update=update("vrouter", after=_keep_nics),
         allocate=allocate,
         instantiate=instantiate,
         attachnic=attachnic,

@@ -37,6 +37,7 @@ MACHINE = frozenset(
     ]
 )  # fmt: skip
 DEFAULT_MACHINE = "q35"
+MAX_AMOUNT = 1 << 40
 BACKUP_DEFAULTS = {
     "BACKUP_VOLATILE": "NO",
     "FS_FREEZE": "NONE",
@@ -50,16 +51,15 @@ BACKUP_DEFAULTS = {
 def allocate(call: Call, text: str, hold: bool = False) -> int:
     """Make a virtual machine."""
     template = parse(text)
-    if not call.caller.is_admin:
-        check_restricted(call, template)
+    check_restricted(call, template)
     return new_vm(call, template, hold=hold).oid
 
 
-def check_restricted(call: Call, template: Body) -> None:
+def check_restricted(call: Call, template: Body, what: str = "VM Template") -> None:
     """Refuse attributes that only administrators may set."""
     found = restricted(template, call.cloud.configuration.texts("VM_RESTRICTED_ATTR"))
-    if found:
-        text = f"VM Template includes a restricted attribute {found}"
+    if found and not call.caller.is_admin:
+        text = f"{what} includes a restricted attribute {found}"
         raise Refused(Code.AUTHORIZATION, f"User [{call.caller.uid}] : {text}.")
 
 
@@ -106,9 +106,10 @@ def check_capacity(template: Body) -> None:
 
 def _number(text: str, *, whole: bool = False) -> float:
     try:
-        return int(text) if whole else float(text)
+        number = int(text) if whole else float(text)
     except ValueError:
         return -1
+    return number if 0 <= number <= MAX_AMOUNT else -1  # `nan` is no amount either
 
 
 def capacity(template: Body) -> tuple[float, int]:

@@ -12,7 +12,7 @@ from emulator.access import Want, require
 from emulator.acl import ADMIN, MANAGE, USE
 from emulator.errors import Code, Refused
 from emulator.objects import vm_history
-from emulator.objects.vm_flow import finish, start_flow
+from emulator.objects.vm_flow import count_running, finish, start_flow
 from emulator.objects.vm_state import (
     ACTIVE,
     BOOT_FAILURE,
@@ -143,7 +143,7 @@ def _do(call: Call, vm: Record, action: Action) -> None:
 
 def _resume(call: Call, vm: Record) -> None:
     cloud = call.cloud
-    call.store.edit(vm)
+    count_running(cloud, call.store.edit(vm))
     if vm.state in RESUMES:
         vm_history.again(vm, cloud.clock.seconds())
         start_flow(cloud, vm, RESUMES[vm.state])

@@ -12,11 +12,12 @@ from emulator.errors import Code, Refused
 from emulator.objects import vm_context, vm_disk, vm_history
 from emulator.objects.host_share import occupy, vacate
 from emulator.objects.placement import room_lacking
-from emulator.objects.vm import capacity
+from emulator.objects.vm import MAX_AMOUNT, capacity, check_restricted
 from emulator.objects.vm_action import require_to
+from emulator.objects.vm_flow import is_counted_running
 from emulator.objects.vm_hot import begin, is_running
 from emulator.objects.vm_state import ACTIVE, DONE, POWEROFF, words
-from emulator.template import first, parse, restricted, vectors
+from emulator.template import first, parse, vectors
 
 if TYPE_CHECKING:
     from emulator.call import Call
@@ -56,7 +57,7 @@ def resize(call: Call, oid: int, text: str, enforce: bool = True) -> int:
 def _check_positive(asked: Body) -> None:
     for name, mistake in POSITIVE.items():
         value = first(asked, name)
-        if name in asked and _number(value) <= 0:
+        if name in asked and not 0 < _number(value) <= MAX_AMOUNT:
             raise Refused(Code.INTERNAL, mistake)
 
 
@@ -68,7 +69,9 @@ def _number(text: str) -> float:
 
 
 def _charge(call: Call, vm: Record, cpu: float, memory: int) -> None:
-    amounts: dict[str, float] = {"CPU": cpu, "RUNNING_CPU": cpu, "MEMORY": memory, "RUNNING_MEMORY": memory}
+    amounts: dict[str, float] = {"CPU": cpu, "MEMORY": memory}
+    if is_counted_running(vm):
+        amounts |= {"RUNNING_CPU": cpu, "RUNNING_MEMORY": memory}
     quota.charge(call.store, vm.uid, vm.gid, quota.Usage("VM", "", amounts))
 
 
@@ -88,8 +91,7 @@ def updateconf(call: Call, oid: int, text: str, append: int = 0) -> int:
     vm = call.get("vm", oid)
     asked = parse(text)
     require_to(call, vm, "updateconf")
-    if not call.caller.is_admin:
-        _check_restricted(call, asked)
+    check_restricted(call, asked, "Template")
     if vm.state == DONE:
         raise Refused(Code.INTERNAL, f"configuration cannot be updated in state {words(vm.state, 0)}")
     template = call.store.edit(vm).template
@@ -100,13 +102,6 @@ def updateconf(call: Call, oid: int, text: str, append: int = 0) -> int:
     for config in vectors(asked, "BACKUP_CONFIG"):
         vm.body["BACKUPS"]["BACKUP_CONFIG"] = {**BACKUP_CONFIG, **vm.body["BACKUPS"]["BACKUP_CONFIG"], **config}
     return oid
-
-
-def _check_restricted(call: Call, asked: Body) -> None:
-    found = restricted(asked, call.cloud.configuration.texts("VM_RESTRICTED_ATTR"))
-    if found:
-        text = f"Template includes a restricted attribute {found}"
-        raise Refused(Code.AUTHORIZATION, f"User [{call.caller.uid}] : {text}.")
 
 
 def _replace(template: Body, asked: Body, section: str, *, drop: bool) -> None:

@@ -279,10 +279,10 @@ def _assign(disk: Disk, prefix: str, used: set[str]) -> None:
     used.add(disk["TARGET"])
 
 
-def system_size(disks: list[Disk]) -> int:
+def system_size(disks: list[Disk], *, snapshots: bool = False) -> int:
     """MiB that disks take in the system datastore: copies and volatile ones, not shared or persistent ones."""
     return sum(
-        whole(disk.get("SIZE"), 0)
+        whole(disk.get("SIZE"), 0) + (whole(disk.get("DISK_SNAPSHOT_TOTAL_SIZE"), 0) if snapshots else 0)
         for disk in disks
         if not is_yes(disk.get("PERSISTENT")) and disk.get("TYPE") not in {"CDROM", "FILESYSTEM"}
     )

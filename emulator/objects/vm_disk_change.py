@@ -14,6 +14,7 @@ from emulator.naming import check_name
 from emulator.objects import vm_disk, vm_history
 from emulator.objects.image import TYPES, begin_copy, charge, check_space, new_image
 from emulator.objects.requirement import clusters_of
+from emulator.objects.vm import check_restricted
 from emulator.objects.vm_action import require_to
 from emulator.objects.vm_hot import begin, require_state
 from emulator.objects.vm_state import POWEROFF, SUSPENDED, UNDEPLOYED
@@ -57,6 +58,7 @@ def attach(call: Call, oid: int, text: str) -> int:
     template = parse(text)
     disks = vectors(template, "DISK")
     require_to(call, vm, "disk-attach")
+    check_restricted(call, template, "DISK")
     require(call, *vm_disk.wants(call, template, call.caller.uid))
     if not disks:
         raise Refused(Code.ACTION, "Internal error parsing DISK attribute")
@@ -103,7 +105,7 @@ def _place_volatile(call: Call, vm: Record, disk: dict[str, str]) -> None:
 
 def _usages(disk: dict[str, str]) -> list[quota.Usage]:
     images = [quota.Usage("IMAGE", disk["IMAGE_ID"], {"RVMS": 1})] if "IMAGE_ID" in disk else []
-    return [*images, quota.Usage("VM", "", {"SYSTEM_DISK_SIZE": vm_disk.system_size([disk])})]
+    return [*images, quota.Usage("VM", "", {"SYSTEM_DISK_SIZE": vm_disk.system_size([disk], snapshots=True)})]
 
 
 def detach(call: Call, oid: int, disk_id: int) -> int:
@@ -115,7 +117,9 @@ def detach(call: Call, oid: int, disk_id: int) -> int:
     if is_shared(disk):
         raise Refused(Code.ACTION, "Cannot detach FILESYSTEM disks")
     call.store.edit(vm).template["DISK"].remove(disk)
-    vm_disk.release(call.store, disk, oid)
+    group: Body = next((one for one in vm.body.get("SNAPSHOTS", []) if one["DISK_ID"] == disk["DISK_ID"]), {})
+    vm_disk.release(call.store, disk, oid, group)
+    vm_disk.keep_snapshots(vm, [one for one in vm.body.get("SNAPSHOTS", []) if one is not group])
     for usage in _usages(disk):
         quota.release(call.store, vm.uid, vm.gid, usage)
     begin(call, vm, "HOTPLUG", DETACH, lcm_off="HOTPLUG_EPILOG_POWEROFF")

@@ -14,7 +14,7 @@ from emulator.objects.vm_action import require_to
 from emulator.objects.vm_disk_change import is_shared, wanted_disk
 from emulator.objects.vm_hot import begin, require_state
 from emulator.objects.vm_state import POWEROFF, SUSPENDED
-from emulator.template import whole
+from emulator.template import is_yes, whole
 
 if TYPE_CHECKING:
     from emulator.call import Call
@@ -57,6 +57,25 @@ def _total(disk: dict[str, str], group: Body) -> None:
     disk["DISK_SNAPSHOT_TOTAL_SIZE"] = str(sum(whole(one["SIZE"], 0) for one in snapshots(group)))
 
 
+def usage_of(disk: dict[str, str], size: int) -> quota.Usage:
+    """What a snapshot uses: it lies where its disk does, in the image's datastore or the system's."""
+    if is_yes(disk.get("PERSISTENT")):
+        return quota.Usage("DATASTORE", disk["DATASTORE_ID"], {"SIZE": size})
+    return quota.Usage("VM", "", {"SYSTEM_DISK_SIZE": size})
+
+
+def _count(call: Call, vm: Record, disk: dict[str, str], size: int) -> None:
+    """Count a snapshot, or one less: to the image's owner where it lies in the image's datastore."""
+    image = call.store.get("image", whole(disk.get("IMAGE_ID"))) if is_yes(disk.get("PERSISTENT")) else None
+    owner = image or vm
+    if size < 0:
+        quota.release(call.store, owner.uid, owner.gid, usage_of(disk, -size))
+    else:
+        quota.charge(call.store, owner.uid, owner.gid, usage_of(disk, size))
+    if image is not None:
+        call.store.edit(image).hidden["snapshots"] = image.hidden.get("snapshots", 0) + size
+
+
 def create(call: Call, oid: int, disk_id: int, name: str) -> int:
     """Take a snapshot."""
     vm = call.get("vm", oid)
@@ -66,7 +85,7 @@ def create(call: Call, oid: int, disk_id: int, name: str) -> int:
         raise Refused(Code.ACTION, "Cannot take snapshots of FILESYSTEM disks")
     require_state(vm, f"Could not create a new snapshot for VM {oid}", POWEROFF, SUSPENDED)
     size = whole(disk.get("SIZE"), 0)
-    quota.charge(call.store, vm.uid, vm.gid, quota.Usage("VM", "", {"SYSTEM_DISK_SIZE": size}))
+    _count(call, vm, disk, size)
     group = of_disk(call.store.edit(vm), disk_id)
     number = int(group["NEXT_SNAPSHOT"])
     for one in snapshots(group):
@@ -91,8 +110,7 @@ def delete(call: Call, oid: int, disk_id: int, number: int) -> int:
     """Delete a snapshot."""
     vm, disk, group, snapshot = _found(call, oid, disk_id, number)
     require_state(vm, f"Could not delete disk snapshot for VM {oid}", POWEROFF, SUSPENDED)
-    usage = quota.Usage("VM", "", {"SYSTEM_DISK_SIZE": whole(snapshot["SIZE"], 0)})
-    quota.release(call.store, vm.uid, vm.gid, usage)
+    _count(call, vm, disk, -whole(snapshot["SIZE"], 0))
     call.store.edit(vm)
     snapshots(group).remove(snapshot)
     _total(disk, group)

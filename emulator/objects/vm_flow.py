@@ -5,10 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emulator import quota
+from emulator.errors import Code, Refused
 from emulator.objects import scheduled_action, vm_disk, vm_failure, vm_group, vm_guest, vm_history, vm_nic
 from emulator.objects.host_share import vacate
 from emulator.objects.vm import capacity
-from emulator.objects.vm_state import ACTIVE, DONE, FLOWS, HOLD, LCM, PENDING, RUNNING, UNDEPLOYED, set_state
+from emulator.objects.vm_state import (
+    ACTIVE,
+    DONE,
+    FLOWS,
+    LCM,
+    PENDING,
+    POWEROFF,
+    RUNNING,
+    STOPPED,
+    SUSPENDED,
+    UNDEPLOYED,
+    set_state,
+)
 from emulator.template import vectors
 
 if TYPE_CHECKING:
@@ -16,7 +29,7 @@ if TYPE_CHECKING:
     from emulator.objects.vm_state import Flow
     from emulator.record import Body, Record
 
-FREE_STATES = {PENDING, HOLD, DONE}
+NOT_RUNNING = {STOPPED, SUSPENDED, POWEROFF, UNDEPLOYED}
 BASE_PORT = 5900
 PORTS = 65536 - BASE_PORT
 
@@ -119,6 +132,8 @@ def complete(cloud: Cloud, vm: Record, name: str) -> None:
 
 def _settle(cloud: Cloud, vm: Record, state: int, lcm_state: int) -> None:
     set_state(cloud, vm, state, lcm_state)
+    if state in NOT_RUNNING:
+        count_stopped(cloud, vm)
     if state in {UNDEPLOYED, PENDING}:
         for graphics in vectors(vm.template, "GRAPHICS"):
             graphics.pop("PORT", None)
@@ -168,7 +183,11 @@ def charged(vm: Record) -> list[quota.Usage]:
     cpu, memory = capacity(vm.template)
     disks = vectors(vm.template, "DISK")
     amounts: dict[str, float] = {"VMS": 1, "RUNNING_VMS": 1, "CPU": cpu, "RUNNING_CPU": cpu}
-    amounts |= {"MEMORY": memory, "RUNNING_MEMORY": memory, "SYSTEM_DISK_SIZE": vm_disk.system_size(disks)}
+    amounts |= {
+        "MEMORY": memory,
+        "RUNNING_MEMORY": memory,
+        "SYSTEM_DISK_SIZE": vm_disk.system_size(disks, snapshots=True),
+    }
     if not is_counted_running(vm):
         amounts = {key: value for key, value in amounts.items() if not key.startswith("RUNNING_")}
     images = [disk["IMAGE_ID"] for disk in disks if "IMAGE_ID" in disk]
@@ -182,6 +201,36 @@ def charged(vm: Record) -> list[quota.Usage]:
 def is_counted_running(vm: Record) -> bool:
     """Whether it counts to the RUNNING_ quotas."""
     return bool(vm.hidden.get("running", True))
+
+
+def running_usage(vm: Record) -> quota.Usage:
+    """What a virtual machine uses only as long as it is not stopped."""
+    cpu, memory = capacity(vm.template)
+    return quota.Usage("VM", "", {"RUNNING_VMS": 1, "RUNNING_CPU": cpu, "RUNNING_MEMORY": memory})
+
+
+def count_stopped(cloud: Cloud, vm: Record) -> None:
+    """Give back what a virtual machine that runs no more was counted for running."""
+    if is_counted_running(vm):
+        quota.release(cloud.store, vm.uid, vm.gid, running_usage(vm))
+        cloud.store.edit(vm).hidden["running"] = False
+
+
+def count_running(cloud: Cloud, vm: Record) -> None:
+    """Count a virtual machine that is to run again.
+
+    Raises
+    ------
+    Refused
+        ACTION, when a quota has no room for it.
+    """
+    if is_counted_running(vm):
+        return
+    try:
+        quota.charge(cloud.store, vm.uid, vm.gid, running_usage(vm))
+    except Refused as refused:
+        raise Refused(Code.ACTION, refused.text) from refused
+    cloud.store.edit(vm).hidden["running"] = True
 
 
 def keep_monitored(cloud: Cloud, vm: Record) -> None:

@@ -136,7 +136,7 @@ def accounting(call: Call, filter_flag: int, start: int, end: int) -> str:
     """Show who used what: all history records."""
     machines = chosen(call, "vm", filter_flag, -1, -1)
     records = [
-        {**record, "VM": {key: value for key, value in vm.body.items() if key != "HISTORY_RECORDS"}}
+        {**record, "VM": {**vm.body, "HISTORY_RECORDS": {}}}
         for vm in reversed(machines)
         for record in vm.body["HISTORY_RECORDS"].get("HISTORY", [])
         if (start == -1 or not record["ETIME"] or record["ETIME"] > start) and (end == -1 or record["STIME"] <= end)

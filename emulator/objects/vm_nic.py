@@ -55,6 +55,8 @@ def network_of(call: Call, nic: Nic, uid: int) -> Record:
         if network is None:
             raise Refused(Code.INTERNAL, f"Virtual network with ID: {number} does not exist")
         return network
+    if "NETWORK" not in nic:
+        raise Refused(Code.INTERNAL, "Neither NETWORK_ID nor NETWORK is given in NIC.")
     owner, name = _owner(call, nic, uid), nic["NETWORK"]
     found = next((one for one in call.store.all("vn") if one.name == name and one.uid == owner), None)
     if found is None:

@@ -12,6 +12,7 @@ from emulator.access import require, use
 from emulator.errors import Code, Refused
 from emulator.objects import vm_context, vm_history, vm_nic
 from emulator.objects.requirement import clusters_of
+from emulator.objects.vm import check_restricted
 from emulator.objects.vm_action import require_to
 from emulator.objects.vm_hot import begin, require_state
 from emulator.objects.vm_state import POWEROFF
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
 
 ATTACH, DETACH, ALIAS_ATTACH, ALIAS_DETACH, UPDATE = 23, 24, 46, 47, 51
 Nic = dict[str, str]
+# What an interface has from its lease and its network; only another lease changes it.
+LEASED = frozenset(
+    [
+        "NIC_ID", "NETWORK", "NETWORK_ID", "NETWORK_MODE", "IP", "IP6", "IP6_GLOBAL", "IP6_ULA", "MAC", "AR_ID",
+        "TARGET", "BRIDGE", "BRIDGE_TYPE", "VN_MAD", "PHYDEV", "VLAN_ID", "OUTER_VLAN_ID", "CLUSTER_ID",
+        "SECURITY_GROUPS", "NAME", "PARENT", "PARENT_ID", "ALIAS_ID", "ALIAS_IDS", "VROUTER_IP", "VROUTER_MAC",
+    ]
+)  # fmt: skip
 
 
 def nic_of(vm: Record, number: int) -> Nic | None:
@@ -42,6 +51,7 @@ def attach(call: Call, oid: int, text: str) -> int:
     template = parse(text)
     require_to(call, vm, "nic-attach")
     _check_own(vm)
+    check_restricted(call, template, "NIC")
     require(call, *vm_nic.wants(call, template, call.caller.uid))
     nics = [(key, nic) for key in ("NIC", "NIC_ALIAS") for nic in vectors(template, key)]
     if not nics:
@@ -135,8 +145,10 @@ def update(call: Call, oid: int, number: int, text: str, append: int = 0) -> int
     if nic is None:
         raise Refused(Code.ACTION, f"VM {oid}: NIC {number} does not exists")
     require_state(vm, f"Could not update NIC of VM {oid}", POWEROFF)
-    for asked in vectors(parse(text), "NIC"):
-        nic.update(asked)
+    template = parse(text)
+    check_restricted(call, template, "NIC")
+    for asked in vectors(template, "NIC"):
+        nic.update({key: value for key, value in asked.items() if key not in LEASED})
     begin(call, vm, "HOTPLUG_NIC", UPDATE, lcm_off="HOTPLUG_NIC_POWEROFF")
     return oid
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from emulator import quota
 from emulator.errors import Code, Refused
 from emulator.objects import vm_history
+from emulator.objects.vm import check_restricted
 from emulator.objects.vm_action import require_to
 from emulator.objects.vm_hot import begin
 from emulator.objects.vm_state import POWEROFF
@@ -44,7 +45,9 @@ def _in_poweroff(call: Call, oid: int) -> Record:
 def attach(call: Call, oid: int, text: str) -> int:
     """Hand a device of the host to a virtual machine."""
     vm = _in_poweroff(call, oid)
-    asked = next(iter(vectors(parse(text), "PCI")), {})
+    template = parse(text)
+    check_restricted(call, template, "PCI")
+    asked = next(iter(vectors(template, "PCI")), {})
     host = call.get("host", vm_history.last(vm)["HID"])
     wanted = {key: value for key, value in asked.items() if key in WANTED}
     found = next((one for one in devices(host) if one["VMID"] == "-1" and wanted.items() <= one.items()), None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from emulator.errors import Code, Refused
 from emulator.objects import vm_history
 from emulator.objects.vm_action import require_to
-from emulator.objects.vm_flow import complete, finish, start_flow
+from emulator.objects.vm_flow import complete, count_running, finish, start_flow
 from emulator.objects.vm_state import ACTIVE, DONE, FLOWS, HOLD, LCM_WORDS, PENDING, STOPPED, UNDEPLOYED
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def _recover_delete(call: Call, vm: Record) -> None:
 
 def _recover_recreate(call: Call, vm: Record) -> None:
     if vm.state not in {PENDING, HOLD, DONE}:
+        count_running(call.cloud, vm)
         vm_history.note(call, call.store.edit(vm), "delete-recreate")
         start_flow(call.cloud, vm, "resubmit", hard=True)
 

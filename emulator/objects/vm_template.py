@@ -42,8 +42,7 @@ def allocate(call: Call, text: str) -> int:
     """Keep a template."""
     template = parse(text)
     require(call, create("template", call.caller.gid))
-    if not call.caller.is_admin:
-        check_restricted(call, template)
+    check_restricted(call, template)
     name = take(template, "NAME")
     check_name(call.store, "template", name, call.caller.uid)
     template.pop("TEMPLATE_ID", None)
@@ -156,8 +155,7 @@ def instantiate(
         template_id = source.oid
     template = copied(source.template)
     template.pop("NAME", None)
-    if not call.caller.is_admin:
-        check_restricted(call, extra)
+    check_restricted(call, extra, "User Template")
     template = merged(template, extra)
     if name:
         template["NAME"] = [name]

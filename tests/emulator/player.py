@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from tests.emulator.recording import Call
 
 # What the recorded machine was told to do wrong, before a call.
-MISHAPS: dict[tuple[str, int], str] = {("09_vm_lifecycle", 147): "boot:fail@1"}
+MISHAPS: dict[tuple[str, int], str] = {
+    ("09_vm_lifecycle", 147): "boot:fail@1",
+    (ALONE, 52): "snapshot:fail",  # its dummy drivers had written none
+}
 
 # How long was waited before a call that changes what it then refuses, and so cannot be made again.
 WAITS: dict[tuple[str, int], float] = {(ALONE, 72): 1.0}
