@@ -52,14 +52,14 @@ class LoneMachine:
     ports: dict[int, int] = field(default_factory=lambda: {port: free_port() for port in (22, 8080)})
 
     def start(self, files: Mapping[str, bytes], volume: str, *, uefi: bool = True) -> None:
-        """Boot, by UEFI on the machine type that OpenNebula takes or as the driver does, with a disc of these files."""
+        """Boot on the machine type that OpenNebula takes, by UEFI or by BIOS, with a disc of these files."""
         guest = self.guest
         for each in (*guest.data, *(mount.path for mount in guest.mounts), self.folder / "context"):
             each.mkdir(parents=True, exist_ok=True)
         prepare(guest)
         qemu_command.context_disc(guest).write_bytes(disc(volume, files))
         command = qemu_command.command(guest, "qemu-system-x86_64", own_accelerator())
-        changed = [self._changed(word, uefi=uefi) for word in command] + self._further(uefi=uefi)
+        changed = [self._changed(word) for word in command] + self._further(uefi=uefi)
         self.process = subprocess.Popen(changed, preexec_fn=die_with_parent)
 
     def end(self) -> None:
@@ -86,14 +86,14 @@ class LoneMachine:
             ),
         )
 
-    def _changed(self, word: str, *, uefi: bool) -> str:
+    def _changed(self, word: str) -> str:
         """The driver's own command line, with the first card on the wire."""
         if word.startswith("user,id=card0"):
             return f"dgram,id=card0,{self.wire}"
         if word.startswith("user,id=card1"):
             ports = (f"hostfwd=tcp:{HOST}:{own}-{ADMIN_GUEST}:{port}" for port, own in self.ports.items())
             return ",".join([word if self.restricted else word.replace("restrict=on", "restrict=off"), *ports])
-        return "q35" if word == "pc" and uefi else word
+        return "q35" if word == "pc" else word
 
     def _further(self, *, uefi: bool) -> list[str]:
         firmware = ("-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={FIRMWARE}")
