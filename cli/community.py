@@ -46,12 +46,13 @@ def plan(file: Path, endpoint: str | None, exchange: str | None, *, as_json: boo
 @YES
 @ALLOW
 @TAKE_OVER
+@click.option("--rollback", is_flag=True, help="Take away again what was made of a new branch that cannot be finished.")
 @click.option("--wait/--no-wait", help="Wait until every appliance is enrolled and answers.")
 @click.option("--timeout", "timeout_s", default=600.0, show_default=True, help="How long to wait, in seconds.")
 @click.option("--rekey", multiple=True, metavar="BRANCH=FINGERPRINT", help="Take a branch's changed keys (repeatable).")
 def apply(
     file: Path, endpoint: str | None, exchange: str | None, allow: tuple[str, ...], timeout_s: float,
-    rekey: tuple[str, ...], *, as_json: bool, yes: bool, wait: bool, take_over: bool,
+    rekey: tuple[str, ...], *, as_json: bool, yes: bool, wait: bool, take_over: bool, rollback: bool,
 ) -> None:  # fmt: skip
     """Make the cloud what the community file declares, and enrol its appliances."""
     from provision.apply import refuse
@@ -62,14 +63,14 @@ def apply(
         show(the_plan, as_json=False)
     refuse(the_plan, frozenset(allow))
     confirm(the_plan, "Apply?", yes=yes)
-    applied = carried_out(desk, the_plan, allow, take_over=take_over, quiet=as_json)
-    enrolment = enrolled(desk, community, pairs(rekey), timeout_s if wait else None, quiet=as_json)
+    applied = carried_out(desk, the_plan, allow, take_over=take_over, rollback=rollback, quiet=as_json)
+    enrolment = enrolled(desk, community, applied.after, pairs(rekey), timeout_s if wait else None, quiet=as_json)
     report(applied, enrolment, as_json=as_json)
     if wait and not enrolment.ready:
         from provision.errors import NotReady
 
         late = "; ".join(f"{branch.name}: {branch.words}" for branch in enrolment.branches if not branch.ready)
-        raise NotReady(f"not ready after {timeout_s:g} s: {late}")
+        raise NotReady(f"not ready: {late}")
 
 
 @click.command()
@@ -128,7 +129,9 @@ def confirm(the_plan: Plan, question: str, *, yes: bool) -> None:
         raise click.exceptions.Exit(0)
 
 
-def carried_out(desk: Desk, the_plan: Plan, allow: tuple[str, ...], *, take_over: bool, quiet: bool) -> Applied:
+def carried_out(
+    desk: Desk, the_plan: Plan, allow: tuple[str, ...], *, take_over: bool, quiet: bool, rollback: bool = False
+) -> Applied:
     """Apply a plan, with a bar that shows how far it is."""
     from provision.apply import apply as carry_out
 
@@ -141,18 +144,23 @@ def carried_out(desk: Desk, the_plan: Plan, allow: tuple[str, ...], *, take_over
         def told(progress: Progress) -> None:
             bar.update(task, completed=progress.done, description=progress.words)
 
-        return carry_out(desk, the_plan, told, allow=frozenset(allow), take_over=take_over)
+        return carry_out(desk, the_plan, told, allow=frozenset(allow), take_over=take_over, rollback=rollback)
 
 
 def enrolled(
-    desk: Desk, community: Community, rekey: dict[str, str], timeout_s: float | None, *, quiet: bool
+    desk: Desk, community: Community, after: Plan, rekey: dict[str, str], timeout_s: float | None, *, quiet: bool
 ) -> Enrolment:
     """Enrol what has reported its keys; with a time, wait until all is ready."""
     from provision.enrolment import enrol, wait_until_ready
+    from provision.found import NO_ONEGATE
 
     if timeout_s is None:
         return enrol(desk, community, rekey=rekey)
     console = progress_console()
+    if not quiet and NO_ONEGATE in after.conditions:
+        console.print(
+            "Waiting until the appliances run; then enrol them: gurney branch enrol " + " ".join(community.branches)
+        )
 
     def told(progress: Progress) -> None:
         if not quiet:

@@ -11,6 +11,7 @@ from provision.holding import clear_away_the_dead, holding
 from provision.kind import Act
 from provision.kinds.keys import PUBLIC
 from provision.resource import Ref
+from provision.rollback import new_branches, steps_back, unfinished
 from provision.take import Outcome, Progress, take
 from provision.view import NAMED
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from exchange.community import CommunityKeys
     from provision.desk import Desk
+    from provision.holding import Held
     from provision.plan import Plan
     from provision.published import NewInvitation
 
@@ -56,6 +58,7 @@ def apply(
     *,
     allow: frozenset[str] = frozenset(),
     take_over: bool = False,
+    rollback: bool = False,
 ) -> Applied:
     """Bring about what a plan says.
 
@@ -65,6 +68,9 @@ def apply(
         Branches whose archive may be lost.
     take_over
         Take the place of another admin's apply that is known to be dead.
+    rollback
+        Take away again what was made of new branches that cannot be finished, and of nothing else. When that is
+        interrupted, the next apply does it first.
 
     Raises
     ------
@@ -73,7 +79,8 @@ def apply(
     Busy
         When another admin applies; nothing was changed.
     CloudChanged
-        When more is to be done now than the plan shows; nothing was changed.
+        When more is to be done now than the plan shows, also because a rollback that was interrupted had to be
+        finished; nothing else was changed.
     NotFinished
         When steps failed, or were accepted and not done; the next apply goes on from there.
     """
@@ -82,16 +89,39 @@ def apply(
     if not the_plan:
         clear_away_the_dead(desk, the_plan.community)
         return Applied(0, the_plan)
-    with holding(desk, the_plan.community, _making(the_plan), take_over=take_over) as document:
+    say = on_progress or _silent
+    new = new_branches(the_plan) if rollback else frozenset()
+    with holding(desk, the_plan.community, _making(the_plan), new, take_over=take_over) as held:
         now = found(desk, the_plan.community)
         fresh = the_plan.again(now)
+        if late := _roll_back(desk, held, held.undoing, now, fresh, say):
+            raise CloudChanged(f"a rollback that was interrupted is finished ({late}): look at a new plan")
         if not fresh.within(the_plan):
             raise CloudChanged("the cloud has changed since this plan was made: look at a new plan")
-        act = acting(desk, now, fresh, document)
-        outcome = take(fresh.steps, act, on_progress or _silent)
-        after = the_plan.again(found(desk, the_plan.community))
-    _check(outcome, after)
+        act = acting(desk, now, fresh, held.document)
+        held.stays = bool(new)
+        outcome = take(fresh.steps, act, say)
+        now = found(desk, the_plan.community)
+        after = the_plan.again(now)
+        undone = _roll_back(desk, held, new, now, after, say)
+    _check(outcome, after, undone)
     return Applied(outcome.done, after, act.recovery_file, tuple(act.notes), tuple(act.invitations))
+
+
+def _roll_back(
+    desk: Desk, held: Held, new: frozenset[str], now: Found, left: Plan, say: Callable[[Progress], None]
+) -> str:
+    """Take away what was made of new branches that are not finished; in words, nothing where there are none."""
+    branches = unfinished(new, left)
+    steps = steps_back(branches, now)
+    if not steps:
+        return ""
+    held.stays = True
+    outcome = take(steps, acting(desk, now, left, held.document), say)
+    if outcome.failures:
+        raise NotFinished([f"rolling back: {failure}" for failure in outcome.failures], outcome.done, len(steps))
+    held.stays = False
+    return f"{', '.join(sorted(branches))}: {len(steps)} things were taken away again"
 
 
 def refuse(the_plan: Plan, allow: frozenset[str]) -> None:
@@ -132,12 +162,12 @@ def _making(the_plan: Plan) -> list[str]:
     return [step.name for step in the_plan if step.kind in {"group", "cloud-user"} and step.action != "delete"]
 
 
-def _check(outcome: Outcome, after: Plan) -> None:
+def _check(outcome: Outcome, after: Plan, undone: str) -> None:
     """Raise `NotFinished` unless all was done, and stands as declared."""
-    undone = [f"{step}: the cloud accepted it and did not do it ({_differences(step)})" for step in after]
-    failures = outcome.failures or undone
+    missing = [f"{step}: the cloud accepted it and did not do it ({_differences(step)})" for step in after]
+    failures = outcome.failures or missing
     if failures:
-        raise NotFinished(failures, outcome.done, len(after))
+        raise NotFinished([*failures, *([undone] if undone else [])], outcome.done, len(after))
 
 
 def _differences(step: object) -> str:

@@ -11,7 +11,7 @@ from provision.resource import Change, Existing, Ref, Resource, differences, ref
 from provision.step import CREATE, DELETE, UPDATE, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 #: Kinds whose loss loses patients' images.
 PRECIOUS = frozenset({"archive"})
@@ -31,6 +31,7 @@ def steps_between(wanted: Mapping[Ref, Resource], existing: Mapping[Ref, Existin
         if KINDS[ref.kind].remove is not None and (ref not in wanted or ref in anew):
             reason = anew.get(ref, "it is no longer declared")
             steps.append(Step(DELETE, ref, each.name, None, each, reason=reason, loses=_loss(each)))
+    steps = list(_parted(steps))
     users = _users(steps)
     return in_order([replace(step, after=step.after | users[step.id]) for step in steps])
 
@@ -44,6 +45,20 @@ def _change(resource: Resource, existing: Existing, changes: tuple[Change, ...])
     tells = KINDS[resource.ref.kind].tells
     words = "; ".join(dict.fromkeys(tells[each.field] for each in changes if each.field in tells))
     return Step(UPDATE, resource.ref, resource.name, resource, existing, changes, reason=words, after=_needs(resource))
+
+
+def _parted(steps: list[Step]) -> Iterator[Step]:
+    """The steps; what changes a resource through one that is made meanwhile comes after that, as a step of its own."""
+    made = {step.ref for step in steps if step.action == CREATE}
+    for step in steps:
+        through = {name: Ref(kind, step.key) for name, kind in KINDS[step.kind].through.items()}
+        late = tuple(change for change in step.changes if through.get(change.field) in made)
+        rest = tuple(change for change in step.changes if change not in late)
+        if rest or not late:
+            yield replace(step, changes=rest)
+        if late:
+            after = frozenset((CREATE, through[change.field]) for change in late)
+            yield replace(step, changes=late, late=True, after=step.after | after)
 
 
 def _changes(resource: Resource, existing: Existing) -> tuple[Change, ...]:
@@ -103,7 +118,7 @@ def _users(steps: list[Step]) -> dict[tuple[str, Ref], set[tuple[str, Ref]]]:
     found: dict[tuple[str, Ref], set[tuple[str, Ref]]] = defaultdict(set)
     for step in steps if deleted else ():
         before = deleted.intersection(refs_in(step.existing.spec)) if step.existing else set()
-        still = set(refs_in(step.declared.spec)) if step.declared and step.id[0] == CREATE else set()
+        still = set(refs_in(step.declared.spec)) if step.declared else set()
         for ref in before - still:
             if step.id != (DELETE, ref):
                 found[DELETE, ref].add(step.id)

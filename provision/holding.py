@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from provision.errors import Busy, CloudError, CloudUnreachable
 from provision.found import APPLYING, applying
+from provision.kind import MERGE
 from provision.marks import Mark, object_name
 from provision.node import first
 from provision.pools import DOCUMENT_TYPE, POOLS, elements
@@ -55,9 +56,30 @@ def this_process() -> Holder:
     return Holder(_admin(), socket.gethostname(), f"{number}@{_began(number)}", started)
 
 
+@dataclass
+class Held:
+    """A community that is held.
+
+    Attributes
+    ----------
+    document
+        The id of the Document that says so.
+    undoing
+        New branches that an apply which died was to undo.
+    stays
+        Whether the Document is to stay when this apply is interrupted, so that the next one undoes them.
+    """
+
+    document: int
+    undoing: frozenset[str]
+    stays: bool = False
+
+
 @contextmanager
-def holding(desk: Desk, community: str, making: Iterable[str], *, take_over: bool = False) -> Iterator[int]:
-    """Hold the community while something is applied; yields the Document's id.
+def holding(
+    desk: Desk, community: str, making: Iterable[str], undoing: Iterable[str] = (), *, take_over: bool = False
+) -> Iterator[Held]:
+    """Hold the community while something is applied.
 
     The Document with the lowest id holds; it is made with all that it says, so nobody ever sees half of it.
 
@@ -65,6 +87,8 @@ def holding(desk: Desk, community: str, making: Iterable[str], *, take_over: boo
     ----------
     making
         The names of groups that are about to be made: a group carries no mark at first, and is known by this.
+    undoing
+        New branches that are undone if they cannot be finished; by the next apply, if this one dies.
     take_over
         Take it from an admin on another machine who is known to be gone.
 
@@ -73,16 +97,22 @@ def holding(desk: Desk, community: str, making: Iterable[str], *, take_over: boo
     Busy
         When another admin applies.
     """
-    number = _announce(desk, community, making)
+    held = Held(_announce(desk, community, making, undoing), frozenset())
     try:
-        _settle(desk, community, number, take_over=take_over)
-        desk.cloud.call("document.lock", number, LOCK_ALL, True)
-        yield number
+        held.undoing = _settle(desk, community, held.document, undoing, take_over=take_over)
+        desk.cloud.call("document.lock", held.document, LOCK_ALL, True)
+        yield held
     except (Exception, KeyboardInterrupt):
-        with suppress(CloudError):
-            _withdraw(desk, number)
+        if not held.stays:
+            with suppress(CloudError):
+                _withdraw(desk, held.document)
         raise
-    _withdraw(desk, number)
+    _withdraw(desk, held.document)
+
+
+def undoing_in(node: Node) -> list[str]:
+    """The new branches that are to be undone if they cannot be finished."""
+    return first(node.attributes(), "GURNEY_UNDOING").split()
 
 
 def clear_away_the_dead(desk: Desk, community: str) -> None:
@@ -105,7 +135,7 @@ def holder_of(node: Node) -> Holder:
     return Holder(*(first(told, f"GURNEY_{what}") for what in ("ADMIN", "HOST", "PROCESS", "STARTED")))
 
 
-def _announce(desk: Desk, community: str, making: Iterable[str]) -> int:
+def _announce(desk: Desk, community: str, making: Iterable[str], undoing: Iterable[str]) -> int:
     """Make the Document; when the answer is lost, it is found again by a token that only this call has."""
     me, token = this_process(), secrets.token_hex(8)
     text = render(
@@ -117,6 +147,7 @@ def _announce(desk: Desk, community: str, making: Iterable[str]) -> int:
         process=me.process,
         started=me.started,
         making=" ".join(making),
+        undoing=" ".join(sorted(undoing)),
         token=token,
     )
     try:
@@ -128,15 +159,19 @@ def _announce(desk: Desk, community: str, making: Iterable[str]) -> int:
         return mine[0]
 
 
-def _settle(desk: Desk, community: str, number: int, *, take_over: bool) -> None:
-    """Clear away the dead who stand before us, or give way to the living."""
-    for node in _documents(desk, community):
-        if node.id >= number:
-            continue
-        holder = holder_of(node)
+def _settle(desk: Desk, community: str, number: int, undoing: Iterable[str], *, take_over: bool) -> frozenset[str]:
+    """Clear away the dead who stand before us, or give way to the living; what the dead were to undo comes back."""
+    before = [node for node in _documents(desk, community) if node.id < number]
+    for holder in map(holder_of, before):
         if not (holder.dead or take_over):
             raise Busy(f"another admin applies: {holder}. Wait, or if that is certainly over, use --take-over")
+    left = frozenset(name for node in before for name in undoing_in(node))
+    if left:
+        text = render("undoing", undoing=" ".join(sorted({*undoing, *left})))
+        desk.cloud.call("document.update", number, text, MERGE)
+    for node in before:
         _withdraw(desk, node.id)
+    return left
 
 
 def _documents(desk: Desk, community: str) -> list[Node]:

@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     from provision.resource import Change, Existing, Ref, Resource
 
 CREATE, UPDATE, DELETE = "create", "update", "delete"
+LATE = "late"
 
 
 @dataclass(frozen=True)
 class Step:
     """One change of one resource.
 
-    A resource that must be made anew is deleted by one step and created by another.
+    A resource that must be made anew is deleted by one step and created by another. A step is `late` where it changes a
+    resource through another one that is made meanwhile.
     """
 
     action: str
@@ -29,6 +31,7 @@ class Step:
     changes: tuple[Change, ...] = ()
     reason: str = ""
     loses: str = ""
+    late: bool = False
     after: frozenset[tuple[str, Ref]] = frozenset()
 
     @property
@@ -49,7 +52,7 @@ class Step:
     @cached_property
     def id(self) -> tuple[str, Ref]:
         """What other steps call it."""
-        return (DELETE if self.action == DELETE else CREATE, self.ref)
+        return (LATE if self.late else DELETE if self.action == DELETE else CREATE, self.ref)
 
     def to_json(self) -> dict[str, Any]:
         """The step for programs."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: Kinds that carry their mark in their own template, and the pool they stand in.
 MARKED = {
     "exchange": "datastore",
+    "image-datastore": "datastore",
+    "system-datastore": "datastore",
     "keys": "document",
     "security-group": "secgroup",
     "network": "vn",
@@ -96,9 +98,13 @@ class View:
         return found
 
     def _group_in(self, key: str, vdc: Node) -> Node | None:
-        """The group that a branch's VDC holds; one that bears another branch's name got there by mistake."""
+        """The group that a branch's VDC holds; another branch's, or a stranger's, got there by mistake."""
         groups = (self.pools.by_id["group"].get(number) for number in vdc.ids("GROUPS"))
-        return next((node for node in groups if node is not None and self._names.get(node.name, key) == key), None)
+        return next((node for node in groups if node is not None and self._may_be(node.name, key)), None)
+
+    def _may_be(self, name: str, key: str) -> bool:
+        """Whether a group of that name can be a branch's: it may have been made for the branch's former name."""
+        return name.startswith(f"{self.community}.") and self._names.get(name, key) == key
 
     @cached_property
     def _names(self) -> dict[str, str]:

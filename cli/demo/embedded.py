@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.console import progress_console
 from emulator.errors import EmulatorError
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 20
+#: With less room than this the embedded cloud cannot keep its state.
+ROOM_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -86,11 +90,18 @@ def _answering(process: subprocess.Popen[bytes], state: Path, driver: str, log: 
     said = state / "endpoint.json"
     while not (said.exists() and _pid_of(said) == process.pid):
         if process.poll() is not None or time.monotonic() > deadline:
-            words = log.read_text(errors="replace").strip().splitlines()
-            raise EmulatorError(f"The embedded cloud did not start: {words[-1] if words else 'it said nothing'}")
+            raise EmulatorError(f"The embedded cloud did not start in {state}: {_last_words(log)}")
         time.sleep(0.05)
     place = json.loads(said.read_text())
     return EmbeddedCloud(place["endpoint"], Path(place["auth_file"]), state, driver, process)
+
+
+def _last_words(log: Path) -> str:
+    """What it said last; a full disk keeps even that."""
+    words = log.read_text(errors="replace").strip().splitlines()
+    if shutil.disk_usage(log.parent).free < ROOM_BYTES:
+        return f"no space is left on the disk of {log.parent}; free some, or name another folder with --keep"
+    return words[-1] if words else f"it wrote nothing to {log}"
 
 
 def _pid_of(said: Path) -> int:
@@ -101,8 +112,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     """Ask it to stop; insist when it does not: its VMs die with it."""
     if process.poll() is None:
         process.terminate()
-    try:
-        process.wait(STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, 9)
-        process.wait()
+    assert process.stdin is not None
+    process.stdin.close()
+    with progress_console().status("Stopping the appliances and the embedded cloud ..."):
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            process.wait()

@@ -120,6 +120,15 @@ def wait_until_still(act: Act, number: int) -> None:
     act.watch.until("vm", {number}, still, what="the VM to stand still", limit_s=STATE_LIMIT_S)
 
 
+def wait_until_settled(act: Act, number: int) -> None:
+    """Wait until a VM has a host and stands still, or is off: only then its disks can be resized."""
+
+    def settled(node: Node | None) -> bool:
+        return node is None or node.number("STATE") == POWEROFF or state_name(node) == "RUNNING"
+
+    act.watch.until("vm", {number}, settled, what="the VM to run, or to be off", limit_s=STATE_LIMIT_S)
+
+
 def start_again(act: Act, number: int) -> None:
     """Start a VM that is powered off, and see that it runs; OpenNebula may put it back while it still resizes it."""
 

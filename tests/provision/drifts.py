@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from provision.kinds.appliance import RECOVER_DELETE
 from provision.kinds.network import ranges_of
 from provision.vm_state import POWEROFF, state_name
 
@@ -84,8 +85,11 @@ def resize(office: Office, choice: int) -> None:
 
 def lose_an_archive(office: Office, choice: int) -> None:
     """Somebody ends a VM and deletes its archive, although it is locked."""
-    end_a_vm(office, choice)
     number = one_of(office, "archive", choice).id
+    users = office.found().pools.by_id["image"][number].ids("VMS")
+    for vm_id in users:
+        office.raw("vm.recover", vm_id, RECOVER_DELETE)
+    until(lambda: not set(users) & set(office.found().pools.by_id["vm"]))
     office.raw("image.unlock", number)
     office.raw("image.delete", number, False)
     until(lambda: number not in office.found().pools.by_id["image"])

@@ -65,6 +65,7 @@ def announced(office: Office, host: str) -> None:
         process="4711@1",
         started="2026-11-20T08:00:00+00:00",
         making="kongu.erode",
+        undoing="",
         token="0",
     )
     office.raw("document.lock", office.raw("document.allocate", text, 1204), 4, True)

@@ -93,7 +93,7 @@ def test_the_community_s_keys_lie_in_the_cloud_and_open_for_the_admin_alone(offi
 
 def test_without_onegate_no_token_is_asked_for(new_office: Callable[..., Office]) -> None:
     office = new_office(onegate=False)
-    assert any("enrolment waits for SSH" in words for words in office.plan().conditions)
+    assert any("gurney branch enrol" in words for words in office.plan().conditions)
     applied = office.apply()
     assert not applied.after
     template = dict(office.found().view.ours("template"))["erode"]

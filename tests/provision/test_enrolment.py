@@ -173,6 +173,7 @@ def test_a_branch_that_is_no_longer_declared_is_revoked(applied: Office, example
 
 
 def test_another_admin_is_let_in_by_one_who_is(applied: Office, tmp_path: Path, example_text: str) -> None:
+    own_identity(tmp_path / "anita.txt").keep()
     anita = own_identity(tmp_path / "anita.txt")
     hers = replace(applied.desk, identity=anita)
     with pytest.raises(NoIdentity, match=rf"put {anita.recipient} under `admins:`"):

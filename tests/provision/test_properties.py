@@ -36,9 +36,16 @@ FAULTY = (
     "group.allocate", "group.update", "group.quota", "vdc.*", "acl.addrule", "secgroup.*", "vn.*", "image.*",
     "template.allocate", "template.instantiate", "vm.*", "document.*", "datastore.allocate",
 )  # fmt: skip
+#: How long is waited for what a fault has made impossible.
+LIMITS = ("image.MEASURED_LIMIT_S", "image.DELETED_LIMIT_S", "appliance.IMAGES_LIMIT_S", "appliance.STATE_LIMIT_S",
+          "appliance.PATIENCE_S")  # fmt: skip
+PATIENCE_S = 5.0
 WAYS = ("2048", "drop", "lost", "noop")
 
+Stage = tuple[list[str], str, list[tuple[str, int]]]
+
 faults = st.builds("{}:{}@{}".format, st.sampled_from(FAULTY), st.sampled_from(WAYS), st.integers(1, 6))
+bad_days = st.lists(faults, max_size=2)
 drifts = st.lists(st.tuples(st.sampled_from(sorted(DRIFTS)), st.integers(0, 3)), max_size=3)
 
 
@@ -126,6 +133,8 @@ def foreign(office: Office) -> list[str]:
 def fast_offices(new_office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch) -> Callable[[], Office]:
     """Makes offices whose cloud and whose waiting take next to no time."""
     monkeypatch.setattr("provision.watch.FIRST_S", 0.002)
+    for place in LIMITS:
+        monkeypatch.setattr(f"provision.kinds.{place}", PATIENCE_S)
 
     def make() -> Office:
         office = new_office(uuid.uuid4().hex, pace=FAST)
@@ -151,13 +160,13 @@ def test_apply_arrives_and_rests_and_touches_nothing_else(
         phases=[Phase.generate],
         database=None,
     )
-    @given(data=st.data())
-    def any_road(data: st.DataObject) -> None:
+    @given(road=st.lists(st.tuples(bad_days, communities(example), drifts), min_size=1, max_size=3))
+    def any_road(road: list[Stage]) -> None:
         office = fast_offices()
         try:
             before = foreign(office)
-            for _ in range(data.draw(st.integers(1, 3))):
-                go_on(office, data.draw(communities(example)), data)
+            for stage in road:
+                go_on(office, *stage)
                 assert foreign(office) == before
         finally:
             office.embedded.stop()
@@ -165,9 +174,9 @@ def test_apply_arrives_and_rests_and_touches_nothing_else(
     any_road()
 
 
-def go_on(office: Office, text: str, data: st.DataObject) -> None:
+def go_on(office: Office, bad_day: list[str], text: str, happening: list[tuple[str, int]]) -> None:
     """Apply, perhaps on a bad day first; arrive and rest; then let things happen."""
-    office.embedded.faults = Faults(data.draw(st.lists(faults, max_size=2)))
+    office.embedded.faults = Faults(bad_day)
     with suppress(ProvisionError, ExchangeError):
         office.apply(text, allow=frozenset(NAMES))
     office.embedded.faults = Faults()
@@ -177,7 +186,7 @@ def go_on(office: Office, text: str, data: st.DataObject) -> None:
         return
     office.apply(text, allow=frozenset(NAMES))
     assert office.plan(text).to_json() == []
-    for name, choice in data.draw(drifts):
+    for name, choice in happening:
         with suppress(CloudError, LookupError):
             DRIFTS[name](office, choice)
 

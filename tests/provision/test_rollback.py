@@ -1,0 +1,131 @@
+"""`--rollback` undoes what a failed new branch had so far, and nothing else; also when it is interrupted."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from emulator.faults import Faults
+from provision.apply import apply
+from provision.desk import Desk
+from provision.errors import CloudChanged, NotFinished
+from provision.plan import plan
+from provision.reading import parse
+from tests.provision.test_kill import ONE_BRANCH, MortalCloud
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.provision.conftest import Office
+
+#: What makes the last of three branches fail, early, in the middle and late.
+FAULTS = ("group.quota:2048", "vdc.addgroup:2048", "vn.allocate:2048", "image.lock:2048", "template.instantiate:2048")
+
+
+def things(office: Office) -> dict[str, list[tuple[int, str]]]:
+    """Everything in the cloud, by pool: ids and names."""
+    nodes = office.found().pools.nodes
+    return {pool: [(node.id, node.name or node.text("STRING")) for node in nodes[pool]] for pool in nodes}
+
+
+def one_then(office: Office, text: str) -> None:
+    """One branch stands; then more are declared."""
+    apply(office.desk, plan(parse(ONE_BRANCH), office.found()))
+    office.until_running()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_new_branch_that_fails_is_taken_away_again(office: Office, fault: str) -> None:
+    one_then(office, ONE_BRANCH)
+    before = things(office)
+    office.embedded.faults = Faults([fault])
+    with pytest.raises(NotFinished, match=r"karur, salem: \d+ things were taken away again"):
+        office.apply(rollback=True)
+    assert things(office) == before
+    office.embedded.faults = Faults()
+    assert not office.apply(rollback=True).after
+
+
+def test_a_new_branch_that_succeeds_stays_when_another_fails(office: Office) -> None:
+    one_then(office, ONE_BRANCH)
+    office.embedded.faults = Faults(["vn.allocate:2048@2"])
+    with pytest.raises(NotFinished, match="things were taken away again"):
+        office.apply(rollback=True)
+    branches = sorted(office.found().view.groups)
+    assert branches in (["erode", "karur"], ["erode", "salem"])
+    left = {step.key for step in office.plan() if step.kind == "group"}
+    assert left == {"erode", "karur", "salem"} - set(branches)
+
+
+def test_without_it_what_was_made_stays(office: Office) -> None:
+    one_then(office, ONE_BRANCH)
+    office.embedded.faults = Faults(["template.instantiate:2048"])
+    with pytest.raises(NotFinished):
+        office.apply()
+    assert sorted(office.found().view.groups) == ["erode", "karur", "salem"]
+
+
+def test_a_branch_that_stood_before_is_never_undone(office: Office, example_text: str) -> None:
+    """Its template is to change and fails: it keeps all that it has."""
+    office.apply()
+    office.until_running()
+    before = things(office)
+    office.embedded.faults = Faults(["template.update:2048"])
+    with pytest.raises(NotFinished) as caught:
+        office.apply(example_text.replace("memory: 4GiB, archive", "memory: 3GiB, archive"), rollback=True)
+    assert "taken away" not in str(caught.value)
+    assert {**things(office)} == before
+
+
+def die_while(office: Office, last: int) -> bool:
+    """Apply in a process of its own that fails, rolls back, and dies at a changing call; whether it died."""
+    child = os.fork()
+    if child == 0:
+        try:
+            cloud = MortalCloud(office.embedded.endpoint, office.embedded.session, last=last, before=False)
+            desk = Desk(cloud, office.desk.store, office.desk.identity)
+            apply(desk, plan(office.community, office.found()), rollback=True)
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+@pytest.mark.parametrize("last", [3, 20, 40, 52, 56, 60, 64])
+def test_one_that_is_killed_is_finished_by_the_next_apply(new_office: Callable[..., Office], last: int) -> None:
+    office = new_office()
+    one_then(office, ONE_BRANCH)
+    before = things(office)
+    office.embedded.faults = Faults(["template.instantiate:2048"])
+    assert die_while(office, last)
+    office.embedded.faults = Faults()
+    undone: Any = None
+    try:
+        office.apply()
+    except CloudChanged as error:
+        undone = error
+    if undone is not None:
+        assert "a rollback that was interrupted is finished" in str(undone)
+        assert things(office) == before
+        office.apply()
+    assert not office.plan()
+    assert undone is not None or last < 20
+
+
+def test_the_command_says_what_was_taken_away(office: Office, monkeypatch: Any, capsys: Any) -> None:
+    from cli.main import exit_of
+
+    monkeypatch.setenv("ONE_XMLRPC", office.embedded.endpoint)
+    monkeypatch.setenv("ONE_AUTH", str(office.folder / "state" / "one_auth"))
+    monkeypatch.setenv("GURNEY_IDENTITY", str(office.folder / "admin" / "identity.txt"))
+    file = office.folder / "community.yaml"
+    file.write_text(ONE_BRANCH)
+    office.embedded.faults = Faults(["template.instantiate:2048"])
+    options = ["-f", str(file), "--exchange", str(office.exchange), "--yes", "--rollback"]
+    assert exit_of(["apply", *options]) == 4
+    assert "erode: " in (err := capsys.readouterr().err)
+    assert "things were taken away again" in err
+    assert not replace(office, community=parse(ONE_BRANCH)).found().view.groups
