@@ -124,9 +124,9 @@ class Upgrading:
             self.programs.choose(after.place)
             self.service.start()
             self.service.wait_until_it_answers()
-            finish(self.programs.journal)
         except (Trouble, OSError) as error:
             self._roll_back(journal, f"{after.version}: {error}")
+        finish(self.programs.journal)  # from here on it is open, and nothing takes the index back
 
     def _close_again(self, stage: Stage, journal: Journal, error: Trouble) -> None:
         """An open service that falls silent: what it has acknowledged stands in an index that the old one must read."""
