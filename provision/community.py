@@ -7,10 +7,10 @@ from dataclasses import field
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
-from exchange.sealing import is_recipient
+from provision.account import CloudUser, Recipient  # noqa: TC001 - as above
 from provision.addresses import AddressText, NetworkText, RangeText  # noqa: TC001 - as above
 from provision.names import (
     SAFE_DIR,
@@ -24,9 +24,8 @@ from provision.names import (
     Title,
 )
 from provision.sizes import Size, SizeText
-from provision.times import TimeOfDay, TimeText
-
-STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True)
+from provision.storage import Backup, Datastores
+from provision.strict import STRICT
 
 #: IEEE 802.1Q-2018 9.6: 0 and 4095 are reserved. RFC 7348: 24 bits for VXLAN.
 LAST_ID = {"802.1Q": 4094, "vxlan": 2**24 - 1, "bridge": 4094}
@@ -37,13 +36,6 @@ def _some_cpu(cpu: float) -> float:
     if round(cpu * 100) != cpu * 100:
         raise ValueError(f"{cpu} has more than two decimals, which OpenNebula does not keep")
     return cpu
-
-
-def _a_key(text: str) -> str:
-    """A public key that something can really be encrypted to."""
-    if not is_recipient(text):
-        raise ValueError("this is no age and no SSH public key (age1..., ssh-ed25519 ..., ssh-rsa ...)")
-    return text
 
 
 Cpu = Annotated[float, Field(gt=0, le=1024), AfterValidator(_some_cpu)]
@@ -90,16 +82,6 @@ class ApplianceImage:
     def source(self) -> str:
         """The one that is given."""
         return self.file or self.url or f"marketplace:{self.marketplace}"
-
-
-@dataclass(frozen=True, config=STRICT)
-class Datastores:
-    """The cloud's datastores that the community uses."""
-
-    images: ObjectName = "default"
-    """For OS images and archives."""
-    system: ObjectName = "system"
-    """For the disks of running VMs."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -173,23 +155,6 @@ class Scanner:
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
 
 
-Recipient = Annotated[
-    str,
-    Field(pattern=r"^(age1[0-9a-z]{58}|ssh-(ed25519|rsa) [A-Za-z0-9+/=]+( [^\x00-\x1f\"\\]*)?)$"),
-    AfterValidator(_a_key),
-]
-
-
-@dataclass(frozen=True, config=STRICT)
-class CloudUser:
-    """A person of a branch with an OpenNebula account, in the branch's group and within its quota."""
-
-    key: Recipient | None = None
-    """An `age` or SSH public key that the first login token is encrypted to; left out: it lies in a file as it is."""
-    group_admin: bool = False
-    """Whether the person administers the branch's group, and could so end its appliance or rewrite its context."""
-
-
 @dataclass(frozen=True, config=STRICT)
 class Branch:
     """One hospital."""
@@ -214,24 +179,6 @@ class ReferralRule:
 
     sender: Label = Field(alias="from")
     to: tuple[Label, ...] = Field(min_length=1)
-
-
-Day = Literal["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
-
-
-@dataclass(frozen=True, config=STRICT)
-class Backup:
-    """OpenNebula's own backups of the appliances, with their archives."""
-
-    datastore: ObjectName
-    """The cloud's backup datastore that they go to."""
-    at: TimeText = TimeOfDay(21, 0)
-    """When, in UTC: OpenNebula counts seconds from one time to the next, and knows no summer time."""
-    days: tuple[Day, ...] = Field(default=("sun", "mon", "tue", "wed", "thu", "fri", "sat"))
-    keep_last: Annotated[int, Field(ge=1, le=1000)] = 7
-    """How many backups of each appliance are kept."""
-    freeze: Literal["agent", "suspend", "none"] = "agent"
-    """How a VM's disks are held still: by its guest agent, by suspending the VM for a moment, or not at all."""
 
 
 @dataclass(frozen=True, config=STRICT)

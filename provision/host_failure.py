@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from provision.kinds.datastore import SYSTEM
 from provision.kinds.host_hook import THE_HOOK, others
 from provision.node import first
+from provision.resource import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from provision.found import Found
     from provision.node import Node
-    from provision.resource import Ref, Resource
+    from provision.resource import Resource
     from provision.step import Step
 
 
@@ -20,14 +22,12 @@ def obstacles_of_restart(wanted: Mapping[Ref, Resource], steps: Sequence[Step], 
     """Why VMs could not start on another host, each with the alternative; nothing where they can."""
     if THE_HOOK not in wanted:
         return
-    for datastore in _named(wanted, found, "system", "datastore"):
-        if first(datastore.attributes(), "SHARED").upper() != "YES":
-            how = datastore.text("TM_MAD")
-            yield (
-                f"VMs cannot start on another host from datastore {datastore.name} (TM_MAD {how}), which hosts do not "
-                "share: name a system datastore that is shared (NFS, Ceph, SAN), or leave out on_host_failure: then an "
-                "appliance is away until its host is back"
-            )
+    for name, transfer in _not_shared(wanted, found):
+        yield (
+            f"VMs cannot start on another host from datastore {name} (TM_MAD {transfer}), which hosts do not share: "
+            "name or make a system datastore that is shared (NFS, Ceph, SAN), or leave out on_host_failure: then an "
+            "appliance is away until its host is back"
+        )
     for cluster in _named(wanted, found, "cluster", "cluster"):
         if len(cluster.ids("HOSTS")) < 2:
             yield f"cluster {cluster.name} has no other host to start a VM on: add one, or leave out on_host_failure"
@@ -37,6 +37,16 @@ def obstacles_of_restart(wanted: Mapping[Ref, Resource], steps: Sequence[Step], 
                 f"hook {hook.name} (id {hook.id}) acts when a host fails already, and two would: delete it "
                 f"(onehook delete {hook.id}), or leave out on_host_failure"
             )
+
+
+def _not_shared(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[tuple[str, str]]:
+    """System datastores of which each host has its own: their names, and how disks get to them."""
+    own = wanted.get(Ref(SYSTEM))
+    if own is not None and not own.spec.shared:
+        yield own.name, own.spec.transfer
+    for datastore in _named(wanted, found, "system", "datastore") if own is None else ():
+        if first(datastore.attributes(), "SHARED").upper() != "YES":
+            yield datastore.name, datastore.text("TM_MAD")
 
 
 def _named(wanted: Mapping[Ref, Resource], found: Found, field: str, pool: str) -> list[Node]:

@@ -63,6 +63,12 @@ IMAGE_FILE = NameRule(
     f"an image is a path on the front end, or the name of a file in its folder {SAFE_DIR}",
 )
 
+CEPH_NAME = NameRule(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a name in Ceph has 1 to 64 letters, digits, '.', '_', '-'")
+#: A host name (RFC 1123) or an address, with a port where one is needed.
+HOST_NAME = NameRule(
+    r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[1-9][0-9]{0,4})?", "a host is a name or an address, and a port"
+)
+
 Label = Annotated[str, AfterValidator(LABEL), WithJsonSchema(LABEL.schema())]
 AeTitle = Annotated[str, AfterValidator(AE_TITLE), WithJsonSchema(AE_TITLE.schema())]
 Login = Annotated[str, AfterValidator(LOGIN), WithJsonSchema(LOGIN.schema())]
@@ -70,4 +76,6 @@ Device = Annotated[str, AfterValidator(DEVICE), WithJsonSchema(DEVICE.schema())]
 ObjectName = Annotated[str, AfterValidator(OBJECT), WithJsonSchema(OBJECT.schema())]
 Title = Annotated[str, AfterValidator(TITLE), WithJsonSchema(TITLE.schema())]
 ImageFile = Annotated[str, AfterValidator(IMAGE_FILE), WithJsonSchema(IMAGE_FILE.schema())]
+CephName = Annotated[str, AfterValidator(CEPH_NAME), WithJsonSchema(CEPH_NAME.schema())]
+HostName = Annotated[str, AfterValidator(HOST_NAME), WithJsonSchema(HOST_NAME.schema())]
 HostPath = Annotated[str, AfterValidator(PATH), WithJsonSchema(PATH.schema())]

@@ -30,6 +30,8 @@ NAMESPACES = {
     "vdc": ("vdc", False),
     "cloud-user": ("user", False),
     "exchange": ("datastore", False),
+    "image-datastore": ("datastore", False),
+    "system-datastore": ("datastore", False),
     "network": ("vn", True),
     "security-group": ("secgroup", True),
     "appliance-image": ("image", True),

@@ -43,6 +43,17 @@ def one_image_source(draft: Draft) -> Iterator[Found]:
         yield ("image",), f"give exactly one of path, url and marketplace (here: {', '.join(given) or 'none'})"
 
 
+def one_way_to_store(draft: Draft) -> Iterator[Found]:
+    """Datastores are the cloud's own or made for the community; Ceph is told where it is."""
+    places = draft.community.datastores
+    if places.make is None:
+        return
+    if (places.images, places.system) != ("default", "system"):
+        yield ("datastores",), "give either `make`, or the names of `images` and `system`"
+    if (places.make.storage == "ceph") != (places.make.ceph is not None):
+        yield ("datastores", "make"), "`ceph` says where a Ceph cluster is: with storage ceph, and with no other"
+
+
 def reachable_exchange(draft: Draft) -> Iterator[Found]:
     """NFS is spoken to a server; folders of the hosts need none."""
     exchange = draft.community.exchange
@@ -187,6 +198,7 @@ def free_former_names(draft: Draft) -> Iterator[Found]:
 
 RULES: tuple[Callable[[Draft], Iterator[Found]], ...] = (
     one_image_source,
+    one_way_to_store,
     reachable_exchange,
     backups_that_can_be,
     known_branches,

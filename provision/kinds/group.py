@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from provision.errors import CloudError, CloudUnreachable
 from provision.kind import Kind, marking
+from provision.kinds.datastore import images_of
 from provision.marks import mark_in, object_name
 from provision.resource import Existing, Ref, Resource
 from provision.sizes import Size
@@ -67,7 +68,7 @@ class Limit:
         """What it limits, in words."""
         running, _, what = self.name.rpartition("RUNNING_")
         words = f"{'running ' if running or self.name != what else ''}{WORDS.get(what, what)}"
-        return f"{words} in {self.of.key}" if self.of else words
+        return f"{words} in {self.of.key or 'its own datastore'}" if self.of else words
 
     @property
     def amount(self) -> str:
@@ -91,7 +92,7 @@ class Group:
 
 def declared(community: Community) -> Iterator[Resource]:
     """A group for each branch."""
-    images = Ref("datastore", community.datastores.images)
+    images = images_of(community)
     for name, branch in community.branches.items():
         quota = branch.quota
         beside = quota.vm_disk or quota.disk

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from provision.errors import CloudError
 from provision.kind import MERGE, Kind, handing, permitting, renaming
+from provision.kinds.datastore import IMAGES, images_of
 from provision.marks import object_name
 from provision.node import first
 from provision.pools import APPS
@@ -66,7 +67,7 @@ def declared_os(community: Community) -> Iterator[Resource]:
     """The image that every appliance boots."""
     source = community.image.source
     ref = Ref("appliance-image", os_image_key(source))
-    datastore = Ref("datastore", community.datastores.images)
+    datastore = images_of(community)
     app = None if community.image.marketplace is None else Ref("marketplace-app", community.image.marketplace)
     spec = Image(None, "600", "OS", datastore, persistent=False, source="" if app else source, app=app)
     yield Resource(ref, object_name(community.community, f"appliance-{ref.key}"), spec)
@@ -82,7 +83,7 @@ def declared_exchange(community: Community) -> Iterator[Resource]:
 
 def declared_archives(community: Community) -> Iterator[Resource]:
     """The disk on which each branch keeps its patients' images."""
-    datastore = Ref("datastore", community.datastores.images)
+    datastore = images_of(community)
     for name in community.branches:
         size = community.capacity(name).archive
         group = Ref("group", name)
@@ -121,7 +122,8 @@ def found(kind: str, view: View) -> Iterator[Existing]:
 def create(act: Act, resource: Resource) -> int:
     """Make the image, with its mark; it becomes ready some time later."""
     datastore = act.id_of(resource.spec.datastore)
-    if datastore in act.unmeasured and resource.spec.type != "FILESYSTEM":
+    new = datastore in act.unmeasured or resource.spec.datastore.kind == IMAGES
+    if new and resource.spec.type != "FILESYSTEM":
         act.watch.until("datastore", {datastore}, _measured, what="the datastore's size", limit_s=MEASURED_LIMIT_S)
     app = _app_id(act, resource.spec.app) if resource.spec.app else None
     return int(act.call("image.allocate", act.text("image", resource, app=app), datastore))

@@ -8,6 +8,7 @@ from provision.kinds import (
     appliance,
     backup_job,
     cloud_user,
+    datastore,
     directory,
     exchange,
     folder,
@@ -36,6 +37,8 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         keys.KIND,
+        datastore.IMAGE_DATASTORE,
+        datastore.SYSTEM_DATASTORE,
         exchange.KIND,
         image.OS_IMAGE,
         image.EXCHANGE_IMAGE,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provision.kind import REPLACE, Kind, permitting, renaming
+from provision.kinds.datastore import system_of
 from provision.kinds.machine import Machine, declared_machine, found_machine, narrowed
 from provision.marks import object_name
 from provision.node import first
@@ -35,7 +36,7 @@ def declared(community: Community) -> Iterator[Resource]:
             **declared_machine(community, name),
             mode="600",
             cluster=Ref("cluster", community.cloud.cluster),
-            system=Ref("datastore", community.datastores.system),
+            system=system_of(community),
         )
         yield Resource(Ref("template", name), object_name(community.community, name), spec)
 

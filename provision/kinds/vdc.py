@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from provision.errors import CloudError
 from provision.kind import Kind, marking, renaming
+from provision.kinds.datastore import images_of, system_of
 from provision.marks import mark_in, object_name
 from provision.resource import Existing, Ref, Resource
 
@@ -65,10 +66,9 @@ class Vdc:
 
 def declared(community: Community) -> Iterator[Resource]:
     """A VDC for each branch."""
-    places = community.datastores
     spec = Vdc(
         groups=frozenset(),
-        datastores=frozenset({Ref("datastore", places.images), Ref("datastore", places.system)}),
+        datastores=frozenset({images_of(community), system_of(community)}),
         isolated=True,
         cluster=Ref("cluster", community.cloud.cluster),
     )

@@ -37,6 +37,8 @@ def test_left_out_referrals_are_everyone_to_everyone() -> None:
     assert len(community.referral_pairs()) == 6
 
 
+STORES = "datastores: {images: default, system: system}"
+
 MISTAKES = {
     "datastores: {}\ndatastores:": ("datastores:", "stands here a second time"),
     "memory: 4,": ("memory: 4GiB,", "4 is no size"),
@@ -87,6 +89,13 @@ MISTAKES = {
     "backup: {datastore: b, days: [mon, mon]}\nreferrals:": ("referrals:", "'mon' stands here a second time"),
     "backup: {datastore: b, days: []}\nreferrals:": ("referrals:", "name one day or more"),
     "backup: {datastore: b, keep_last: 0}\nreferrals:": ("referrals:", "greater than or equal to 1"),
+    "datastores: {make: {storage: ceph}}": (STORES, "`ceph` says where a Ceph cluster is"),
+    "datastores: {make: {storage: san}}": (STORES, "Input should be 'local', 'shared' or 'ceph'"),
+    "datastores: {system: nfs, make: {storage: shared}}": (STORES, "give either `make`, or the names"),
+    "datastores: {make: {storage: ceph, ceph: {pool: one, monitors: [], bridges: [a], secret: x}}}": (
+        STORES,
+        "should have at least 1 item",
+    ),
     "was: salem\n    title: Erode": ("title: Erode", "'salem' is still the name of a branch"),
 }
 
