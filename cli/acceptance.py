@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import httpx
 
 from appliance.dimse.scu import Peer, echo, send
 from appliance.errors import ApplianceError
+from provision.health import DICOM_TLS_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +62,16 @@ def answers(ward: Ward) -> str:
     return str(ward.peer)
 
 
+def answers_over_tls(ward: Ward) -> str:
+    """C-ECHO over TLS, as the community's authority vouches for it; and nothing where nobody vouches."""
+    _require(bool(ward.session.branch.authority), "the branch has no certificate")
+    over_tls = replace(ward.peer, port=DICOM_TLS_PORT, trust=ward.session.branch.trust)
+    _require(echo(over_tls, calling=ward.calling), f"{over_tls} does not answer C-ECHO over TLS")
+    web = replace(over_tls, trust=ssl.create_default_context())
+    _require(not echo(web, calling=ward.calling), f"{over_tls} is trusted though nobody vouches for it")
+    return str(over_tls)
+
+
 def stores(ward: Ward) -> str:
     """C-STORE of the test image."""
     return f"{len(list(send([ward.image], ward.peer, ward.calling)))} instance"
@@ -107,7 +119,8 @@ def keeps_strangers_out(ward: Ward) -> str:
 
 def asks_for_a_login(ward: Ward) -> str:
     """Studies are not shown without a login."""
-    code = httpx.get(f"{ward.status.http}/api/studies", timeout=30, trust_env=False).status_code
+    place, trust = ward.session.branch.url, ward.session.branch.trust
+    code = httpx.get(f"{place}/api/studies", timeout=30, trust_env=False, verify=trust).status_code
     _require(code in {401, 403}, f"it answered {code} without a login")
     return f"refused with {code}"
 
@@ -135,6 +148,7 @@ def refuses_forbidden_referrals(ward: Ward) -> str:
 #: What is tried in each branch, in this order.
 CHECKS: dict[str, Callable[[Ward], str]] = {
     "answers C-ECHO": answers,
+    "answers C-ECHO over TLS": answers_over_tls,
     "stores by C-STORE": stores,
     "finds the study": finds,
     "shows its picture": shows,

@@ -75,10 +75,13 @@ def made_ready(desk: Desk, community: Community, stack: ExitStack) -> list[Ward]
     from provision.found import found
     from provision.visitor import visiting
 
-    statuses = {each.name: each for each in statuses_of(community, found(desk, community.community))}
+    now = found(desk, community.community)
+    directory = now.view.published.directory
+    statuses = {each.name: each for each in statuses_of(community, now)}
     folder = Path(stack.enter_context(TemporaryDirectory()))
     visitors = stack.enter_context(visiting(desk, community, own_address(statuses)))
-    sessions = {name: logged_in(status, visitors[name]) for name, status in statuses.items()}
+    authority = directory.authority if directory is not None else ""
+    sessions = {name: logged_in(status, visitors[name], authority) for name, status in statuses.items()}
     for session in sessions.values():
         stack.callback(session.client.close)
     return [ward_of(community, name, statuses, sessions, folder) for name in statuses]
@@ -105,13 +108,13 @@ def ward_of(
     return Ward(statuses[name], sessions[name], image, patient_id, AE_TITLE, others, allowed(community, name))
 
 
-def logged_in(status: BranchStatus, visitor: Visitor) -> Session:
+def logged_in(status: BranchStatus, visitor: Visitor, authority: str) -> Session:
     """The visitor's session at a branch, once its appliance has read the settings."""
     from appliance.errors import ApplianceError
     from cli.demo.branch import Branch
     from provision.visitor import LOGIN, ROLE
 
-    branch = Branch(status.name, status.http)
+    branch = Branch(status.name, status.http, authority)
     end = time.monotonic() + SETTINGS_WITHIN_S
     while (branch.health().get("settings") or 0) < visitor.settings_version:
         if time.monotonic() > end:

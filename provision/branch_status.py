@@ -6,11 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from provision.health import DICOM_PORT, HTTP_PORT, Health, health_of
+from exchange.certificate import Certificate
+from exchange.trust import trust_in
+from provision.health import DICOM_PORT, HTTP_PORT, HTTPS_PORT, Health, health_of
 from provision.vm_state import address_of, state_name, state_words
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from provision.community import Community
     from provision.found import Found
@@ -28,6 +32,8 @@ class BranchStatus:
     ----------
     state
         Its VM's, in OpenNebula's words.
+    http
+        The root of its page: over TLS where it has a certificate.
     dicom
         AE@host:port.
     enrolled
@@ -38,6 +44,8 @@ class BranchStatus:
         What it waits for; "ready" when for nothing.
     answers
         Whether an appliance answers at its address.
+    certificate_until
+        When its TLS certificate ends; None where it has none.
     """
 
     name: str
@@ -50,6 +58,7 @@ class BranchStatus:
     ready: bool
     words: str
     answers: bool = False
+    certificate_until: datetime | None = None
 
 
 def statuses_of(community: Community, now: Found, refused: Mapping[str, str] | None = None) -> Iterator[BranchStatus]:
@@ -57,7 +66,8 @@ def statuses_of(community: Community, now: Found, refused: Mapping[str, str] | N
     vms = now.view.appliances
     running = {name: address_of(vm) for name, vm in vms.items() if state_name(vm) == "RUNNING"}
     with ThreadPoolExecutor(ASKED) as askers:
-        answers = dict(zip(running, askers.map(health_of, running.values()), strict=True))
+        trusts = [trust_for(now, name) for name in running]
+        answers = dict(zip(running, askers.map(health_of, running.values(), trusts), strict=True))
     for name in community.branches:
         vm = vms.get(name)
         if vm is None:
@@ -66,22 +76,37 @@ def statuses_of(community: Community, now: Found, refused: Mapping[str, str] | N
             yield _status(community, now, name, vm, answers.get(name), (refused or {}).get(name, ""))
 
 
+def trust_for(now: Found, name: str) -> ssl.SSLContext | None:
+    """Who vouches for a branch's appliance; None where it has no certificate."""
+    directory, entry = now.view.published.directory, now.view.published.enrolled.get(name)
+    certified = directory is not None and directory.authority and entry is not None and entry.certificate
+    return trust_in(Certificate(directory.authority)) if directory is not None and certified else None
+
+
 def _status(community: Community, now: Found, name: str, vm: Node, health: Health | None, refused: str) -> BranchStatus:
     address = address_of(vm)
-    enrolled = name in now.view.published.enrolled
+    entry = now.view.published.enrolled.get(name)
+    enrolled, certificate = entry is not None, entry.certificate if entry is not None else ""
     words = refused or _words(now, name, vm, health, enrolled=enrolled)
     return BranchStatus(
         name=name,
         vm_id=vm.id,
         state=state_name(vm),
         address=address,
-        http=f"http://{address}:{HTTP_PORT}",
+        http=f"https://{address}:{HTTPS_PORT}" if certificate else f"http://{address}:{HTTP_PORT}",
         dicom=f"{community.branches[name].ae_title}@{address}:{DICOM_PORT}",
         enrolled=enrolled,
         ready=words == "ready",
         words=words,
         answers=health is not None,
+        certificate_until=Certificate(certificate).until if certificate else None,
     )
+
+
+def _enrolling(now: Found, name: str) -> str:
+    """What an appliance waits for that the directory does not name."""
+    by_hand = f"it waits to be enrolled over SSH, for the cloud has no OneGate: gurney branch enrol {name}"
+    return "it has not reported its keys yet" if now.pools.has_onegate else by_hand
 
 
 def _words(now: Found, name: str, vm: Node, health: Health | None, *, enrolled: bool) -> str:
@@ -93,10 +118,11 @@ def _words(now: Found, name: str, vm: Node, health: Health | None, *, enrolled: 
         return "it does not answer yet"
     waiting = {
         f"the service at its address is that of {health.branch}": health.branch != name,
-        "it has not reported its keys yet": not enrolled,
+        _enrolling(now, name): not enrolled,
         "it has not read the directory yet": not health.enrolled,
         "it has not read the newest directory yet": directory is None or health.directory < directory.version,
         "it has not read its settings yet": settled is None or health.settings < settled.version,
+        f"its certificate is not accepted: {health.distrust}": bool(health.distrust),
         "it does not take DICOM yet": not health.dicom,
     }
     return next((words for words, holds in waiting.items() if holds), "ready")

@@ -34,12 +34,16 @@ PAUSE_S = 0.5
 
 @dataclass(frozen=True)
 class Enrolment:
-    """How far all branches are, the invitations that were made, and why branches were not taken up."""
+    """How far all branches are, the invitations that were made, and why branches were not taken up.
+
+    `authority` is the certificate of the community's own authority, DER as base64, empty where it has none.
+    """
 
     branches: tuple[BranchStatus, ...]
     invitations: tuple[NewInvitation, ...] = ()
     directory_version: int = 0
     refused: Mapping[str, str] = field(default_factory=dict)
+    authority: str = ""
 
     @property
     def ready(self) -> bool:
@@ -75,7 +79,11 @@ def wait_until_ready(
     *,
     rekey: Mapping[str, str] | None = None,
 ) -> Enrolment:
-    """Enrol until every appliance is ready, or the time is over (`ready` tells which)."""
+    """Enrol until every appliance is ready, or the time is over (`ready` tells which).
+
+    Where the cloud has no OneGate, nothing comes by itself: waiting ends once all who are not ready run, and are only
+    to be enrolled by hand.
+    """
     end = time.monotonic() + timeout_s
     now = found(desk, community.community)
     invitations: tuple[NewInvitation, ...] = ()
@@ -88,10 +96,16 @@ def wait_until_ready(
                 ready = sum(each.ready for each in enrolment.branches)
                 on_progress(Progress(ready, len(enrolment.branches), f"{branch.name}: {branch.words}"))
             said[branch.name] = branch.words
-        if enrolment.ready or time.monotonic() > end:
+        if enrolment.ready or _left_to_hand(enrolment, now) or time.monotonic() > end:
             return replace(enrolment, invitations=invitations)
         time.sleep(PAUSE_S)
         now = _anew(desk, now)
+
+
+def _left_to_hand(enrolment: Enrolment, now: Found) -> bool:
+    """Whether nothing but `gurney branch enrol` is left to do."""
+    late = [branch for branch in enrolment.branches if not branch.ready]
+    return not now.pools.has_onegate and all(branch.answers and not branch.enrolled for branch in late)
 
 
 def _anew(desk: Desk, before: Found) -> Found:
@@ -125,7 +139,8 @@ def _pass(
         now = replace(now, view=replace(now.view, published=published(desk.store, community.community, now.keys)))
     directory = now.view.published.directory
     statuses = tuple(statuses_of(community, now, refused))
-    return Enrolment(statuses, tuple(invitations), directory.version if directory else 0, refused), now
+    version, authority = (directory.version, directory.authority) if directory else (0, "")
+    return Enrolment(statuses, tuple(invitations), version, refused, authority), now
 
 
 def _admitted(

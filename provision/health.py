@@ -1,32 +1,66 @@
-"""Whether an appliance answers: its own word over HTTP, nothing of its patients."""
+"""Whether an appliance answers: its own word over HTTPS, or in clear as long as it has no certificate."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import httpx
 
+if TYPE_CHECKING:
+    import ssl
+
 #: Where an appliance answers. DICOM: the port that IANA gave it.
-HTTP_PORT, DICOM_PORT = 8080, 11112
+HTTP_PORT, HTTPS_PORT, DICOM_PORT, DICOM_TLS_PORT = 8080, 8443, 11112, 2762
 
 
 @dataclass(frozen=True)
 class Health:
-    """What an appliance says of itself."""
+    """What an appliance says of itself.
+
+    Attributes
+    ----------
+    distrust
+        Why its certificate was not accepted, where one was expected; what is said then may be anybody's words.
+    """
 
     branch: str
     enrolled: bool
     directory: int
     settings: int
     dicom: bool
+    distrust: str = ""
 
 
-def health_of(address: str, timeout_s: float = 3.0) -> Health | None:
-    """What the appliance at an address says; None where nothing (or something else) answers."""
+def health_of(address: str, trust: ssl.SSLContext | None = None, timeout_s: float = 3.0) -> Health | None:
+    """What the appliance at an address says; None where nothing (or something else) answers.
+
+    Parameters
+    ----------
+    trust
+        Who vouches for it, where the community gave it a certificate: it is asked over TLS, and believed only there.
+    """
+    if trust is None:
+        return _told(f"http://{address}:{HTTP_PORT}", timeout_s)
     try:
-        answer = httpx.get(f"http://{address}:{HTTP_PORT}/health", timeout=timeout_s, trust_env=False)
-        told = answer.raise_for_status().json()
-        versions = int(told["directory"]), int(told["settings"])
-        return Health(str(told["branch"]), told["enrolled"] is True, *versions, told["dicom"] is True)
+        return _asked(f"https://{address}:{HTTPS_PORT}", timeout_s, trust)
+    except httpx.HTTPError as error:
+        in_clear = _told(f"http://{address}:{HTTP_PORT}", timeout_s)
+        return None if in_clear is None else replace(in_clear, distrust=str(error) or type(error).__name__)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _told(url: str, timeout_s: float) -> Health | None:
+    try:
+        return _asked(url, timeout_s)
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return None
+
+
+def _asked(url: str, timeout_s: float, trust: ssl.SSLContext | None = None) -> Health:
+    verify = trust if trust is not None else True
+    answer = httpx.get(f"{url}/health", timeout=timeout_s, trust_env=False, verify=verify)
+    told = answer.raise_for_status().json()
+    versions = int(told["directory"]), int(told["settings"])
+    return Health(str(told["branch"]), told["enrolled"] is True, *versions, told["dicom"] is True)

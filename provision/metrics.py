@@ -17,6 +17,10 @@ GAUGES: dict[str, tuple[str, Callable[[FleetLine], float]]] = {
     "gurney_appliance_ready": ("1 where the appliance is enrolled and answers", lambda line: line.status.ready),
     "gurney_appliance_enrolled": ("1 where the directory names the branch", lambda line: line.status.enrolled),
     "gurney_appliance_running": ("1 where the VM runs", lambda line: line.status.state == "RUNNING"),
+    "gurney_certificate_end_seconds": (
+        "When the appliance's TLS certificate ends, in seconds since 1970; 0 where it has none",
+        lambda line: line.status.certificate_until.timestamp() if line.status.certificate_until else 0,
+    ),
     "gurney_drift_steps": ("Steps that apply would take for the branch", lambda line: line.drift),
     "gurney_quota_cpu_used": ("CPU that the branch uses of its quota", lambda line: line.cpu.used),
     "gurney_quota_memory_used_bytes": ("Memory that the branch uses", lambda line: line.memory_mib.used * 2**20),

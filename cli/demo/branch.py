@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import secrets
+import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from appliance.errors import ApplianceError
+from exchange.certificate import Certificate
+from exchange.trust import trust_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,15 +47,21 @@ class Login:
 
 @dataclass(frozen=True)
 class Branch:
-    """An appliance's HTTP side."""
+    """An appliance's HTTP side; `authority` (DER as base64) vouches for it, where it has a certificate."""
 
     name: str
     url: str
+    authority: str = field(default="", repr=False)
+
+    @cached_property
+    def trust(self) -> ssl.SSLContext:
+        """Whom to believe that it is this branch's appliance."""
+        return trust_in(Certificate(self.authority)) if self.authority else ssl.create_default_context()
 
     def health(self) -> dict[str, Any]:
         """What the appliance says of itself; empty while it does not answer."""
         try:
-            answer = httpx.get(f"{self.url}/health", timeout=5)
+            answer = httpx.get(f"{self.url}/health", timeout=5, verify=self.trust)
         except httpx.TransportError:
             return {}
         return dict(answer.json()) if answer.is_success else {}
@@ -60,12 +70,12 @@ class Branch:
         """Accept an invitation with a random password."""
         login = Login(name, secrets.token_urlsafe(12), role)
         body = {"login": name, "code": code, "password": login.password}
-        checked(self.name, httpx.post(f"{self.url}/api/invitations/accept", json=body, timeout=30))
+        checked(self.name, httpx.post(f"{self.url}/api/invitations/accept", json=body, timeout=30, verify=self.trust))
         return login
 
     def session(self, login: Login) -> Session:
         """Log in."""
-        client = httpx.Client(base_url=self.url, timeout=30)
+        client = httpx.Client(base_url=self.url, timeout=30, verify=self.trust)
         checked(self.name, client.post("/api/session", json={"login": login.name, "password": login.password}))
         return Session(self, client)
 

@@ -9,6 +9,7 @@ from appliance.dimse.scu import Peer, echo
 from appliance.errors import ApplianceError
 from cli.demo.branch import Branch, Login, Session
 from cli.demo.fetching import fetch_pictures
+from provision.health import HTTP_PORT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,15 +27,13 @@ class Stop:
     name: str
     dicom: Peer
     http: str
+    """The page to look at. From this machine that is the one in clear, which needs no authority to be installed."""
     shared_folder: Path
     keys: Path | None
     """Where its keys lie; None where its disk is its own, as a machine's is."""
     logins: tuple[Login, ...]
-
-    @property
-    def branch(self) -> Branch:
-        """The branch as its people reach it."""
-        return Branch(self.name, self.http)
+    branch: Branch
+    """The branch as its people reach it: over TLS."""
 
     def session(self, *roles: str) -> Session:
         """Log in as the first person who has one of the roles (any role when none is named)."""
@@ -56,7 +55,7 @@ def stops(cloud: EmbeddedCloud, community: Community, enrolment: Enrolment) -> d
 
 
 def _stop(cloud: EmbeddedCloud, community: Community, status: BranchStatus, enrolment: Enrolment) -> Stop:
-    branch = Branch(status.name, status.http)
+    branch = Branch(status.name, status.http, enrolment.authority)
     ae_title, _, place = status.dicom.partition("@")
     host, _, port = place.rpartition(":")
     peer = Peer(ae_title, host, int(port))
@@ -68,6 +67,7 @@ def _stop(cloud: EmbeddedCloud, community: Community, status: BranchStatus, enro
         if invitation.branch == status.name
     )
     if cloud.has_machines:
-        return Stop(status.name, peer, status.http, cloud.state / "pictures" / status.name, None, logins)
+        return Stop(status.name, peer, status.http, cloud.state / "pictures" / status.name, None, logins, branch)
     archive = cloud.guest(status.vm_id) / "disk.1"
-    return Stop(status.name, peer, status.http, archive / "shared", archive / "keys", logins)
+    in_clear = f"http://{status.address}:{HTTP_PORT}"
+    return Stop(status.name, peer, in_clear, archive / "shared", archive / "keys", logins, branch)

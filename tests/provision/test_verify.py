@@ -31,6 +31,6 @@ def test_every_branch_is_accepted_and_evidence_is_written(
     assert exit_of([*arguments, "--evidence", str(evidence)]) in (0, None)
     told = json.loads(evidence.with_suffix(".json").read_text())
     assert told["passed"]
-    assert len(told["checks"]) == 3 * 9
+    assert len(told["checks"]) == 3 * 10
     assert "every check passed" in evidence.with_suffix(".html").read_text()
     assert office.plan().to_json() == [], "the visitor is gone"
