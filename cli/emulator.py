@@ -40,6 +40,7 @@ DEFAULT_STATE = Path(".gurney-cloud")
     "faults",
     multiple=True,
     metavar="METHOD:WHAT[@WHICH]",
+    callback=lambda _context, _option, texts: _checked(texts),
     help="Let calls fail, such as image.allocate:2048@3.",
 )
 @click.option(
@@ -108,6 +109,18 @@ def emulator(
         click.echo(f"export ONE_XMLRPC={cloud.endpoint} ONE_AUTH={settings.state / 'one_auth'}")
         click.echo(f"embedded cloud: virtual machines in {cloud.place.network}, OneGate at {cloud.onegate}", err=True)
         stop.wait()
+
+
+def _checked(texts: tuple[str, ...]) -> tuple[str, ...]:
+    from emulator.errors import EmulatorError
+    from emulator.faults import parse_fault
+
+    for text in texts:
+        try:
+            parse_fault(text)
+        except EmulatorError as error:
+            raise click.BadParameter(str(error)) from error
+    return texts
 
 
 def _switch_power(state: Path, cut: tuple[str, ...], restored: tuple[str, ...]) -> None:

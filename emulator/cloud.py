@@ -72,6 +72,7 @@ class Cloud:
             settings.state.mkdir(parents=True, exist_ok=True)
             settings.state.chmod(0o700)  # tokens, and whatever the guests keep of their patients
             stack.enter_context(held(settings.state))
+            (settings.state / "endpoint.json").unlink(missing_ok=True)  # of a cloud that was killed
             self.store = Store(settings.state / "state.sqlite")
             stack.callback(self.store.close)
             self.store.on_state = partial(state_changed, self)
@@ -185,9 +186,9 @@ class Cloud:
         if self.store.has_any():
             return
         password = self.settings.password or secrets.token_urlsafe(18)
+        self._write("one_auth", f"oneadmin:{password}\n")  # before there is a cloud that knows it
         with self.store.transaction():
             fill(self, password)
-        self._write("one_auth", f"oneadmin:{password}\n")
 
     def _write(self, name: str, text: str) -> None:
         path = self.settings.state / name

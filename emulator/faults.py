@@ -11,7 +11,7 @@ drop       the connection is closed, nothing done
 lost       done, and the connection is closed without the answer
 noop       answered as done, and not done
 <n>ms      answered later by that many milliseconds
-fail       (of `boot`, `prolog`, `image`) the driver's action fails
+fail       (of `boot`, `prolog`, `image`, `snapshot`, `monitor.HOST`) the driver's action fails
 =========  =======================================================================
 
 WHICH is `3` (the third call), `3-5`, `3+`, or left out (every call).
@@ -26,6 +26,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from emulator.errors import Code, EmulatorError
+from emulator.methods import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 PATTERN = re.compile(
     r"(?P<method>[\w.*-]+):(?P<what>\d+ms|\d+|drop|lost|noop|fail)(?:@(?P<first>\d+)(?P<more>\+|-\d+)?)?"
 )
+
+
+CODES = tuple(str(int(code)) for code in Code)
+ACTIONS = ("boot", "prolog", "image", "snapshot")
 
 
 @dataclass(frozen=True)
@@ -50,22 +55,36 @@ class FaultRule:
 
 
 def parse_fault(text: str) -> FaultRule:
-    """The fault that a text asks for.
+    """The fault that a text asks for; `one.` may stand before a method.
 
     Raises
     ------
     EmulatorError
-        When it is not written as above.
+        When it is not written as above, or would never strike.
     """
     found = PATTERN.fullmatch(text)
-    codes = {str(int(code)) for code in Code}
-    if found is None or (found["what"].isdigit() and found["what"] not in codes):
+    if found is None:
         raise EmulatorError(f"not a fault: {text!r}; write METHOD:WHAT[@WHICH], such as image.allocate:2048@3")
+    method, what = found["method"].removeprefix("one."), found["what"]
+    _check(text, method, what)
     first, more = found["first"], found["more"] or ""
     if first is None:
-        return FaultRule(found["method"], found["what"])
+        return FaultRule(method, what)
     last = None if more == "+" else int(more[1:] or first)
-    return FaultRule(found["method"], found["what"], int(first), last)
+    if int(first) < 1 or (last is not None and last < int(first)):
+        raise EmulatorError(f"not a fault: {text!r}; calls are counted from 1, and a range goes up, such as @2-4")
+    return FaultRule(method, what, int(first), last)
+
+
+def _check(text: str, method: str, what: str) -> None:
+    """Refuse a fault that could never strike."""
+    if what.isdigit() and what not in CODES:
+        raise EmulatorError(f"not a fault: {text!r}; {what} is none of OpenNebula's codes {', '.join(CODES)}")
+    if what == "fail":
+        if not any(fnmatchcase(name, method) for name in ACTIONS) and not method.startswith("monitor."):
+            raise EmulatorError(f"not a fault: {text!r}; `fail` is for {', '.join(ACTIONS)} and monitor.HOST")
+    elif not any(fnmatchcase(name.removeprefix("one."), method) for name in METHODS):
+        raise EmulatorError(f"not a fault: {text!r}; the embedded cloud answers no method {method!r}")
 
 
 class Faults:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +16,8 @@ from emulator.faults import FaultRule, parse_fault
 from tests.emulator.waiting import until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from emulator.cloud import Cloud
 
 IMAGE = 'NAME="{}"\nTYPE="DATABLOCK"\nSIZE="10"'
@@ -90,9 +95,67 @@ def test_machine_that_cannot_boot(faulty: Any) -> None:
 
 def test_how_faults_are_written() -> None:
     """One, a range, from one on, all."""
-    assert parse_fault("a.b:512@2-4") == FaultRule("a.b", "512", 2, 4)
-    assert parse_fault("a.*:drop@2+") == FaultRule("a.*", "drop", 2, None)
-    assert parse_fault("a.b:5ms").concerns("a.b", 99)
-    for wrong in ("", "a.b", "a.b:", "a.b:77", "a.b:drop@", "a b:drop"):
-        with pytest.raises(EmulatorError, match="not a fault"):
-            parse_fault(wrong)
+    assert parse_fault("vm.info:512@2-4") == FaultRule("vm.info", "512", 2, 4)
+    assert parse_fault("vm.*:drop@2+") == FaultRule("vm.*", "drop", 2, None)
+    assert parse_fault("one.vm.info:5ms") == FaultRule("vm.info", "5ms")
+    assert parse_fault("monitor.node-1:fail@3").concerns("monitor.node-1", 3)
+    assert parse_fault("vm.info:5ms").concerns("vm.info", 99)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "write METHOD:WHAT"),
+        ("vm.info", "write METHOD:WHAT"),
+        ("vm.info:", "write METHOD:WHAT"),
+        ("vm.info:drop@", "write METHOD:WHAT"),
+        ("vm info:drop", "write METHOD:WHAT"),
+        ("vm.info:sleep", "write METHOD:WHAT"),
+        ("vm.info:77", "none of OpenNebula's codes 256, 512"),
+        ("vm.info:drop@0", "counted from 1"),
+        ("vm.info:drop@4-2", "a range goes up"),
+        ("vm.inof:drop", "answers no method 'vm.inof'"),
+        ("vn.*x:drop", "answers no method"),
+        ("vm.info:fail", "`fail` is for boot"),
+    ],
+)
+def test_faults_that_could_never_strike(text: str, words: str) -> None:
+    """They are refused, and the text says what is wrong with it."""
+    with pytest.raises(EmulatorError, match=re.escape(words)):
+        parse_fault(text)
+
+
+def test_wrong_fault_is_wrong_usage(tmp_path: Path) -> None:
+    """The command line says so before it starts a cloud."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "cli", "emulator", "--state", str(tmp_path / "cloud"), "--fault", "vm.inof:drop"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert "'--fault'" in ended.stderr
+    assert "answers no method 'vm.inof'" in ended.stderr
+    assert not (tmp_path / "cloud").exists()
+
+
+@pytest.mark.parametrize("faulty", [("prolog:fail@1",)], indirect=True)
+def test_machine_whose_disks_cannot_be_copied(faulty: Any) -> None:
+    """PROLOG_FAILURE, with its reason, until it is recovered."""
+    until(lambda: faulty.hostpool.info().HOST[0].STATE == 2)
+    number = faulty.vm.allocate('NAME="vm"\nCPU="1"\nMEMORY="64"')
+    until(lambda: faulty.vm.info(number).LCM_STATE == 39)
+    assert "TRANSFER" in faulty.vm.info(number).USER_TEMPLATE["ERROR"]
+    faulty.vm.recover(number, 2)
+    until(lambda: faulty.vm.info(number).LCM_STATE == 3)
+
+
+def test_answers_lost_one_after_the_other(make_cloud: Any) -> None:
+    """A client that asks again where no answer came finds its object: the call was done, and is done once."""
+    cloud: Cloud = make_cloud(faults=("template.allocate:lost@2+",))
+    one = pyone.OneServer(cloud.endpoint, session=cloud.session)
+    one.template.allocate('NAME="first"')
+    for number in range(20):
+        with pytest.raises(OSError, match="closed connection"):
+            one.template.allocate(f'NAME="t{number}"')
+        with pytest.raises(OSError, match="closed connection"):
+            one.template.allocate(f'NAME="t{number}"')
+    assert len(names(one)) == 21
