@@ -12,6 +12,11 @@ from cli.console import print_json, progress_bar, progress_console, results
 from cli.desk import ALLOW, ENDPOINT, EXCHANGE, FILE, JSON, TAKE_OVER, YES, opened, planned
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.progress import Progress as ProgressBar
+    from rich.progress import TaskID
+
     from provision.apply import Applied
     from provision.community import Community
     from provision.desk import Desk
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from provision.plan import Plan
     from provision.published import NewInvitation
     from provision.take import Progress
+    from provision.upload.sending import Sent
 
 
 @click.command()
@@ -144,7 +150,21 @@ def carried_out(
         def told(progress: Progress) -> None:
             bar.update(task, completed=progress.done, description=progress.words)
 
+        if desk.uploads is not None:
+            desk.uploads.on_progress = upload_bar(bar)
         return carry_out(desk, the_plan, told, allow=frozenset(allow), take_over=take_over, rollback=rollback)
+
+
+def upload_bar(bar: ProgressBar) -> Callable[[str, Sent], None]:
+    """What shows how many MiB of an image are on the front end."""
+    tasks: dict[str, TaskID] = {}
+
+    def told(name: str, sent: Sent) -> None:
+        if name not in tasks:
+            tasks[name] = bar.add_task(f"Uploading {name} (MiB)", total=sent.total >> 20)
+        bar.update(tasks[name], completed=sent.done >> 20)
+
+    return told
 
 
 def enrolled(

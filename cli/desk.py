@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from provision.community import Community
     from provision.desk import Desk
     from provision.plan import Plan
+    from provision.upload.uploads import Uploads
 
 FILE = click.option(
     "-f", "--file", "file", default="community.yaml", show_default=True, type=click.Path(path_type=Path),
@@ -36,7 +37,17 @@ def opened(file: Path, endpoint: str | None, exchange: str | None) -> tuple[Comm
 
     community = load(file)
     cloud = cloud_at(endpoint)
-    return community, Desk(cloud, open_store(exchange or community.exchange.admin), own_identity())
+    store = open_store(exchange or community.exchange.admin)
+    return community, Desk(cloud, store, own_identity(), uploads_for(community, file))
+
+
+def uploads_for(community: Community, file: Path) -> Uploads | None:
+    """What brings images from beside the community file to the front end, where the file says how."""
+    from provision.upload.front_end import Address
+    from provision.upload.uploads import Uploads
+
+    where = community.cloud.upload
+    return Uploads(Address.of(where), file.resolve().parent) if where else None
 
 
 def planned(desk: Desk, community: Community) -> Plan:

@@ -60,6 +60,8 @@ class CloudPlace:
     network: NetworkDriver = field(default_factory=NetworkDriver)
     management: tuple[NetworkText, ...] = Field(default=())
     """Networks from which appliances may be reached for administration (SSH, web page), beside the branch's own."""
+    upload: Annotated[str, Field(pattern=r"^sftp://[^\s/]+$")] | None = None
+    """The front end's SSH server: a file beside this one, of the name in `image.path`, is brought there if need be."""
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from exchange.store import Writer
     from provision.identity import Identity
     from provision.opennebula import Cloud
+    from provision.upload.uploads import Uploads
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,11 @@ class Desk:
         The exchange, as the admin reaches it.
     identity
         Opens the community's keys.
+    uploads
+        Brings images from this workstation to the front end; None where the community file names no way.
     """
 
     cloud: Cloud
     store: Writer
     identity: Identity
+    uploads: Uploads | None = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from provision.apart import obstacles_apart
 from provision.host_failure import obstacles_of_restart
 from provision.resource import Ref, refs_in
+from provision.upload.safe_folders import out_of_reach
 from provision.versions import obstacles_of_version
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def obstacles(wanted: Mapping[Ref, Resource], steps: Sequence[Step], found: Foun
     yield from _shrinking(steps)
     yield from _apps(steps, found)
     yield from _leased(steps)
+    yield from out_of_reach(steps, found)
     yield from _backups(wanted, found)
     yield from _datastores_that_do_not_fit(wanted, found)
     yield from obstacles_of_restart(wanted, steps, found)

@@ -125,6 +125,8 @@ def create(act: Act, resource: Resource) -> int:
     new = datastore in act.unmeasured or resource.spec.datastore.kind == IMAGES
     if new and resource.spec.type != "FILESYSTEM":
         act.watch.until("datastore", {datastore}, _measured, what="the datastore's size", limit_s=MEASURED_LIMIT_S)
+    if act.desk.uploads is not None and resource.spec.type == "OS" and resource.spec.source.startswith("/"):
+        act.desk.uploads.bring(resource.spec.source)
     app = _app_id(act, resource.spec.app) if resource.spec.app else None
     return int(act.call("image.allocate", act.text("image", resource, app=app), datastore))
 

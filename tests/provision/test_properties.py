@@ -184,7 +184,7 @@ def go_on(office: Office, bad_day: list[str], text: str, happening: list[tuple[s
         note(f"refused: {obstacles}")
         assert all("cannot shrink" in words or "is leased" in words for words in obstacles)
         return
-    office.apply(text, allow=frozenset(NAMES))
+    office.apply(text, allow=frozenset(NAMES), take_over=bool(bad_day))  # this process lives on, its Document too
     assert office.plan(text).to_json() == []
     for name, choice in happening:
         with suppress(CloudError, LookupError):

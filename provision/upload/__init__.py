@@ -1,0 +1,1 @@
+"""Images carried from a workstation to the front end, which OpenNebula itself cannot do."""

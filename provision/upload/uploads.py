@@ -1,0 +1,53 @@
+"""Which file on this workstation is an image's, and how it comes to the front end before OpenNebula reads it."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from provision.upload.front_end import connected
+from provision.upload.sending import Sent, sent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from provision.upload.front_end import Address
+
+
+class Uploads:
+    """The files that lie beside a community file, and the front end that they are brought to.
+
+    Parameters
+    ----------
+    address
+        The front end's SSH server.
+    folder
+        Where a file is looked for under the name that the image has on the front end.
+    """
+
+    def __init__(self, address: Address, folder: Path) -> None:
+        self.on_progress: Callable[[str, Sent], None] = _silent
+        self._address = address
+        self._folder = folder
+
+    def bring(self, source: str) -> bool:
+        """Bring the file of an image to its path on the front end; whether anything was sent.
+
+        Where this workstation has no file of that name, it is taken to be there already.
+
+        Raises
+        ------
+        NotUploaded
+            When it could not be brought there whole.
+        """
+        name = PurePosixPath(source).name
+        local = self._folder / name
+        if not local.is_file():
+            return False
+        with connected(self._address) as front_end:
+            return sent(front_end, local, source, lambda progress: self.on_progress(name, progress))
+
+
+def _silent(_name: str, _progress: Sent) -> None:
+    """No one watches."""
