@@ -16,7 +16,7 @@ import numpy as np
 
 from converter.dicom import tags
 from converter.errors import ConversionError, TooLarge
-from converter.pixels import jpeg
+from converter.pixels import jpeg, jpeg_xl
 from converter.pixels.format import PixelFormat
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def _htj2k(stream: bytes, pixels: PixelFormat) -> Decoded:
 def _jpeg_xl(stream: bytes, pixels: PixelFormat) -> Decoded:
     from imagecodecs import jpegxl_decode
 
+    _check_size(jpeg_xl.size(stream), pixels)
     return Decoded(jpegxl_decode(stream, numthreads=1), "RGB" if pixels.samples == 3 else pixels.photometric)
 
 

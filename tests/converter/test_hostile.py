@@ -12,6 +12,7 @@ import converter
 from converter.dicom import part10
 from converter.errors import ConversionError, TooLarge
 from converter.limits import LIMITS
+from converter.pixels import jpeg_xl
 from tests.converter.building import ct, encapsulated, file, image, packed
 from tests.converter.fuzz import faults
 from tests.converter.mutated_states import state_faults
@@ -77,6 +78,40 @@ def test_a_compressed_picture_of_another_size_is_refused_before_it_is_decoded() 
         content = encapsulated([bytes(grown)], ROOT + syntax, rows=8, columns=8)
         with pytest.raises(TooLarge, match="the header says 8 x 8, the compressed picture is"):
             converter.open(content).frame(1)
+
+
+@pytest.mark.parametrize("container", [False, True])
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [
+        (8, 8),
+        (16, 8),
+        (1, 1),
+        (256, 256),
+        (255, 257),
+        (100, 120),
+        (480, 640),
+        (90, 160),
+        (7, 9000),
+        (1, 70000),
+        (60, 40),
+    ],
+)
+def test_the_size_of_a_jpeg_xl_picture_is_known_before_it_is_decoded(rows: int, columns: int, container: bool) -> None:
+    import numpy as np
+    from imagecodecs import jpegxl_encode
+
+    stream = bytes(jpegxl_encode(np.zeros((rows, columns), np.uint8), lossless=True, effort=1, usecontainer=container))
+    assert jpeg_xl.size(stream) == (rows, columns)
+
+
+def test_a_jpeg_xl_picture_that_claims_to_be_huge_is_refused_before_it_is_decoded() -> None:
+    huge = (0 | 3 << 1 | ((1 << 30) - 1) << 3 | 1 << 33).to_bytes(10, "little")  # 2**30 rows, as many columns
+    content = encapsulated([b"\xff\x0a" + huge + b"\0" * 20], ROOT + "4.110", rows=8, columns=8)
+    with pytest.raises(TooLarge, match="the header says 8 x 8, the compressed picture is 1073741824 x 1073741824"):
+        converter.open(content).frame(1)
+    assert jpeg_xl.size(b"\xff\x0a") is None
+    assert jpeg_xl.size(b"\0\0\0\x0cJXL \r\n\x87\n" + b"\0\0\0\x00free" * 9) is None
 
 
 @pytest.mark.parametrize("depth", [70, 5000, 200_000])
