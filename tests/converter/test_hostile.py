@@ -107,7 +107,8 @@ def test_the_size_of_a_jpeg_xl_picture_is_known_before_it_is_decoded(rows: int, 
 
 def test_a_jpeg_xl_picture_that_claims_to_be_huge_is_refused_before_it_is_decoded() -> None:
     huge = (0 | 3 << 1 | ((1 << 30) - 1) << 3 | 1 << 33).to_bytes(10, "little")  # 2**30 rows, as many columns
-    content = encapsulated([b"\xff\x0a" + huge + b"\0" * 20], ROOT + "4.110", rows=8, columns=8)
+    content = encapsulated([b"\xff\x0a" + huge + b"\0" * 20], ROOT + "4.201", rows=8, columns=8)
+    content = content.replace(b"1.2.840.10008.1.2.4.201", b"1.2.840.10008.1.2.4.110")  # which pydicom does not name
     with pytest.raises(TooLarge, match="the header says 8 x 8, the compressed picture is 1073741824 x 1073741824"):
         converter.open(content).frame(1)
     assert jpeg_xl.size(b"\xff\x0a") is None
