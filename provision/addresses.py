@@ -28,6 +28,10 @@ class AddressRange:
     def __str__(self) -> str:
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
+    def all(self) -> Iterator[IPv4Address]:
+        """Each address."""
+        return (self.first + index for index in range(len(self)))
+
     def without(self, address: IPv4Address) -> Iterator[AddressRange]:
         """What is left when one address is taken out: no, one or two ranges."""
         if address not in self:

@@ -135,7 +135,7 @@ def refuse(the_plan: Plan, allow: frozenset[str]) -> None:
 def acting(desk: Desk, now: Found, the_plan: Plan, document: int) -> Act:
     """What the steps work with: ids of all that stands, and the community's public keys."""
     pools = now.pools
-    named = {Ref(kind, node.name): node.id for kind in NAMED for node in reversed(pools.nodes[kind])}
+    named = {Ref(kind, node.name): node.id for kind, pool in NAMED.items() for node in reversed(pools.nodes[pool])}
     keys = {Ref("keys", name): text for name in PUBLIC if (text := now.view.key_text(name))}
     return Act(
         desk=desk,

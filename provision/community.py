@@ -131,6 +131,8 @@ class BranchNetwork:
     bridge: Device | None = None
     """The hosts' bridge, for the driver `bridge`."""
     dns: tuple[AddressText, ...] = Field(default=())
+    reserve_from: ObjectName | None = None
+    """A network of the cloud's owner that the addresses are reserved from, and that says VLAN or bridge."""
     addresses: tuple[RangeText, ...] | None = Field(default=None)
     """Ranges that OpenNebula may hand out; left out: the whole network but the gateway and the scanners."""
 

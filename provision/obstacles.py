@@ -5,11 +5,13 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING
 
+from provision.addresses import spanning
 from provision.apart import obstacles_apart
 from provision.host_failure import obstacles_of_restart
 from provision.resource import Ref, refs_in
 from provision.upload.safe_folders import out_of_reach
 from provision.versions import obstacles_of_version
+from provision.view import NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -55,6 +57,7 @@ def obstacles(wanted: Mapping[Ref, Resource], steps: Sequence[Step], found: Foun
     yield from _apps(steps, found)
     yield from _leased(steps)
     yield from out_of_reach(steps, found)
+    yield from _reserved_by_others(steps, found)
     yield from _backups(wanted, found)
     yield from _datastores_that_do_not_fit(wanted, found)
     yield from obstacles_of_restart(wanted, steps, found)
@@ -64,10 +67,10 @@ def obstacles(wanted: Mapping[Ref, Resource], steps: Sequence[Step], found: Foun
 def _unknown_names(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[str]:
     """Clusters and datastores that the file names and the cloud does not have."""
     named = {ref for resource in wanted.values() for ref in refs_in(resource.spec)}
-    for ref in sorted(ref for ref in named if ref.kind in {"cluster", "datastore"}):
-        if found.pools.named(ref.kind, ref.key) is None:
-            known = ", ".join(node.name for node in found.pools.nodes[ref.kind])
-            yield f"there is no {ref.kind} {ref.key!r} in this cloud (there are: {known})"
+    for ref in sorted(ref for ref in named if ref.kind in {"cluster", "datastore", "parent-network"}):
+        if found.pools.named(NAMED[ref.kind], ref.key) is None:
+            known = ", ".join(node.name for node in found.pools.nodes[NAMED[ref.kind]])
+            yield f"there is no {ref.kind.replace('-', ' ')} {ref.key!r} in this cloud (there are: {known})"
 
 
 def _names_in_the_way(steps: Sequence[Step], found: Found) -> Iterator[str]:
@@ -141,6 +144,26 @@ def _datastores_that_do_not_fit(wanted: Mapping[Ref, Resource], found: Found) ->
 def _takes(image: Node, how: str) -> bool:
     """Whether an image datastore says how its images get to a system datastore of another driver."""
     return f"CLONE_TARGET_{how.upper()}" in image.attributes()
+
+
+def _reserved_by_others(steps: Sequence[Step], found: Found) -> Iterator[str]:
+    """Addresses that cannot be reserved: the owner's network does not have them, or somebody else does."""
+    from provision.kinds.network import leases_in, ranges_of
+
+    for step in steps:
+        spec = step.declared.spec if step.declared and step.kind == "network" and step.action == "create" else None
+        parent = found.pools.named("vn", spec.parent.key) if spec and spec.parent else None
+        if spec is None or parent is None:
+            continue
+        ranges = [spanning(*ends) for _, ends in ranges_of(parent)]
+        taken = {address for address, _ in leases_in(parent)}
+        for each in spec.addresses:
+            missing = next((a for a in each.all() if a in taken or not any(a in its for its in ranges)), None)
+            if missing is not None:
+                yield (
+                    f"{step.name}: {missing} cannot be reserved from {parent.name}: it is not among its addresses, or "
+                    "somebody has it. Name other `addresses`"
+                )
 
 
 def _leased(steps: Sequence[Step]) -> Iterator[str]:

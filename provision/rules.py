@@ -122,6 +122,8 @@ def own_vlan(draft: Draft) -> Iterator[Found]:
     for name, branch in draft.community.branches.items():
         path: Path = ("branches", name, "network", needed)
         value = getattr(branch.network, needed)
+        if branch.network.reserve_from is not None:
+            continue
         if value is None:
             yield path[:-1], f"the network driver {driver} needs `{needed}`"
         elif value in seen:
@@ -129,8 +131,26 @@ def own_vlan(draft: Draft) -> Iterator[Found]:
         elif needed == "vlan" and value > LAST_ID[driver]:
             yield path, f"{value} is more than {driver} has: 1 to {LAST_ID[driver]}"
         seen.setdefault(value, name)
-    if driver != "bridge" and draft.community.cloud.network.physical_device is None:
+    wired = any(branch.network.reserve_from is None for branch in draft.community.branches.values())
+    if wired and driver != "bridge" and draft.community.cloud.network.physical_device is None:
         yield ("cloud", "network"), f"the network driver {driver} needs `physical_device`"
+
+
+def reserved_networks(draft: Draft) -> Iterator[Found]:
+    """A network that is reserved from another has that one's wire, and no other branch is on it."""
+    seen: dict[str, str] = {}
+    for name, branch in draft.community.branches.items():
+        own, path = branch.network, ("branches", name, "network")
+        for field in ("vlan", "bridge") if own.reserve_from else ():
+            if getattr(own, field) is not None:
+                yield (*path, field), f"{own.reserve_from} says this: leave it out where `reserve_from` stands"
+        if own.reserve_from in seen:
+            yield (
+                (*path, "reserve_from"),
+                f"{seen[own.reserve_from]} is on {own.reserve_from} already: both would share a wire",
+            )
+        if own.reserve_from is not None:
+            seen.setdefault(own.reserve_from, name)
 
 
 def addresses_inside(draft: Draft) -> Iterator[Found]:
@@ -205,6 +225,7 @@ RULES: tuple[Callable[[Draft], Iterator[Found]], ...] = (
     kept_apart,
     separate_networks,
     own_vlan,
+    reserved_networks,
     addresses_inside,
     own_ae_title,
     room_for_the_appliance,

@@ -35,7 +35,7 @@ MARKED = {
 }
 
 #: What the owner of the cloud made, which community files name.
-NAMED = {"cluster": "cluster", "datastore": "datastore", "host": "host"}
+NAMED = {"cluster": "cluster", "datastore": "datastore", "host": "host", "parent-network": "vn"}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from provision.addresses import AddressRange, merged, spanning, usable, without
 from provision.kind import MERGE, Kind, handing, permitting, renaming
+from provision.kinds.reservation import extend, reserve
 from provision.marks import object_name
 from provision.resource import Existing, Ref, Resource
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from provision.kind import Act
     from provision.node import Node
     from provision.view import View
+
+#: What a community file calls a network that another is reserved from.
+PARENT = "parent-network"
 
 #: Who holds a lease, in the upper bits of ALLOCATED's second number; a held address belongs to VM -1.
 HELD = (1 << 32) - 1
@@ -41,6 +45,8 @@ class Network:
     security_groups: tuple[Ref, ...]
     addresses: tuple[AddressRange, ...]
     """What OpenNebula may hand out: its address ranges, less what is held."""
+    parent: Ref | None = None
+    """The network of the cloud's owner that they are reserved from, and that says driver, VLAN and bridge."""
     appliance: IPv4Address | None = field(default=None, compare=False)
     """The appliance's own address: it stands in the last range, which is handed out last."""
 
@@ -50,12 +56,13 @@ def declared(community: Community) -> Iterator[Resource]:
     place = community.cloud.network
     for name, branch in community.branches.items():
         own = branch.network
+        reserved = own.reserve_from is not None
         spec = Network(
             group=Ref("group", name),
             mode="640",
             cluster=Ref("cluster", community.cloud.cluster),
-            driver=place.driver,
-            physical_device=place.physical_device or "",
+            driver="" if reserved else place.driver,
+            physical_device="" if reserved else place.physical_device or "",
             vlan="" if own.vlan is None or place.driver == "bridge" else str(own.vlan),
             bridge=own.bridge or "",
             network_address=str(own.cidr.network_address),
@@ -64,6 +71,7 @@ def declared(community: Community) -> Iterator[Resource]:
             dns=" ".join(str(server) for server in own.dns),
             security_groups=(Ref("security-group", name),),
             addresses=addresses_of(branch),
+            parent=Ref(PARENT, own.reserve_from) if own.reserve_from else None,
             appliance=own.appliance,
         )
         yield Resource(Ref("network", name), object_name(community.community, name), spec)
@@ -82,20 +90,23 @@ def found(view: View) -> Iterator[Existing]:
     for key, node in view.ours("network"):
         attributes = node.attributes()
         clusters = node.ids("CLUSTERS")
+        parent = node.number("PARENT_NETWORK_ID")
+        reserved = parent >= 0
         spec = Network(
             group=view.owner(node),
             mode=node.mode,
             cluster=view.ref("cluster", clusters[0] if len(clusters) == 1 else -1),
-            driver=node.text("VN_MAD"),
-            physical_device=node.text("PHYDEV"),
-            vlan=node.text("VLAN_ID"),
-            bridge=node.text("BRIDGE") if node.text("VN_MAD") == "bridge" else "",
+            driver="" if reserved else node.text("VN_MAD"),
+            physical_device="" if reserved else node.text("PHYDEV"),
+            vlan="" if reserved else node.text("VLAN_ID"),
+            bridge=node.text("BRIDGE") if node.text("VN_MAD") == "bridge" and not reserved else "",
             network_address=str(attributes.get("NETWORK_ADDRESS", "")),
             network_mask=str(attributes.get("NETWORK_MASK", "")),
             gateway=str(attributes.get("GATEWAY", "")),
             dns=str(attributes.get("DNS", "")),
             security_groups=_security_groups(view, str(attributes.get("SECURITY_GROUPS", ""))),
             addresses=without(merged(spanning(*ends) for _, ends in ranges_of(node)), held_in(node)),
+            parent=view.ref("vn", parent) if reserved else None,
         )
         yield Existing(Ref("network", key), node.name, spec, node.id, key, node)
 
@@ -131,6 +142,8 @@ def create(act: Act, resource: Resource) -> int:
     spec: Network = resource.spec
     own = [spec.appliance] if spec.appliance else []
     ranges = (*without(spec.addresses, own), *(AddressRange(address, address) for address in own))
+    if spec.parent is not None:
+        return reserve(act, resource, spec.parent, ranges)
     text = act.text("network", resource, new=True, ranges=ranges)
     return int(act.call("vn.allocate", text, act.id_of(spec.cluster)))
 
@@ -154,7 +167,11 @@ def set_addresses(act: Act, resource: Resource, number: int, found: Existing | N
     held = set(held_in(found.node))
     for address in sorted(missing & held):
         act.call("vn.release", number, act.text("lease", resource, address=address))
-    for each in merged(AddressRange(address, address) for address in missing - held):
+    more = merged(AddressRange(address, address) for address in missing - held)
+    if resource.spec.parent is not None:
+        extend(act, resource, resource.spec.parent, number, more)
+        return
+    for each in more:
         act.call("vn.add_ar", number, act.text("address_range", resource, range=each))
 
 
