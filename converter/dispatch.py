@@ -6,13 +6,14 @@ import multiprocessing
 import threading
 from collections import deque
 from collections.abc import Sized
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from dataclasses import replace
 from itertools import repeat
 from typing import TYPE_CHECKING
 
 from converter.clock import Clock, TooSlow
 from converter.conversion import convert_file
+from converter.errors import ConversionError
 from converter.limits import LIMITS, MIB
 from converter.results import Failure
 
@@ -77,11 +78,19 @@ def _in_time(file: SourceFile, target: Target, options: Options) -> Iterator[Res
 
 
 def _results(future: Future[list[Result]], batch: Batch, suspects: deque[SourceFile]) -> list[Result]:
-    """A batch's results; where it was lost, its files are suspects."""
+    """A batch's results; where it was lost, its files are suspects.
+
+    Raises
+    ------
+    ConversionError
+        Where the executor itself is gone, as a Dask cluster is whose scheduler has died: then no file is to blame.
+    """
     try:
         return future.result()
     except OSError:
         raise
+    except CancelledError as error:
+        raise ConversionError(f"what converts was lost before {batch[0].name}; run it again, and it goes on") from error
     except Exception:  # noqa: BLE001 - BrokenProcessPool, Dask's KilledWorker: every executor has its own
         suspects.extend(batch)
         return []

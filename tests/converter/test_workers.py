@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import time
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from converter.batch import convert
 from converter.dicom import part10
+from converter.errors import ConversionError
 from converter.limits import LIMITS
 from converter.results import Failure, Picture
 from converter.target import Target
@@ -114,3 +116,19 @@ def test_a_run_that_is_killed_leaves_no_half_picture(tmp_path: Path) -> None:
     assert not list((tmp_path / "out").rglob("*.part"))
     assert run(place, "-o", tmp_path / "out").exit_code == 0
     assert len(pngs(tmp_path / "out")) == 300
+
+
+class Lost(Executor):
+    """An executor whose cluster is gone: what it was given is cancelled, as Dask's does when its scheduler dies."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        del fn, args, kwargs
+        future: Future[Any] = Future()
+        future.cancel()
+        future.set_running_or_notify_cancel()
+        return future
+
+
+def test_an_executor_that_is_gone_ends_the_run_and_blames_no_file(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConversionError, match="was lost before .*run it again, and it goes on"):
+        list(convert([folder], Target(tmp_path / "out"), executor=Lost(), workers=2))
