@@ -130,5 +130,5 @@ class Lost(Executor):
 
 
 def test_an_executor_that_is_gone_ends_the_run_and_blames_no_file(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConversionError, match="was lost before .*run it again, and it goes on"):
+    with pytest.raises(ConversionError, match=r"was lost before .*run it again, and it goes on"):
         list(convert([folder], Target(tmp_path / "out"), executor=Lost(), workers=2))
