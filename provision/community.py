@@ -116,6 +116,8 @@ class Exchange:
     """How appliances reach it: through their hosts, or by NFS 4 over the network."""
     server: AddressText | None = None
     """The address of the NFS server, for the driver nfs."""
+    outbox: SizeText | None = None
+    """How much each branch may have in its outbox; OpenNebula cannot hold it to that, the file server can."""
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -22,6 +22,18 @@ def conditions(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[str]:
     yield from conditions_apart(wanted, found)
     yield from conditions_of_restart(wanted, found)
     yield from _undeclared_group_admins(found)
+    yield from _limits_of_new_outboxes(wanted, found)
+
+
+def _limits_of_new_outboxes(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[str]:
+    """How much an outbox may hold: OpenNebula counts nothing that lies in a folder, a file server can."""
+    for ref, each in wanted.items():
+        if ref.kind == "outbox-folder" and each.spec.limit is not None and ref.key not in found.view.outboxes:
+            yield (
+                f"OpenNebula cannot limit the outbox of {ref.key} to {each.spec.limit}, since it counts nothing in a "
+                f"folder: tell the file server. For XFS with prjquota, N a number that is nobody else's: xfs_quota -x "
+                f"-c 'project -s -p {each.spec.path} N' -c 'limit -p bhard={each.spec.limit.mib}m N' MOUNTPOINT"
+            )
 
 
 def _undeclared_group_admins(found: Found) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from exchange import places
@@ -14,18 +14,23 @@ if TYPE_CHECKING:
 
     from provision.community import Community
     from provision.kind import Act
+    from provision.sizes import Size
     from provision.view import View
 
 
 @dataclass(frozen=True)
 class OutboxFolder:
-    """A folder that stands."""
+    """A folder that stands; where it lies and how much it may hold is what its file server is to be told."""
+
+    path: str = field(default="", compare=False)
+    limit: Size | None = field(default=None, compare=False)
 
 
 def declared(community: Community) -> Iterator[Resource]:
     """An outbox for each branch."""
     for name in community.branches:
-        yield Resource(Ref("outbox-folder", name), f"out/{name}", OutboxFolder())
+        spec = OutboxFolder(f"{community.exchange.path}/out/{name}", community.exchange.outbox)
+        yield Resource(Ref("outbox-folder", name), f"out/{name}", spec)
 
 
 def found(view: View) -> Iterator[Existing]:
