@@ -28,6 +28,7 @@ COMMANDS: dict[str, Entry] = {
     "destroy": Entry("cli.community:destroy", "Remove what Gurney made for a community."),
     "status": Entry("cli.status:status", "Show each branch's appliance, quota and drift."),
     "verify": Entry("cli.verify:verify", "Try in every branch what must work and what must not; write evidence."),
+    "rehearse": Entry("cli.rehearse:rehearse", "Say what happens when a host, the front end or an archive is lost."),
     "adopt": Entry("cli.adopt:adopt", "Take over an object of the cloud that Gurney did not make."),
     "credential": Entry("cli.credential:credential", "Write a new login token for a branch's cloud user."),
     "identity": Entry("cli.identity:identity", "Print your public key, which opens communities' keys; make one."),
