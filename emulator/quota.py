@@ -13,6 +13,8 @@ from emulator.errors import Code, Refused
 from emulator.template import parse, vectors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from emulator.record import Body, Record
     from emulator.store import Store
 
@@ -43,6 +45,21 @@ class Usage:
     amounts: dict[str, float]
     cluster: int = -1
     only_cluster: bool = False
+
+
+def of_machine(vm: Record, amounts: dict[str, float]) -> Usage:
+    """What a virtual machine uses of the section VM, and of the quota of the cluster in which it is."""
+    return Usage("VM", "", amounts, int(vm.hidden.get("cluster", -1)))
+
+
+def recount(elements: list[Limits], machines: Iterable[tuple[int, dict[str, float]]]) -> None:
+    """Count anew what is used in clusters, from the cluster of each machine and what it uses."""
+    for element in (one for one in elements if one.get("CLUSTER_IDS")):
+        element.update({f"{metric}_USED": "0" for metric in METRICS["VM"]})
+        inside = set(element["CLUSTER_IDS"].split(","))
+        for cluster, amounts in machines:
+            if str(cluster) in inside:
+                _count(element, amounts, 1)
 
 
 def shown(record: Record) -> Body:

@@ -13,6 +13,7 @@ from emulator.acl import ADMIN, ALL, CREATE, GROUP, INDIVIDUAL, MANAGE, USE, Rul
 from emulator.document import element, elements
 from emulator.errors import Code, Refused
 from emulator.naming import check_name
+from emulator.objects import cluster_quota
 from emulator.objects.acl_rule import add_rule, delete_rule, delete_rules
 from emulator.objects.shared import update
 from emulator.objects.vdc import DEFAULT_VDC, add_group, forget_group
@@ -97,6 +98,7 @@ def set_quota(call: Call, oid: int, text: str) -> int:
         raise Refused(Code.ACTION, "Cannot set quotas for oneadmin group")
     clusters = frozenset(one.oid for one in call.store.all("cluster"))
     quota.set_limits(call.store.edit(record).hidden.setdefault("quotas", {}), text, clusters=clusters)
+    cluster_quota.recount(call.store, record)
     return oid
 
 

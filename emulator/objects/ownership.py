@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from emulator.registry import Handler
 
 BITS = tuple(f"{who}_{what}" for who in ("OWNER", "GROUP", "OTHER") for what in "UMA")
+# The element of a document after which LOCK stands, where it is not NAME.
+LOCK_AFTER = {
+    "vm": "DEPLOY_ID",
+    "vrouter": "PERMISSIONS",
+    "document": "PERMISSIONS",
+    "vmgroup": "PERMISSIONS",
+    "hook": "TYPE",
+    "marketapp": "GNAME",
+}
 LOCK_LEVELS = {1: 1, 2: 2, 3: 4, 4: 1}  # as asked for -> the lowest right that it bars
 
 
@@ -140,7 +149,7 @@ def lock(kind: str) -> Handler:
 
 
 def place_lock(call: Call, record: Record, level: int) -> None:
-    """Write the lock into the document, after the name, where OpenNebula has it."""
+    """Write the lock into the document, where OpenNebula has it for this kind."""
     held = {
         "LOCKED": level,
         "OWNER": call.caller.uid,
@@ -148,10 +157,11 @@ def place_lock(call: Call, record: Record, level: int) -> None:
         "REQ_ID": call.request_id,
     }
     body: dict[str, Any] = {}
+    before = LOCK_AFTER.get(record.kind, "NAME")
     for name, value in record.body.items():
         if name != "LOCK":
             body[name] = value
-        if name == "NAME":
+        if name == before:
             body["LOCK"] = held
     call.store.edit(record).body = body
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from emulator.access import Want, admin, manage, require
 from emulator.errors import Code, Refused
 from emulator.kinds import KINDS
-from emulator.objects import vm_auto_nic, vm_group, vm_history
+from emulator.objects import cluster_quota, vm_auto_nic, vm_group, vm_history
 from emulator.objects.datastore import DISABLED, SYSTEM_DS
 from emulator.objects.host import MONITORED
 from emulator.objects.host_share import has_room, occupy
@@ -41,6 +41,11 @@ def place(cloud: Cloud, vm: Record) -> bool:
     lacking = vm_auto_nic.connect(cloud, vm, host.body["CLUSTER_ID"])
     if lacking:
         say(cloud, vm, lacking)
+        return False
+    try:
+        cluster_quota.enter(cloud.store, vm, host.body["CLUSTER_ID"])
+    except Refused as refused:
+        say(cloud, vm, refused.text)
         return False
     vm.body["USER_TEMPLATE"].pop("SCHED_MESSAGE", None)
     put(cloud, vm, host, datastore, vm_history.BY_SCHEDULER)
@@ -171,6 +176,7 @@ def deploy(
     lacking = vm_auto_nic.connect(call.cloud, vm, host.body["CLUSTER_ID"])
     if lacking:
         raise Refused(Code.ACTION, lacking)
+    cluster_quota.enter(call.store, vm, host.body["CLUSTER_ID"])
     put(call.cloud, vm, host, chosen, vm_history.BY_CALLER)
     return oid
 

@@ -14,6 +14,7 @@ from emulator.acl import INDIVIDUAL
 from emulator.document import element, elements
 from emulator.errors import Code, Refused
 from emulator.naming import check_name
+from emulator.objects import cluster_quota
 from emulator.objects.acl_rule import delete_rules
 from emulator.objects.session import digest
 from emulator.objects.shared import update
@@ -175,6 +176,7 @@ def set_quota(call: Call, oid: int, text: str) -> int:
         raise Refused(Code.ACTION, "Cannot set quotas for oneadmin user")
     clusters = frozenset(one.oid for one in call.store.all("cluster"))
     quota.set_limits(call.store.edit(record).hidden.setdefault("quotas", {}), text, clusters=clusters)
+    cluster_quota.recount(call.store, record)
     return oid
 
 

@@ -72,7 +72,7 @@ def _charge(call: Call, vm: Record, cpu: float, memory: int) -> None:
     amounts: dict[str, float] = {"CPU": cpu, "MEMORY": memory}
     if is_counted_running(vm):
         amounts |= {"RUNNING_CPU": cpu, "RUNNING_MEMORY": memory}
-    quota.charge(call.store, vm.uid, vm.gid, quota.Usage("VM", "", amounts))
+    quota.charge(call.store, vm.uid, vm.gid, quota.of_machine(vm, amounts))
 
 
 def _move_share(call: Call, vm: Record, old: tuple[float, int], new: tuple[float, int], *, enforce: bool) -> None:

@@ -84,7 +84,7 @@ def _attach(call: Call, vm: Record, disk: dict[str, str]) -> None:
         _place_volatile(call, vm, disk)
     elif vm_history.last(vm):
         disk["TM_MAD_SYSTEM"] = vm_history.last(vm)["TM_MAD"]
-    for usage in _usages(disk):
+    for usage in _usages(vm, disk):
         quota.charge(call.store, vm.uid, vm.gid, usage)
     vm_disk.assign_targets(present + context, [], [disk])
     call.store.edit(vm).template.setdefault("DISK", []).append(disk)
@@ -103,9 +103,9 @@ def _place_volatile(call: Call, vm: Record, disk: dict[str, str]) -> None:
         disk.update(vm_disk.from_system(datastore, disk))
 
 
-def _usages(disk: dict[str, str]) -> list[quota.Usage]:
+def _usages(vm: Record, disk: dict[str, str]) -> list[quota.Usage]:
     images = [quota.Usage("IMAGE", disk["IMAGE_ID"], {"RVMS": 1})] if "IMAGE_ID" in disk else []
-    return [*images, quota.Usage("VM", "", {"SYSTEM_DISK_SIZE": vm_disk.system_size([disk], snapshots=True)})]
+    return [*images, quota.of_machine(vm, {"SYSTEM_DISK_SIZE": vm_disk.system_size([disk], snapshots=True)})]
 
 
 def detach(call: Call, oid: int, disk_id: int) -> int:
@@ -120,7 +120,7 @@ def detach(call: Call, oid: int, disk_id: int) -> int:
     group: Body = next((one for one in vm.body.get("SNAPSHOTS", []) if one["DISK_ID"] == disk["DISK_ID"]), {})
     vm_disk.release(call.store, disk, oid, group)
     vm_disk.keep_snapshots(vm, [one for one in vm.body.get("SNAPSHOTS", []) if one is not group])
-    for usage in _usages(disk):
+    for usage in _usages(vm, disk):
         quota.release(call.store, vm.uid, vm.gid, usage)
     begin(call, vm, "HOTPLUG", DETACH, lcm_off="HOTPLUG_EPILOG_POWEROFF")
     return oid
@@ -137,17 +137,17 @@ def resize(call: Call, oid: int, disk_id: int, size: str) -> int:
         raise Refused(Code.ACTION, "New disk size has to be greater than current one")
     require_state(vm, f"Could not resize disk for VM {oid}", POWEROFF, UNDEPLOYED)
     growth = whole(size) - whole(disk.get("SIZE"), 0)
-    quota.charge(call.store, vm.uid, vm.gid, _growth(disk, growth))
+    quota.charge(call.store, vm.uid, vm.gid, _growth(vm, disk, growth))
     disk["SIZE"] = str(whole(size))
     _resize_image(call, disk, growth)
     begin(call, vm, "DISK_RESIZE", RESIZE, lcm_off="DISK_RESIZE_POWEROFF")
     return oid
 
 
-def _growth(disk: dict[str, str], growth: int) -> quota.Usage:
+def _growth(vm: Record, disk: dict[str, str], growth: int) -> quota.Usage:
     if disk.get("PERSISTENT") == "YES":
         return quota.Usage("DATASTORE", disk["DATASTORE_ID"], {"SIZE": growth})
-    return quota.Usage("VM", "", {"SYSTEM_DISK_SIZE": growth})
+    return quota.of_machine(vm, {"SYSTEM_DISK_SIZE": growth})
 
 
 def _resize_image(call: Call, disk: dict[str, str], growth: int) -> None:

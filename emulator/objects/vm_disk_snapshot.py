@@ -57,11 +57,11 @@ def _total(disk: dict[str, str], group: Body) -> None:
     disk["DISK_SNAPSHOT_TOTAL_SIZE"] = str(sum(whole(one["SIZE"], 0) for one in snapshots(group)))
 
 
-def usage_of(disk: dict[str, str], size: int) -> quota.Usage:
+def usage_of(vm: Record, disk: dict[str, str], size: int) -> quota.Usage:
     """What a snapshot uses: it lies where its disk does, in the image's datastore or the system's."""
     if is_yes(disk.get("PERSISTENT")):
         return quota.Usage("DATASTORE", disk["DATASTORE_ID"], {"SIZE": size})
-    return quota.Usage("VM", "", {"SYSTEM_DISK_SIZE": size})
+    return quota.of_machine(vm, {"SYSTEM_DISK_SIZE": size})
 
 
 def _count(call: Call, vm: Record, disk: dict[str, str], size: int) -> None:
@@ -69,9 +69,9 @@ def _count(call: Call, vm: Record, disk: dict[str, str], size: int) -> None:
     image = call.store.get("image", whole(disk.get("IMAGE_ID"))) if is_yes(disk.get("PERSISTENT")) else None
     owner = image or vm
     if size < 0:
-        quota.release(call.store, owner.uid, owner.gid, usage_of(disk, -size))
+        quota.release(call.store, owner.uid, owner.gid, usage_of(vm, disk, -size))
     else:
-        quota.charge(call.store, owner.uid, owner.gid, usage_of(disk, size))
+        quota.charge(call.store, owner.uid, owner.gid, usage_of(vm, disk, size))
     if image is not None:
         call.store.edit(image).hidden["snapshots"] = image.hidden.get("snapshots", 0) + size
 

@@ -188,12 +188,14 @@ def charged(vm: Record) -> list[quota.Usage]:
         "RUNNING_MEMORY": memory,
         "SYSTEM_DISK_SIZE": vm_disk.system_size(disks, snapshots=True),
     }
+    devices = len(vectors(vm.template, "PCI"))
+    amounts |= {"PCI_DEV": devices, "RUNNING_PCI_DEV": devices}
     if not is_counted_running(vm):
         amounts = {key: value for key, value in amounts.items() if not key.startswith("RUNNING_")}
     images = [disk["IMAGE_ID"] for disk in disks if "IMAGE_ID" in disk]
     return [
         *vm_nic.usages(vm.template),
-        quota.Usage("VM", "", amounts),
+        quota.of_machine(vm, amounts),
         *(quota.Usage("IMAGE", image, {"RVMS": 1}) for image in images),
     ]
 
@@ -206,7 +208,7 @@ def is_counted_running(vm: Record) -> bool:
 def running_usage(vm: Record) -> quota.Usage:
     """What a virtual machine uses only as long as it is not stopped."""
     cpu, memory = capacity(vm.template)
-    return quota.Usage("VM", "", {"RUNNING_VMS": 1, "RUNNING_CPU": cpu, "RUNNING_MEMORY": memory})
+    return quota.of_machine(vm, {"RUNNING_VMS": 1, "RUNNING_CPU": cpu, "RUNNING_MEMORY": memory})
 
 
 def count_stopped(cloud: Cloud, vm: Record) -> None:

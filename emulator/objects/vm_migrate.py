@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from emulator.access import Want, require
 from emulator.acl import MANAGE
 from emulator.errors import Code, Refused
-from emulator.objects import vm_guest, vm_history
+from emulator.objects import cluster_quota, vm_guest, vm_history
 from emulator.objects.host_share import occupy
 from emulator.objects.placement import check_cluster, check_room
 from emulator.objects.vm import capacity
@@ -48,6 +48,7 @@ def migrate(
         raise Refused(Code.ACTION, text)
     if enforce:
         check_room(vm, host)
+    cluster_quota.enter(call.store, vm, host.body["CLUSTER_ID"])
     move(call, vm, host, target, _migration(live=live, kind=kind))
     return oid
 

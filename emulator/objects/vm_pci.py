@@ -12,6 +12,7 @@ from emulator.errors import Code, Refused
 from emulator.objects import vm_history
 from emulator.objects.vm import check_restricted
 from emulator.objects.vm_action import require_to
+from emulator.objects.vm_flow import is_counted_running
 from emulator.objects.vm_hot import begin
 from emulator.objects.vm_state import POWEROFF
 from emulator.template import parse, vectors, whole
@@ -42,6 +43,10 @@ def _in_poweroff(call: Call, oid: int) -> Record:
     return vm
 
 
+def _usage(vm: Record) -> quota.Usage:
+    return quota.of_machine(vm, {"PCI_DEV": 1, **({"RUNNING_PCI_DEV": 1} if is_counted_running(vm) else {})})
+
+
 def attach(call: Call, oid: int, text: str) -> int:
     """Hand a device of the host to a virtual machine."""
     vm = _in_poweroff(call, oid)
@@ -53,7 +58,7 @@ def attach(call: Call, oid: int, text: str) -> int:
     found = next((one for one in devices(host) if one["VMID"] == "-1" and wanted.items() <= one.items()), None)
     if found is None or not wanted:
         raise Refused(Code.ACTION, "Cannot assign PCI device in host. Check address and free devices")
-    quota.charge(call.store, vm.uid, vm.gid, quota.Usage("VM", "", {"PCI_DEV": 1, "RUNNING_PCI_DEV": 1}))
+    quota.charge(call.store, vm.uid, vm.gid, _usage(vm))
     call.store.edit(host)
     found["VMID"] = str(oid)
     held = call.store.edit(vm).template.setdefault("PCI", [])
@@ -90,7 +95,7 @@ def detach(call: Call, oid: int, number: int) -> int:
     for one in devices(host):
         if one["ADDRESS"] == found["ADDRESS"]:
             one["VMID"] = "-1"
-    quota.release(call.store, vm.uid, vm.gid, quota.Usage("VM", "", {"PCI_DEV": 1, "RUNNING_PCI_DEV": 1}))
+    quota.release(call.store, vm.uid, vm.gid, _usage(vm))
     begin(call, vm, "HOTPLUG", DETACH)
     return oid
 

@@ -20,6 +20,7 @@ TEXTS = (
     'CPU="1"\nMEMORY="64"\nNIC=[NETWORK_MODE="auto"]\nCONTEXT=[NETWORK="YES"]', 'NIC=[A="1"]', "NIC=[]",
     'DISK=[SIZE="1",TYPE="fs"]', 'DISK=[IMAGE_ID="0"]', 'DISK=[IMAGE_ID="1"]', 'DISK=[A="b"]', "<A/>",
     "<VM><NIC><X>1</X></NIC></VM>", 'SCHED_ACTION=[TIME="1",ACTION="x"]', 'VM=[VMS="2"]', 'VM=[RUNNING_VMS="1"]',
+    'VM=[CLUSTER_IDS="0",VMS="2"]', 'VM=[CLUSTER_IDS="0,100",MEMORY="100"]',
     'SCHED_ACTION=[ACTION="poweroff",TIME="+5",REPEAT="9",DAYS="z"]', 'VM=[VMS="x"]', 'NETWORK=[ID="0",LEASES="2"]',
     'AR=[TYPE="IP4",IP="1.2.3.4",SIZE="3"]', 'AR=[AR_ID="0",SIZE="90"]', 'AR=[AR_ID="x"]', 'LEASES=[IP="10.0.0.7"]',
     'LEASES=[IP="zz"]', 'SIZE="-3"', 'SIZE="1"\nNETWORK_ID="0"\nNAME="r%d"', 'ROLE=[NAME="a"]', "ROLE=[]", "PCI=[]",

@@ -153,6 +153,31 @@ def test_scheduler_minds_the_owner(make_cloud: Callable[..., Cloud]) -> None:
     assert one.vn.info(net).USED_LEASES == 1
 
 
+def test_quota_of_a_cluster(make_cloud: Callable[..., Cloud]) -> None:
+    """A limit for some clusters holds where a machine is placed; it counts what was there before it."""
+    cloud = make_cloud(hosts=("a", "b"), pace=PACE)
+    one = client(cloud)
+    cluster = one.cluster.allocate("small")
+    one.cluster.addhost(cluster, 1)
+    one.cluster.adddatastore(cluster, 0)
+    group = one.group.allocate("branch")
+    one.acl.addrule(f"0x{(1 << 33) | group:x}", f"0x{(1 << 36) | (1 << 34):x}", "0x8")
+    user = one.user.allocate("ida", "a long password", "core", [group])
+    ida = pyone.OneServer(cloud.endpoint, session="ida:a long password")
+    asked = MACHINE + '\nSCHED_REQUIREMENTS="NAME=\\"b\\""'
+    first = ida.vm.allocate(asked)
+    assert host_of(one, first) == "b"
+    one.user.quota(user, f'VM=[CLUSTER_IDS="{cluster}",VMS="1"]')
+    assert [quota.VMS_USED for quota in one.user.info(user).VM_QUOTA.VM if quota.CLUSTER_IDS] == ["1"]
+    second = ida.vm.allocate(asked)
+    assert "limit of 1 reached for VMS quota" in message(one, second)
+    with pytest.raises(pyone.OneAuthorizationException, match="limit of 1 reached for VMS"):
+        one.vm.deploy(second, 1)
+    assert host_of(one, ida.vm.allocate(MACHINE + '\nSCHED_REQUIREMENTS="NAME=\\"a\\""')) == "a"
+    ida.vm.action("terminate-hard", first)
+    assert host_of(one, second) == "b"
+
+
 def test_router_with_floating_addresses_alone(make_cloud: Callable[..., Cloud]) -> None:
     """FLOATING_ONLY: the router has one address, its machines have none of their own, and nothing is left over."""
     one = client(make_cloud(pace=PACE))
