@@ -77,7 +77,7 @@ class FarSide:
         self._last(shell, shlex.join([*self._program(), "prepare"]))
 
     def install(self, shell: Shell, folder: str) -> Iterator[dict[str, Any]]:
-        """Put what lies in a folder into service; what it tells comes line by line, the last is how it ended.
+        """Put what lies in a folder into service; what it tells comes line by line.
 
         In a machine it is a unit of its own: it goes on when the line breaks, and what ends it by force is followed
         by `settle`.

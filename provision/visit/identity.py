@@ -11,7 +11,10 @@ from provision.report import BadReport, Report, read_report
 if TYPE_CHECKING:
     from provision.visit.shell import Shell
 
-COMMAND = shlex.join(["gurney", "appliance", "identity", "--archive", Places.archive, "--json"])
+#: sshd's own PATH for a command does not have to hold the place of the program.
+COMMAND = 'PATH="$PATH:/usr/local/bin" ' + shlex.join(
+    ["gurney", "appliance", "identity", "--archive", Places.archive, "--json"]
+)
 
 
 def identity_of(shell: Shell) -> Report:

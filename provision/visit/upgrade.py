@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from provision.visit.errors import NotUpgraded
 from provision.visit.sending import send
@@ -61,13 +61,15 @@ def upgrade(shell: Shell, far: FarSide, version: NewVersion, tell: Callable[[str
     _check(state, version)
     stage = f"{far.programs}/stage/{version.digest[:16]}"
     send(shell, version, stage, tell)
-    last: dict[str, object] = {}
-    for last in far.install(shell, stage):
-        if "step" in last:
-            tell(STEPS.get(str(last["step"]), str(last["step"])))
-    if "outcome" not in last:
-        raise NotUpgraded(str(last.get("error") or "it was cut off: run the same command again"))
-    return Upgraded(str(last["outcome"]), str(last["before"]), str(last["after"]))
+    ended: dict[str, Any] = {}
+    for told in far.install(shell, stage):
+        if "step" in told:
+            tell(STEPS.get(told["step"], told["step"]))
+        elif told.keys() & {"outcome", "error"}:
+            ended = told
+    if "outcome" not in ended:
+        raise NotUpgraded(ended.get("error") or "it was cut off: run the same command again")
+    return Upgraded(ended["outcome"], ended["before"], ended["after"])
 
 
 def _check(state: State, version: NewVersion) -> None:
