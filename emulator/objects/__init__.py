@@ -8,6 +8,7 @@ from emulator.objects import (
     acl_rule,
     backup_job,
     cluster,
+    cluster_quota,
     datastore,
     default_quotas,
     document_object,
@@ -71,6 +72,7 @@ TABLES: tuple[Table, ...] = tuple(
 )  # fmt: skip
 
 EVENTS: dict[str, Event] = {
+    **cluster_quota.EVENTS,
     **datastore.EVENTS,
     **hook_log.EVENTS,
     **host.EVENTS,

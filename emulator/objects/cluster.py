@@ -98,12 +98,14 @@ def addhost(call: Call, oid: int, host_id: int) -> int:
     """Move a host into a cluster."""
     cluster, host = call.get("cluster", oid), call.get("host", host_id)
     require(call, admin(cluster), admin(host))
-    move_host(call.store, host, cluster)
+    move_host(call, host, cluster)
     return oid
 
 
-def move_host(store: Store, host: Record, cluster: Record) -> None:
-    """Move a host; it is in one cluster at a time."""
+def move_host(call: Call, host: Record, cluster: Record) -> None:
+    """Move a host; it is in one cluster at a time, and what runs on it counts to that one."""
+    store = call.store
+    call.cloud.later(0.0, "host.clustered", host.oid)
     leave_all(store, "host", host.oid)
     join(store, cluster, "host", host.oid)
     store.edit(host).body.update({"CLUSTER_ID": cluster.oid, "CLUSTER": cluster.name})
@@ -114,7 +116,7 @@ def delhost(call: Call, oid: int, host_id: int) -> int:
     """Move a host into the default cluster, whichever it was in."""
     cluster, host = call.get("cluster", DEFAULT), call.get("host", host_id)
     require(call, admin(cluster), admin(host))
-    move_host(call.store, host, cluster)
+    move_host(call, host, cluster)
     return oid
 
 

@@ -168,7 +168,12 @@ def test_quota_of_a_cluster(make_cloud: Callable[..., Cloud]) -> None:
     first = ida.vm.allocate(asked)
     assert host_of(one, first) == "b"
     one.user.quota(user, f'VM=[CLUSTER_IDS="{cluster}",VMS="1"]')
-    assert [quota.VMS_USED for quota in one.user.info(user).VM_QUOTA.VM if quota.CLUSTER_IDS] == ["1"]
+    assert used(one, user) == ["1"]
+    one.cluster.delhost(cluster, 1)
+    until(lambda: used(one, user) == ["0"])
+    assert one.vm.info(first).HISTORY_RECORDS.HISTORY[-1].CID == 0
+    one.cluster.addhost(cluster, 1)
+    until(lambda: used(one, user) == ["1"])
     second = ida.vm.allocate(asked)
     assert "limit of 1 reached for VMS quota" in message(one, second)
     with pytest.raises(pyone.OneAuthorizationException, match="limit of 1 reached for VMS"):
@@ -176,6 +181,11 @@ def test_quota_of_a_cluster(make_cloud: Callable[..., Cloud]) -> None:
     assert host_of(one, ida.vm.allocate(MACHINE + '\nSCHED_REQUIREMENTS="NAME=\\"a\\""')) == "a"
     ida.vm.action("terminate-hard", first)
     assert host_of(one, second) == "b"
+
+
+def used(one: Any, user: int) -> list[str]:
+    """Machines counted to the quotas of clusters."""
+    return [quota.VMS_USED for quota in one.user.info(user).VM_QUOTA.VM if quota.CLUSTER_IDS]
 
 
 def test_router_with_floating_addresses_alone(make_cloud: Callable[..., Cloud]) -> None:
