@@ -158,8 +158,9 @@ def _opened(now: Found) -> CommunityKeys:
 
 
 def _making(the_plan: Plan) -> list[str]:
-    """The names of groups and accounts that are to be made, or were being made when an apply died."""
-    return [step.name for step in the_plan if step.kind in {"group", "cloud-user"} and step.action != "delete"]
+    """The names of what OpenNebula makes without a mark: to be made, or being made when an apply died."""
+    kinds = {"group", "cloud-user", "network"}
+    return list(dict.fromkeys(step.name for step in the_plan if step.kind in kinds and step.action != "delete"))
 
 
 def _check(outcome: Outcome, after: Plan, undone: str) -> None:

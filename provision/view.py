@@ -49,7 +49,7 @@ class View:
     community
         Whose things are looked for.
     making
-        Names of groups that an interrupted apply was making, and may not have marked yet.
+        Names of groups, accounts and reservations that an interrupted apply was making, and may not have marked yet.
     outboxes
         Branches whose outbox stands in the exchange.
     published
@@ -139,10 +139,17 @@ class View:
         found: dict[str, dict[str, Node]] = {kind: {} for kind in MARKED}
         for pool in sorted(set(MARKED.values())):
             for node in self.pools.nodes[pool]:
-                mark = self.believed(node)
+                mark = self.believed(node) or self._half_made(pool, node)
                 if mark is not None and MARKED.get(mark.kind) == pool:
                     found[mark.kind].setdefault(mark.key, node)
         return found
+
+    def _half_made(self, pool: str, node: Node) -> Mark | None:
+        """The mark that a reservation was about to get when an apply died: OpenNebula takes none when it makes one."""
+        ours = node.number("UID") == self.uid and node.name in self.making and mark_in(node.attributes()) is None
+        if pool != "vn" or not ours or node.number("PARENT_NETWORK_ID") < 0:
+            return None
+        return Mark(self.community, "network", node.name.removeprefix(f"{object_name(self.community, '')}."))
 
     @cached_property
     def appliances(self) -> dict[str, Node]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from provision.addresses import AddressRange, merged, spanning, usable, without
 from provision.kind import MERGE, Kind, handing, permitting, renaming
 from provision.kinds.reservation import extend, reserve
-from provision.marks import object_name
+from provision.marks import mark_in, object_name
 from provision.resource import Existing, Ref, Resource
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def found(view: View) -> Iterator[Existing]:
             addresses=without(merged(spanning(*ends) for _, ends in ranges_of(node)), held_in(node)),
             parent=view.ref("vn", parent) if reserved else None,
         )
-        yield Existing(Ref("network", key), node.name, spec, node.id, key, node)
+        marked = key if mark_in(attributes) else ""
+        yield Existing(Ref("network", key), node.name, spec, node.id, marked, node)
 
 
 def _security_groups(view: View, text: str) -> tuple[Ref, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provision.errors import CloudError
+from provision.errors import CloudError, CloudUnreachable
 from provision.kind import MERGE
+from provision.pools import POOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 def reserve(act: Act, resource: Resource, parent: Ref, ranges: Iterable[AddressRange]) -> int:
     """Make the network of a first range, mark it, and add the others; one that cannot be marked is taken away."""
     first, *others = ranges
-    source = act.id_of(parent)
-    number = int(act.call("vn.reserve", source, act.text("reservation", resource, range=first, number=None)))
+    number = _reserved(act, resource, act.id_of(parent), first)
     try:
         act.call("vn.update", number, act.text("network", resource, new=False), MERGE)
     except CloudError:
@@ -27,6 +27,20 @@ def reserve(act: Act, resource: Resource, parent: Ref, ranges: Iterable[AddressR
         raise
     extend(act, resource, parent, number, others)
     return number
+
+
+def _reserved(act: Act, resource: Resource, parent: int, first: AddressRange) -> int:
+    """A new reservation; when the answer is lost it is looked up by its name, which nothing had before."""
+    try:
+        return int(act.call("vn.reserve", parent, act.text("reservation", resource, range=first, number=None)))
+    except CloudUnreachable:
+        call, arguments, tag = POOLS["vn"]
+        networks = act.desk.cloud.read(call, *arguments).children(tag)
+        of_parent = (each for each in networks if each.number("PARENT_NETWORK_ID") == parent)
+        made = next((node.id for node in of_parent if node.name == resource.name), None)
+        if made is None:
+            raise
+        return made
 
 
 def extend(act: Act, resource: Resource, parent: Ref, number: int, ranges: Iterable[AddressRange]) -> None:
