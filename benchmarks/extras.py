@@ -54,14 +54,26 @@ def startup(folder: Path, repeat: int, _quick: bool) -> Figures:
     }
 
 
+WORKER_SETS = {
+    "JPEG 2000": 40,
+    "CT": 500,
+    "CR": 10,
+    "MR": 400,
+    "US": 120,
+    "JPEG-LS": 100,
+    "JPEG lossless": 100,
+}
+
+
 def workers(folder: Path, repeat: int, quick: bool) -> Figures:
     """Wall seconds of the same work with one worker and with two, start-up and all, in turn.
 
-    They mean something on a machine that does nothing else; where it does, run the benchmark by `chrt --fifo 1`.
+    They mean something on a machine that does nothing else; where it does, run the benchmark by `chrt --fifo 1`. Each
+    set is half a second of work and more: what is done in less has too little beside its start-up to be shared.
     """
     figures = {}
-    for name, count in (("JPEG 2000", 40), ("CT", 100 if quick else 500)):
-        files = make(folder / "sets", name, count)
+    for name, count in WORKER_SETS.items():
+        files = make(folder / "sets", name, count // 5 if quick and name == "CT" else count)
         spent: dict[str, list[float]] = {"1": [], "2": []}
         for _ in range(repeat):
             for number, seconds in spent.items():

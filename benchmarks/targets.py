@@ -57,7 +57,10 @@ TARGETS = (
     Target("JPEG lossless: 1/3.2 of dcmj2pnm", "JPEG lossless/gurney", "JPEG lossless/dcmj2pnm", most=1 / 3.2),
     Target("JPEG 2000: 12 % above the decoder", "decoder/gurney", "decoder/alone", most=1.12),
     Target("two workers, JPEG 2000: 1.6 times", "workers/JPEG 2000/1", "workers/JPEG 2000/2", least=1.6),
-    Target("two workers, CT: 1.3 times", "workers/CT/1", "workers/CT/2", least=1.3),
+    *(
+        Target(f"two workers, {n}: 1.3 times", f"workers/{n}/1", f"workers/{n}/2", least=1.3)
+        for n in ("CT", "CR", "MR", "US", "JPEG-LS", "JPEG lossless")
+    ),
     Target("memory: many frames within 30 % of few", "memory/many", "memory/few", most=1.3),
     Target("memory: under 200 MiB", "memory/many", "", most=200),
     *(
