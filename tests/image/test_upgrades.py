@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cli.demo.studies import shipped_instances
-from tests.image.hospitals import COMMUNITY, Hospital, Village, until, village
+from tests.image.hospitals import COMMUNITY, Hospital, Village, village
+from tests.image.waiting import until
 from tests.provision.upgrade.standin import program_wheel
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Admin:
         """As a person reads it from the console."""
         out, _ = self.begin("console", "--json", hospital.name).communicate(timeout=120)
         words = [line.rpartition(" ")[2] for line in json.loads(out)["lines"] if "SSH host key:" in line]
-        return words[-1].strip()
+        return str(words[-1].strip())
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,7 @@ def facts(two: Village, hospital: Hospital) -> str:
 
 
 def send(hospital: Hospital, folder: Path) -> Sequence[Path]:
-    files = [instance.path for instance in shipped_instances(folder)][:2]
+    files = shipped_instances(folder)[:2]
     sent = hospital.store(*files)
     assert sent.returncode == 0, sent.stdout + sent.stderr
     return files
