@@ -19,6 +19,7 @@ from emulator.objects import (
     image,
     image_clone,
     image_life,
+    image_restore,
     image_snapshot,
     market,
     market_app,
@@ -63,7 +64,8 @@ TABLES: tuple[Table, ...] = tuple(
     module.TABLE
     for module in (
         system, query, session, user, group, default_quotas, acl_rule, vdc, zone, cluster, host, datastore, image,
-        image_clone, image_life, network, reservation, network_template, security_group, vm_template, vm, vm_info,
+        image_clone, image_life, image_restore, network, reservation, network_template, security_group, vm_template, vm,
+        vm_info,
         vm_action, vm_migrate, vm_recovery, placement, vm_disk_change, vm_disk_snapshot, vm_nic_change, vm_conf,
         vm_snapshot, vm_backup, vm_exec,
         vm_pci, vm_schedule, image_snapshot, virtual_router, vm_group, document_object, market, market_app, hook,

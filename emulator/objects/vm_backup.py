@@ -1,6 +1,6 @@
-"""Backups of virtual machines, and what is made from them.
+"""Backups of virtual machines.
 
-References: OpenNebula src/dm/DispatchManagerActions.cc `backup`, src/rm/api/ImageAPI.cc `restore`.
+References: OpenNebula src/dm/DispatchManagerActions.cc `backup`, src/rm/api/VirtualMachineAPI.cc `restore`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from emulator.access import require, use
 from emulator.call import Caller
 from emulator.document import ids
 from emulator.errors import Code, Refused
-from emulator.objects import vm_disk
-from emulator.objects.datastore import BACKUP_DS, IMAGE_DS
+from emulator.objects import backup_content, vm_disk, vm_disk_snapshot
+from emulator.objects.datastore import BACKUP_DS
 from emulator.objects.image import BACKUP, READY, charge, new_image, set_state
 from emulator.objects.vm_action import require_to
 from emulator.objects.vm_hot import begin, note, require_state
@@ -74,6 +74,7 @@ def backed_up(cloud: Cloud, oid: int, arguments: Body) -> None:
     backups = cloud.store.edit(vm).body["BACKUPS"]
     backups["BACKUP_CONFIG"].pop("LAST_DATASTORE_ID", None)
     image = _new_backup(cloud, vm, datastore)
+    backup_content.keep(cloud, vm, image)
     backups["BACKUP_IDS"] = ids([*backups["BACKUP_IDS"].get("ID", []), image.oid])
 
 
@@ -112,31 +113,17 @@ def restore(call: Call, oid: int, image_id: int, increment: int = -1, disk_id: i
         raise Refused(Code.ACTION, "Could not restore VM, it must be in poweroff")
     if image.oid not in vm.body["BACKUPS"]["BACKUP_IDS"].get("ID", []):
         raise Refused(Code.ACTION, f"Backup image [{image_id}] is not of VM [{oid}]")
+    backup_content.bring_back(call.cloud, vm, image, disk_id)
     call.store.edit(vm).body.pop("SNAPSHOTS", None)
     for disk in vectors(vm.template, "DISK"):
-        disk.pop("DISK_SNAPSHOT_TOTAL_SIZE", None)
+        vm_disk_snapshot.count(call, vm, disk, -whole(disk.pop("DISK_SNAPSHOT_TOTAL_SIZE", ""), 0))
     begin(call, vm, "RESTORE", RESTORE_ACTION, lcm_off="RESTORE")
     return oid
-
-
-def image_restore(call: Call, oid: int, datastore_id: int, text: str = "") -> str:  # noqa: ARG001 - an API's parameter
-    """Make images and a template from a backup."""
-    image = call.store.get("image", oid)
-    if image is None:
-        return ""  # OpenNebula answers an unknown image with a success and no ids
-    datastore = call.get("datastore", datastore_id)
-    require(call, use(image), use(datastore))
-    if image.body["TYPE"] != BACKUP:
-        raise Refused(Code.ACTION, "Can only restore images of type BACKUP")
-    if datastore.body["TYPE"] != IMAGE_DS:
-        raise Refused(Code.ACTION, "Images can be restored in IMAGE_DS datastores only")
-    return "0 dummy_image"
 
 
 TABLE: Table = {
     "one.vm.backup": backup,
     "one.vm.backupcancel": cancel,
     "one.vm.restore": restore,
-    "one.image.restore": image_restore,
 }
 EVENTS: dict[str, Event] = {"vm.backed_up": backed_up}

@@ -64,7 +64,7 @@ def usage_of(vm: Record, disk: dict[str, str], size: int) -> quota.Usage:
     return quota.of_machine(vm, {"SYSTEM_DISK_SIZE": size})
 
 
-def _count(call: Call, vm: Record, disk: dict[str, str], size: int) -> None:
+def count(call: Call, vm: Record, disk: dict[str, str], size: int) -> None:
     """Count a snapshot, or one less: to the image's owner where it lies in the image's datastore."""
     image = call.store.get("image", whole(disk.get("IMAGE_ID"))) if is_yes(disk.get("PERSISTENT")) else None
     owner = image or vm
@@ -85,7 +85,7 @@ def create(call: Call, oid: int, disk_id: int, name: str) -> int:
         raise Refused(Code.ACTION, "Cannot take snapshots of FILESYSTEM disks")
     require_state(vm, f"Could not create a new snapshot for VM {oid}", POWEROFF, SUSPENDED)
     size = whole(disk.get("SIZE"), 0)
-    _count(call, vm, disk, size)
+    count(call, vm, disk, size)
     group = of_disk(call.store.edit(vm), disk_id)
     number = int(group["NEXT_SNAPSHOT"])
     for one in snapshots(group):
@@ -110,7 +110,7 @@ def delete(call: Call, oid: int, disk_id: int, number: int) -> int:
     """Delete a snapshot."""
     vm, disk, group, snapshot = _found(call, oid, disk_id, number)
     require_state(vm, f"Could not delete disk snapshot for VM {oid}", POWEROFF, SUSPENDED)
-    _count(call, vm, disk, -whole(snapshot["SIZE"], 0))
+    count(call, vm, disk, -whole(snapshot["SIZE"], 0))
     call.store.edit(vm)
     snapshots(group).remove(snapshot)
     _total(disk, group)
