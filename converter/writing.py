@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from converter.arrays import Array
     from converter.instance import Frame, Instance
     from converter.rendering import Rendering
     from converter.results import Result
@@ -147,9 +148,9 @@ def _still(instance: Instance, path: Path, options: Options, numbers: Sequence[i
 def _apng(instance: Instance, path: Path, options: Options, numbers: Sequence[int]) -> Rendering:
     first = next(frames(instance, numbers[:1]))
     rendering = shown(first, options)
-    pixels = (shown(frame, options).pixels for frame in frames(instance, numbers))
     with appearing(path) as file:
         times = frame_times_ms(instance.header, numbers)
+        pixels = _alike(rendering, instance, options, numbers)
         write_apng(file, pixels, times, chunks(rendering, first, options), small=options.small)
     return rendering
 
@@ -158,17 +159,39 @@ def _webp(instance: Instance, path: Path, options: Options, numbers: Sequence[in
     rendering = shown(next(frames(instance, numbers[:1])), options)
     with appearing(path) as file:
         times = frame_times_ms(instance.header, numbers)
-        write_webp(file, lambda n: shown(instance.frame(numbers[n]), options).pixels, times, small=options.small)
+        write_webp(file, lambda n: next(_alike(rendering, instance, options, numbers[n : n + 1])), times,
+                   small=options.small)  # fmt: skip
     return rendering
 
 
 def _sheet(instance: Instance, path: Path, options: Options, numbers: Sequence[int]) -> Rendering:
     first = next(frames(instance, numbers[:1]))
     rendering = shown(first, options)
-    page = sheet((shown(frame, options).pixels for frame in frames(instance, numbers)), len(numbers))
+    page = sheet(_alike(rendering, instance, options, numbers), len(numbers))
     whole = replace(rendering, pixels=page, pixel_size=None)  # a sheet's pixels stand for several of the frames'
     write(path, png(page, chunks(whole, first, options), small=options.small))
     return whole
+
+
+def _alike(first: Rendering, instance: Instance, options: Options, numbers: Sequence[int]) -> Iterator[Array]:
+    """The pixels of frames for one picture; a presentation state may show some of them otherwise.
+
+    Raises
+    ------
+    ConversionError
+        Where a frame is shown in another size or in colour where the first one is gray.
+    """
+    for number in numbers:
+        frame = instance.frame(number)
+        pixels = shown(frame, options).pixels
+        instance.release(number)
+        if pixels.shape != first.pixels.shape:
+            raise ConversionError(
+                "it is not shown in the size and colours of the first one; one picture cannot hold both",
+                file=instance.file.name,
+                frame=number,
+            )
+        yield pixels
 
 
 _CINES = {"apng": _apng, "webp": _webp}

@@ -12,8 +12,11 @@ from PIL import Image
 import converter
 from converter.errors import ConversionError
 from converter.limits import LIMITS
-from tests.converter.building import item
-from tests.converter.presenting import COLUMNS, ROWS, picture, shown, state, voi
+from converter.options import Options
+from converter.results import Failure, Picture
+from converter.writing import pictures
+from tests.converter.building import file, image, item, packed
+from tests.converter.presenting import CELLS, COLUMNS, ROWS, picture, shown, state, voi
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,6 +120,23 @@ def test_the_states_aspect_ratio_is_the_pictures(tmp_path: Path) -> None:
 def test_a_picture_of_a_square_image_that_is_turned_has_its_pixels_turned(tmp_path: Path) -> None:
     presentation = with_area(tmp_path, area((1, 1), (4, 4)), ImageRotation=270)
     assert info(presentation, PixelSpacing=["1", "0.5"])["dpi"] == pytest.approx((1000 * 0.0254, 2000 * 0.0254))
+
+
+def test_a_cine_or_sheet_of_frames_that_are_shown_in_different_sizes_is_refused(tmp_path: Path) -> None:
+    with_area(tmp_path, area((2, 2), (5, 4)), frames=[2])
+    cine = file(image(packed(CELLS * 3), ROWS, COLUMNS, NumberOfFrames=3, WindowCenter="2000", WindowWidth="4000"))
+    instance = converter.open(cine)
+    for kind in ({"cine": "apng"}, {"cine": "webp"}, {"sheet": True}):
+        options = Options(presentation=str(tmp_path / "state.dcm"), **kind)  # type: ignore[arg-type]  # as they are named
+        (found,) = pictures(instance, tmp_path / "out", "x", options, (1, 2, 3))
+        assert isinstance(found, Failure)
+        assert found.frame == 2
+        assert "one picture cannot hold both" in found.reason
+    assert list((tmp_path / "out").iterdir()) == []
+    options = Options(presentation=str(tmp_path / "state.dcm"))
+    sizes = [(found.rows, found.columns) for found in pictures(instance, tmp_path / "out", "x", options, (1, 2, 3))
+             if isinstance(found, Picture)]  # fmt: skip
+    assert sizes == [(ROWS, COLUMNS), (3, 4), (ROWS, COLUMNS)]
 
 
 # --- annotations
