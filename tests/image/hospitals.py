@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 COMMUNITY = Path(__file__).parent / "community.yaml"
-READY_WITHIN_S = 600
+READY_WITHIN_S = 1500
 RUNNING, DONE, POWEROFF = (3, 3), (6, 0), (8, 0)
 
 

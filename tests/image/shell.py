@@ -13,11 +13,11 @@ OPTIONS = {
     "StrictHostKeyChecking": "no",
     "UserKnownHostsFile": "/dev/null",
     "LogLevel": "ERROR",
-    "ConnectTimeout": "60",
+    "ConnectTimeout": "120",
     "IdentitiesOnly": "yes",
     "BatchMode": "yes",
 }
-TIMEOUT_S = 240
+TIMEOUT_S = 600
 
 
 @dataclass(frozen=True)

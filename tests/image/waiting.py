@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PATIENCE_S = 400
+PATIENCE_S = 900
 PAUSE_S = 0.5
 
 
