@@ -30,7 +30,8 @@ def steps_between(wanted: Mapping[Ref, Resource], existing: Mapping[Ref, Existin
     for ref, each in existing.items():
         if KINDS[ref.kind].remove is not None and (ref not in wanted or ref in anew):
             reason = anew.get(ref, "it is no longer declared")
-            steps.append(Step(DELETE, ref, each.name, None, each, reason=reason, loses=_loss(each)))
+            before = _first_of_all(wanted[ref], existing) if ref in anew else frozenset()
+            steps.append(Step(DELETE, ref, each.name, None, each, reason=reason, loses=_loss(each), after=before))
     steps = list(_parted(steps))
     users = _users(steps)
     return in_order([replace(step, after=step.after | users[step.id]) for step in steps])
@@ -110,6 +111,11 @@ def _needs(resource: Resource) -> frozenset[tuple[str, Ref]]:
     named = {Ref("keys") if ref.kind == "keys" else ref for ref in refs_in(resource.spec)}
     beside = {Ref(kind, resource.ref.key) for kind in KINDS[resource.ref.kind].after}
     return frozenset((CREATE, ref) for ref in named | beside)
+
+
+def _first_of_all(resource: Resource, existing: Mapping[Ref, Existing]) -> frozenset[tuple[str, Ref]]:
+    """What must stand before the old one is taken away: what only the new one needs, which may fail to be made."""
+    return frozenset(each for each in _needs(resource) if each[1] not in existing and each[1].kind in KINDS)
 
 
 def _users(steps: list[Step]) -> dict[tuple[str, Ref], set[tuple[str, Ref]]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.errors import Blocked
+from provision.errors import Blocked, NotFinished
 from provision.kinds.network import held_in
 
 if TYPE_CHECKING:
@@ -208,3 +208,15 @@ def test_a_thing_that_somebody_deleted_is_made_again(applied: Office) -> None:
     the_plan = applied.plan()
     assert [(step.action, step.kind) for step in the_plan] == [("create", "template")], "the VM is known by its archive"
     assert not applied.apply().after
+
+
+def test_an_image_that_cannot_be_made_leaves_the_old_appliances_running(office: Office, example_text: str) -> None:
+    """What an appliance is to be made anew from has to stand before the old one is ended."""
+    office.apply()
+    office.until_running()
+    before = {name: vm.id for name, vm in office.found().view.appliances.items()}
+    with pytest.raises(NotFinished, match="No such file"):
+        office.apply(example_text.replace("gurney-appliance.qcow2", "missing.qcow2"))
+    assert {name: vm.id for name, vm in office.found().view.appliances.items()} == before
+    office.until_running()
+    assert not office.apply().after
