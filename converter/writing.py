@@ -114,6 +114,7 @@ def _one(
     try:
         rendering = make(instance, path, options, numbers)
     except ConversionError as error:
+        error.at(frame=numbers[0])
         return failure(error, source)
     return Picture(
         source=source,

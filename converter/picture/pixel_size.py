@@ -8,12 +8,15 @@ import numpy as np
 
 from converter.dicom import tags
 from converter.dicom.groups import candidates
+from converter.errors import TooLarge
+from converter.limits import LIMITS
 
 if TYPE_CHECKING:
     from converter.arrays import Array
     from converter.dicom.header import Header
 
-_LONGEST_SIDE = 1 << 16
+# Pixels that are more than so many times as high as wide come of a header that is wrong.
+_LARGEST_RATIO = 16
 
 
 class PixelSize(NamedTuple):
@@ -75,12 +78,20 @@ def aspect(header: Header, tag: tags.Tag) -> PixelSize | None:
 
 
 def squared(pixels: Array, size: PixelSize) -> Array:
-    """The picture with square pixels: the side that they are longer on is stretched, linearly between pixels."""
+    """The picture with square pixels: the side that they are longer on is stretched, linearly between pixels.
+
+    Raises
+    ------
+    TooLarge
+        Where pixels are so long that the picture would grow beyond use.
+    """
     if size.square:
         return pixels
     axis, factor = (0, size.height / size.width) if size.height > size.width else (1, size.width / size.height)
+    if factor > _LARGEST_RATIO or pixels.size * factor > LIMITS.frame_pixels:
+        raise TooLarge(f"pixels {factor:g} times as long as wide cannot be made square", tag=tags.PIXEL_SPACING)
     count = pixels.shape[axis]
-    places = (np.arange(min(round(count * factor), _LONGEST_SIDE)) + 0.5) / factor - 0.5
+    places = (np.arange(round(count * factor)) + 0.5) / factor - 0.5
     lower = np.clip(np.floor(places).astype(np.int64), 0, count - 1)
     upper = np.minimum(lower + 1, count - 1)
     share = np.clip(places - lower, 0, 1).reshape([-1 if i == axis else 1 for i in range(pixels.ndim)])

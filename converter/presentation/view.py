@@ -9,7 +9,6 @@ import numpy as np
 
 from converter.dicom import tags
 from converter.errors import ConversionError, TooLarge
-from converter.limits import LIMITS
 from converter.picture.pixel_size import PixelSize, aspect, spacing
 
 if TYPE_CHECKING:
@@ -17,6 +16,10 @@ if TYPE_CHECKING:
     from converter.dicom.header import Header
 
 Point = tuple[float, float]
+
+# A displayed area reaches beyond the image where a display is wider than it; 16 times the image is no such area.
+_BEYOND_THE_IMAGE = 16
+_SMALL_PIXELS = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def view(header: Header, area: Header | None, rows: int, columns: int) -> View:
     ConversionError
         Where corners are missing or the rotation is no quarter turn.
     TooLarge
-        Where the area has more pixels than `LIMITS` allow.
+        Where the area has many times the pixels of the image.
 
     References
     ----------
@@ -113,21 +116,21 @@ def view(header: Header, area: Header | None, rows: int, columns: int) -> View:
     if rotation % 90:
         raise ConversionError(f"a rotation by {rotation} degrees is not allowed", tag=tags.IMAGE_ROTATION)
     return View(
-        *(_corners(area) if area else (1, 1, columns, rows)),
+        *(_corners(area, rows * columns) if area else (1, 1, columns, rows)),
         quarter_turns=rotation // 90 % 4,
         flipped=header.text(tags.IMAGE_HORIZONTAL_FLIP) == "Y",
         size=_size(area) if area else None,
     )
 
 
-def _corners(area: Header) -> tuple[int, int, int, int]:
+def _corners(area: Header, image_pixels: int) -> tuple[int, int, int, int]:
     """Left, top, right, bottom: the corners are those of the turned picture, as places in the image (C.10.4)."""
     first = area.numbers(tags.DISPLAYED_AREA_TOP_LEFT)
     last = area.numbers(tags.DISPLAYED_AREA_BOTTOM_RIGHT)
     if len(first) != 2 or len(last) != 2 or not all(abs(number) < 1 << 31 for number in (*first, *last)):
         raise ConversionError("the displayed area has no two corners", tag=tags.DISPLAYED_AREA_TOP_LEFT)
     (left, right), (top, bottom) = (sorted((int(a), int(b))) for a, b in zip(first, last, strict=True))
-    if (right - left + 1) * (bottom - top + 1) > LIMITS.frame_pixels:
+    if (right - left + 1) * (bottom - top + 1) > max(_BEYOND_THE_IMAGE * image_pixels, _SMALL_PIXELS):
         raise TooLarge("the displayed area is too large", tag=tags.DISPLAYED_AREA_BOTTOM_RIGHT)
     return left, top, right, bottom
 

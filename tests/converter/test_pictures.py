@@ -141,6 +141,15 @@ def test_pixels_of_an_aspect_ratio_are_stretched_when_asked(tmp_path: Path) -> N
         assert "aspect" not in picture.info
 
 
+def test_pixels_of_an_absurd_shape_are_refused_and_only_declared_otherwise(tmp_path: Path) -> None:
+    content = file(image(packed(CELLS), 4, 6, PixelSpacing=["1000", "0.001"], **WINDOW))
+    with pytest.raises(ConversionError, match="pixels 1e\\+06 times as long as wide cannot be made square"):
+        write_pictures(content, tmp_path, "a", Options(square=True))
+    assert list(tmp_path.iterdir()) == []
+    (found,) = write_pictures(content, tmp_path, "a")
+    assert (found.rows, found.columns) == (4, 6)
+
+
 def test_a_sheet_does_not_claim_its_frames_physical_size(tmp_path: Path) -> None:
     instance = made(3, PixelSpacing=["0.5", "0.5"])
     (found,) = pictures(instance, tmp_path, "x", Options(sheet=True), (1, 2, 3))
