@@ -131,7 +131,7 @@ def fleet_table(lines: Iterable[FleetLine], echoes: Mapping[str, bool]) -> Table
             _of_gib(line.disk_mib),
             f"{line.archive_mib / 1024:g} GiB",
             f"{line.datastore_free_mib / 1024:.0f} GiB",
-            line.last_backup or "never",
+            str(line.last_backup or "never"),
             _coloured(f"{line.drift} steps" if line.drift else "none", good=not line.drift),
         )
     return made

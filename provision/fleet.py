@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from provision.branch_status import BranchStatus, statuses_of
+from provision.last_backup import LastBackup, last_backup
 from provision.resource import Ref
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class FleetLine:
     datastore_free_mib
         What is free in the datastore of its archive.
     last_backup
-        The image of the newest backup that OpenNebula made; empty where there is none.
+        The newest backup that OpenNebula made; None where there is none.
     drift
         How many steps `apply` would take for it.
     """
@@ -69,7 +70,7 @@ class FleetLine:
     disk_mib: Usage
     archive_mib: int
     datastore_free_mib: int
-    last_backup: str
+    last_backup: LastBackup | None
     drift: int
 
     def to_json(self) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def _line(found: Found, plan: Plan, status: BranchStatus) -> FleetLine:
         disk_mib=_usage(quota, "DATASTORE_QUOTA/DATASTORE", "SIZE"),
         archive_mib=archive.spec.size.mib if archive and archive.spec.size else 0,
         datastore_free_mib=_free(found, archive.node) if archive and archive.node else 0,
-        last_backup=_last_backup(vm) if vm else "",
+        last_backup=last_backup(found, status.name),
         drift=sum(step.branch == status.name for step in plan),
     )
 
@@ -126,8 +127,3 @@ def _host_state(found: Found, name: str) -> str:
 def _free(found: Found, image: Node) -> int:
     datastore = found.pools.by_id["datastore"].get(image.number("DATASTORE_ID"))
     return datastore.number("FREE_MB", 0) if datastore else 0
-
-
-def _last_backup(vm: Node) -> str:
-    ids = vm.ids("BACKUPS/BACKUP_IDS")
-    return f"image {ids[-1]}" if ids else ""

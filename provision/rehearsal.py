@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from provision.kinds.host_hook import THE_HOOK
+from provision.last_backup import last_backup
 from provision.node import first
 from provision.resource import Ref
 
@@ -188,7 +189,7 @@ def _central(found: Found) -> list[str]:
 def _archive_is_lost(found: Found, branch: str, now: datetime) -> Scene:
     archive = found.resources.get(Ref("archive", branch))
     size_mib = archive.spec.size.mib if archive and archive.spec.size else 0
-    backup = _last_backup(found, branch)
+    backup = last_backup(found, branch)
     if backup is None:
         course = (
             f"All that {branch} ever received is lost, but for what it referred to other branches.",
@@ -196,17 +197,9 @@ def _archive_is_lost(found: Found, branch: str, now: datetime) -> Scene:
         )
         advice = ("Keep backups: `backup:` in the community file, with an exchange that is no virtiofs folder.",)
         return Scene("archive", branch, (branch,), course, None, BOOT_S, advice)
-    made, number = backup
+    made, number = backup.made, backup.image
     course = (
-        f"What {branch} received since the backup of {made:%Y-%m-%d %H:%M} UTC (image {number}) has to be sent again.",
+        f"What {branch} received since the backup of {backup} (image {number}) has to be sent again.",
         f"`onevm restore {found.view.appliances[branch].id} {number}` brings the archive back.",
     )
     return Scene("archive", branch, (branch,), course, (now - made).total_seconds(), size_mib / RESTORE_MIB_S + BOOT_S)
-
-
-def _last_backup(found: Found, branch: str) -> tuple[datetime, int] | None:
-    """When OpenNebula's newest backup of a branch's appliance was made, and its image."""
-    images = found.pools.by_id["image"]
-    numbers = found.view.appliances[branch].ids("BACKUPS/BACKUP_IDS")
-    made = [(images[number].number("REGTIME"), number) for number in numbers if number in images]
-    return (datetime.fromtimestamp(max(made)[0], UTC), max(made)[1]) if made else None

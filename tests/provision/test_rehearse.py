@@ -12,6 +12,8 @@ import pytest
 
 from cli.main import exit_of
 from emulator.settings import Pace
+from provision.fleet import fleet
+from provision.plan import plan
 from provision.reading import parse
 from provision.rehearsal import Scene, host_of, scenes
 from tests.provision.test_backups import backed_up, backup_datastore, by_nfs  # noqa: F401 - fixtures
@@ -102,6 +104,11 @@ def test_an_archive_is_as_good_as_its_last_backup(office: Office, backed_up: str
     assert scene.rpo_s == pytest.approx(5 * 3600, abs=120)
     assert scene.rto_s is not None
     assert f"onevm restore {vm} " in scene.course[1]
+    now = office.found()
+    lines = {line.status.name: line.last_backup for line in fleet(office.community, now, plan(office.community, now))}
+    assert lines["salem"] is None
+    assert lines["erode"] is not None
+    assert abs((lines["erode"].made - datetime.now(UTC)).total_seconds()) < 120
     assert told(office)["archive", "salem"].rpo_s is None
 
 
