@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
     from provision.visit.host_keys import HostKeys
 
-CONNECT_S = 20
+#: A machine without KVM on a busy host needs half a minute to answer.
+CONNECT_S = 60
+#: What paramiko says, in words for an admin.
+WORDS = {"No existing session": "SSH did not answer in time"}
 
 
 class NotVisited(ProvisionError):  # noqa: N818 - named for what it says
@@ -142,6 +146,7 @@ def shell_in(machine: Machine) -> Iterator[Shell]:
     given: dict[str, Any] = {"timeout": CONNECT_S, "banner_timeout": CONNECT_S, "auth_timeout": CONNECT_S}
     if machine.identity is not None:
         given |= {"key_filename": str(machine.identity), "look_for_keys": False, "allow_agent": False}
+    logging.getLogger("paramiko").addHandler(logging.NullHandler())  # it would write tracebacks to the terminal
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(_Pinned(machine))
     try:
@@ -150,7 +155,8 @@ def shell_in(machine: Machine) -> Iterator[Shell]:
     except paramiko.AuthenticationException as error:
         raise NotVisited(f"{machine.name} does not accept your key: it lets in the SSH keys of its context") from error
     except (OSError, paramiko.SSHException, EOFError) as error:
-        raise NotVisited(f"{machine.name} at {machine.address}:{machine.port}: {error}") from error
+        words = WORDS.get(str(error), str(error))
+        raise NotVisited(f"{machine.name} at {machine.address}:{machine.port}: {words}") from error
     finally:
         client.close()
 
