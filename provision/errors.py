@@ -95,6 +95,10 @@ class NotFinished(ProvisionError):
         super().__init__("\n  ".join(lines))
 
 
+class Interrupted(ProvisionError):
+    """An apply that was stopped while it waited; no refusal of the cloud's, that something harsher would answer."""
+
+
 class NotReady(ProvisionError):
     """Appliances that did not become ready in time."""
 

@@ -58,6 +58,7 @@ def take(steps: tuple[Step, ...], act: Act, on_progress: Callable[[Progress], No
                     running += _start(queue.after(step), workers, act, finished)
                     on_progress(Progress(outcome.done, len(steps), str(step)))
         except BaseException:
+            act.watch.stop()
             workers.shutdown(wait=False, cancel_futures=True)
             raise
     return outcome

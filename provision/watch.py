@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING
 
-from provision.errors import CloudError
+from provision.errors import CloudError, Interrupted
 from provision.pools import POOLS, elements
 
 if TYPE_CHECKING:
@@ -26,6 +26,11 @@ class Watch:
         self._cloud = cloud
         self._lock = Lock()
         self._read: dict[str, tuple[float, dict[int, Node]]] = {}
+        self._stopped = Event()
+
+    def stop(self) -> None:
+        """Let all who wait give up: the apply was interrupted."""
+        self._stopped.set()
 
     def until(
         self, pool: str, numbers: set[int], done: Callable[[Node | None], bool], *, what: str, limit_s: float
@@ -36,6 +41,8 @@ class Watch:
         ------
         CloudError
             When the time is over; `done` raises it itself for what will never come.
+        Interrupted
+            When the apply is stopped.
         """
         asked = newest = time.monotonic()
         pause_s = FIRST_S
@@ -46,7 +53,8 @@ class Watch:
                 return
             if time.monotonic() - asked > limit_s:
                 raise CloudError(f"one.{POOLS[pool][0]}", f"{what}: not after {limit_s:g} s ({pool} {left})")
-            time.sleep(pause_s)
+            if self._stopped.wait(pause_s):
+                raise Interrupted(f"{what}: interrupted")
             pause_s = min(pause_s * 1.5, LAST_S)
             newest = time.monotonic() - FIRST_S
 

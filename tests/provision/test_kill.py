@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from emulator.settings import Pace
 from provision.apply import apply
 from provision.desk import Desk
 from provision.destroy import plan_to_destroy
@@ -111,3 +115,23 @@ def test_killed_while_destroying(new_office: Callable[..., Office]) -> None:
     assert not plan_to_destroy(office.found())
     office.apply()
     check(office, 3)
+
+
+def test_ctrl_c_ends_at_once_whatever_is_waited_for(new_office: Callable[..., Office]) -> None:
+    """An image takes a minute; nobody waits for it, and the next apply goes on."""
+    office = new_office(pace=Pace(image_s=60))
+    file = office.folder / "community.yaml"
+    file.write_text(ONE_BRANCH)
+    where = {"ONE_XMLRPC": office.embedded.endpoint, "ONE_AUTH": str(office.folder / "state" / "one_auth")}
+    program = [sys.executable, "-m", "cli", "apply", "--yes", "-f", str(file), "--exchange", str(office.exchange)]
+    own = {**os.environ, **where, "GURNEY_IDENTITY": str(office.desk.identity.path)}
+    with subprocess.Popen(program, env=own, stderr=subprocess.PIPE, text=True) as process:
+        while not office.found().view.pools.nodes["template"]:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        _, err = process.communicate(timeout=50)
+        assert time.monotonic() - began < 40
+    assert process.returncode == 130, err
+    assert "Interrupted." in err
+    assert not [node.name for node in office.found().pools.nodes["document"] if "applying" in node.name]
