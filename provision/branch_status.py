@@ -66,7 +66,8 @@ def statuses_of(community: Community, now: Found, refused: Mapping[str, str] | N
     vms = now.view.appliances
     running = {name: address_of(vm) for name, vm in vms.items() if state_name(vm) == "RUNNING"}
     with ThreadPoolExecutor(ASKED) as askers:
-        trusts = [trust_for(now, name) for name in running]
+        vouched = trust_of(now)
+        trusts = [vouched if _is_certified(now, name) else None for name in running]
         answers = dict(zip(running, askers.map(health_of, running.values(), trusts), strict=True))
     for name in community.branches:
         vm = vms.get(name)
@@ -76,11 +77,15 @@ def statuses_of(community: Community, now: Found, refused: Mapping[str, str] | N
             yield _status(community, now, name, vm, answers.get(name), (refused or {}).get(name, ""))
 
 
-def trust_for(now: Found, name: str) -> ssl.SSLContext | None:
-    """Who vouches for a branch's appliance; None where it has no certificate."""
-    directory, entry = now.view.published.directory, now.view.published.enrolled.get(name)
-    certified = directory is not None and directory.authority and entry is not None and entry.certificate
-    return trust_in(Certificate(directory.authority)) if directory is not None and certified else None
+def trust_of(now: Found) -> ssl.SSLContext | None:
+    """Trust in the community's authority; None where it has none yet."""
+    directory = now.view.published.directory
+    return trust_in(Certificate(directory.authority)) if directory is not None and directory.authority else None
+
+
+def _is_certified(now: Found, name: str) -> bool:
+    entry = now.view.published.enrolled.get(name)
+    return entry is not None and bool(entry.certificate)
 
 
 def _status(community: Community, now: Found, name: str, vm: Node, health: Health | None, refused: str) -> BranchStatus:
