@@ -46,6 +46,8 @@ class BranchStatus:
         Whether an appliance answers at its address.
     certificate_until
         When its TLS certificate ends; None where it has none.
+    revoked
+        Whether the directory says so: nobody waits for it.
     """
 
     name: str
@@ -59,6 +61,7 @@ class BranchStatus:
     words: str
     answers: bool = False
     certificate_until: datetime | None = None
+    revoked: bool = False
 
 
 def statuses_of(community: Community, now: Found, refused: Mapping[str, str] | None = None) -> Iterator[BranchStatus]:
@@ -83,6 +86,12 @@ def trust_of(now: Found) -> ssl.SSLContext | None:
     return trust_in(Certificate(directory.authority)) if directory is not None and directory.authority else None
 
 
+def _is_revoked(now: Found, name: str) -> bool:
+    directory = now.view.published.directory
+    entry = directory.find(name) if directory is not None else None
+    return entry is not None and entry.revoked
+
+
 def _is_certified(now: Found, name: str) -> bool:
     entry = now.view.published.enrolled.get(name)
     return entry is not None and bool(entry.certificate)
@@ -105,11 +114,14 @@ def _status(community: Community, now: Found, name: str, vm: Node, health: Healt
         words=words,
         answers=health is not None,
         certificate_until=Certificate(certificate).until if certificate else None,
+        revoked=_is_revoked(now, name),
     )
 
 
 def _enrolling(now: Found, name: str) -> str:
     """What an appliance waits for that the directory does not name."""
+    if _is_revoked(now, name):
+        return "it is revoked"
     by_hand = f"it waits to be enrolled over SSH, for the cloud has no OneGate: gurney branch enrol {name}"
     return "it has not reported its keys yet" if now.pools.has_onegate else by_hand
 

@@ -47,8 +47,8 @@ class Enrolment:
 
     @property
     def ready(self) -> bool:
-        """Whether every branch is."""
-        return all(branch.ready for branch in self.branches)
+        """Whether every branch is that is not revoked."""
+        return all(branch.ready or branch.revoked for branch in self.branches)
 
 
 def enrol(

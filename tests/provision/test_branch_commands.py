@@ -14,7 +14,7 @@ from cli.main import exit_of
 from exchange import settings as all_settings
 from exchange.keys import BranchKeys, load_keys, save_keys
 from exchange.tls_key import TlsKey
-from provision.enrolment import enrol
+from provision.enrolment import enrol, wait_until_ready
 from tests.appliance.hospital import until
 from tests.provision.conftest import EXAMPLE
 from tests.provision.guests import Guests
@@ -192,6 +192,18 @@ def test_a_revoked_branch_stays_out_until_its_fingerprint_is_typed(new_desk: Cal
     assert "revoked" in err
     assert desk.run("enrol", "erode", "--rekey", keys.public.fingerprint)[0] == 0
     assert desk.directory().branch("erode").keys == keys.public
+
+
+@pytest.mark.timeout(180)
+def test_nobody_waits_for_a_revoked_branch(new_desk: Callable[..., Desk]) -> None:
+    desk = new_desk(driver="process")
+    assert wait_until_ready(desk.office.desk, desk.office.community, 120).ready
+    assert desk.run("revoke", "karur", "--yes")[0] == 0
+    enrolment = wait_until_ready(desk.office.desk, desk.office.community, 60)
+    assert enrolment.ready
+    (karur,) = [branch for branch in enrolment.branches if branch.name == "karur"]
+    assert (karur.ready, karur.revoked, karur.enrolled) == (False, True, False)
+    assert "revoked" in karur.words
 
 
 def test_what_the_directory_does_not_name_cannot_be_revoked(new_desk: Callable[..., Desk]) -> None:
