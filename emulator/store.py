@@ -163,7 +163,7 @@ class Store:
     # inside
 
     def _flush(self) -> None:
-        for (kind, oid), record in self._dirty.items():
+        for (kind, oid), record in list(self._dirty.items()):
             if self.get(kind, oid) is record:
                 row = (kind, oid, json.dumps(record.body), json.dumps(record.hidden))
                 self._db.execute("INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?)", row)

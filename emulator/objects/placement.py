@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 from emulator.access import Want, admin, manage, require
 from emulator.errors import Code, Refused
 from emulator.kinds import KINDS
-from emulator.objects import cluster_quota, vm_auto_nic, vm_group, vm_history
+from emulator.objects import cluster_quota, vm_auto_nic, vm_disk, vm_group, vm_history
 from emulator.objects.datastore import DISABLED, SYSTEM_DS
 from emulator.objects.host import MONITORED
 from emulator.objects.host_share import has_room, occupy
+from emulator.objects.image import free_mib
 from emulator.objects.image_life import ctime
 from emulator.objects.requirement import WrongExpression, clusters_of, parsed
 from emulator.objects.vm import capacity
 from emulator.objects.vm_flow import count_running, prepare, start_flow
 from emulator.objects.vm_state import HOLD, PENDING, STOPPED, UNDEPLOYED, words
-from emulator.template import first, vectors
+from emulator.template import first, is_yes, vectors, whole
 
 if TYPE_CHECKING:
     from emulator.call import Call
@@ -37,6 +38,8 @@ def place(cloud: Cloud, vm: Record) -> bool:
         return False
     datastore = system_datastore(cloud, vm, host, by_scheduler=True)
     if datastore is None:
+        if system_datastore(cloud, vm, host, by_scheduler=False) is not None:
+            say(cloud, vm, "No system datastores with enough capacity for the VM")
         return False
     lacking = vm_auto_nic.connect(cloud, vm, host.body["CLUSTER_ID"])
     if lacking:
@@ -126,8 +129,16 @@ def system_datastore(cloud: Cloud, vm: Record, host: Record, *, by_scheduler: bo
         and one.state != DISABLED
         and host.body["CLUSTER_ID"] in one.body["CLUSTERS"].get("ID", [])
         and not unsupported(vm, one)
+        and (not by_scheduler or _holds_disks(vm, host, one))
     ]
     return max(usable, key=lambda one: (one.body["FREE_MB"], one.oid) if by_scheduler else -one.oid, default=None)
+
+
+def _holds_disks(vm: Record, host: Record, datastore: Record) -> bool:
+    """Whether there is space for a machine's copies: on shared storage, or on the host's own disk."""
+    shared = is_yes(datastore.attribute("SHARED"))
+    own = whole(str(host.body["HOST_SHARE"]["DATASTORES"].get("FREE_DISK", "0")), 0)
+    return vm_disk.system_size(vectors(vm.template, "DISK")) <= (free_mib(datastore) if shared else own)
 
 
 def unsupported(vm: Record, datastore: Record) -> str:

@@ -211,3 +211,40 @@ def test_lock_of_the_archive_holds(one: Any, ida: Any, branch: int) -> None:
         ida.image.lock(image, 3, False)
     vm = ida.vm.allocate(f'{MACHINE}\nDISK=[IMAGE_ID="{image}"]', True)
     assert ida.vm.info(vm).TEMPLATE["DISK"]["IMAGE_ID"] == str(image)
+
+
+def test_what_another_vdc_holds(cloud: Cloud, one: Any, ida: Any, branch: int, net: int) -> None:
+    """Neither networks, datastores nor hosts of another branch's VDC are seen, used, or learned of by their names."""
+    other = one.group.allocate("other")
+    one.vdc.delgroup(0, other)
+    one.user.allocate("eve", "a long password", "core", [other])
+    eve = pyone.OneServer(cloud.endpoint, session="eve:a long password")
+    one.acl.addrule(f"0x{GROUP | other:x}", f"0x{MACHINES | IMAGES | TEMPLATES | ALL:x}", "0x8")
+    for group, datastore in ((branch, "idas"), (other, "eves")):
+        vdc = one.vdc.allocate(f'NAME="{datastore}"')
+        one.vdc.addgroup(vdc, group)
+        number = one.datastore.allocate(f'NAME="{datastore}"\nDS_MAD="fs"\nTM_MAD="local"\nTYPE="IMAGE_DS"')
+        one.vdc.adddatastore(vdc, 0, number)
+        add, what = (one.vdc.addvnet, net) if group == branch else (one.vdc.addhost, 0)
+        add(vdc, 0, what)
+    ours = {one_.NAME: one_.ID for one_ in one.datastorepool.info().DATASTORE}
+    until(lambda: all(one.datastore.info(ours[name]).FREE_MB > 0 for name in ("idas", "eves")))
+    assert [one_.NAME for one_ in ida.datastorepool.info().DATASTORE] == ["idas"]
+    assert [one_.NAME for one_ in eve.datastorepool.info().DATASTORE] == ["eves"]
+    assert (eve.vnpool.info(-2, -1, -1).VNET, len(ida.vnpool.info(-2, -1, -1).VNET)) == ([], 1)
+    image = 'NAME="i"\nTYPE="DATABLOCK"\nSIZE="1"'
+    for attempt in (
+        lambda: ida.image.allocate(image, ours["eves"]),
+        lambda: eve.image.allocate(image, ours["idas"]),
+        lambda: eve.vm.allocate(f'{MACHINE}\nNIC=[NETWORK_ID="{net}"]'),
+        lambda: eve.vn.info(net),
+        lambda: ida.datastore.info(ours["eves"]),
+        lambda: eve.group.info(branch),
+        lambda: eve.user.info(ida.user.info(-1).ID),
+        lambda: ida.vdc.info(100),
+    ):
+        refused(attempt)
+    made = ida.image.allocate(image, ours["idas"])
+    assert eve.imagepool.info(-2, -1, -1).IMAGE == []
+    refused(lambda: eve.image.info(made))
+    assert [group.NAME for group in eve.grouppool.info().GROUP] == ["other"]

@@ -107,6 +107,19 @@ def test_capacity_is_never_exceeded(make_cloud: Callable[..., Cloud]) -> None:
     assert all(host.HOST_SHARE.CPU_USAGE <= host.HOST_SHARE.MAX_CPU for host in one.hostpool.info().HOST)
 
 
+def test_disks_need_space(make_cloud: Callable[..., Cloud]) -> None:
+    """Copies of disks are made only where there is space: on the host, or on storage that the hosts share."""
+    space = {"DISK_USAGE": "0", "FREE_DISK": "100", "MAX_DISK": "100", "USED_DISK": "0"}
+    one = client(make_cloud(pace=PACE, probe=Probe(datastores=space)))
+    fits = one.vm.allocate(f'{MACHINE}\nDISK=[TYPE="fs",SIZE="100",FORMAT="raw"]')
+    host_of(one, fits)
+    large = one.vm.allocate(f'{MACHINE}\nDISK=[TYPE="fs",SIZE="101",FORMAT="raw"]')
+    assert "No system datastores with enough capacity" in message(one, large)
+    one.datastore.allocate('NAME="shared"\nTYPE="SYSTEM_DS"\nTM_MAD="shared"')
+    host_of(one, large)
+    assert one.vm.info(large).HISTORY_RECORDS.HISTORY[-1].TM_MAD == "shared"
+
+
 def test_scheduler_chooses_the_network(make_cloud: Callable[..., Cloud]) -> None:
     """An automatic interface gets its lease when its machine is placed, in a network that meets what it asks."""
     cloud = make_cloud(pace=PACE)
