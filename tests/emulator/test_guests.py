@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xmlrpc.client import ServerProxy
@@ -211,3 +212,29 @@ def test_busy_port_ends_the_command(tmp_path: Path, cloud: Cloud) -> None:
     assert done.returncode == 9
     assert len(done.stderr.strip().splitlines()) == 1
     assert "cannot listen on" in done.stderr
+
+
+def test_guest_of_a_host_that_dies(settings: Settings) -> None:
+    """Its process is gone with the host; recreated on the other host it has its archive, and runs once."""
+    with Cloud(replace(settings, hosts=("first", "second"))) as cloud:
+        one = client(cloud)
+        until(lambda: all(host.STATE == 2 for host in one.hostpool.info().HOST))
+        number = guest(cloud, persistent=True)
+        until(lambda: ask(cloud, number))
+        old = ask(cloud, number)
+        assert old is not None
+        dead = one.vm.info(number).HISTORY_RECORDS.HISTORY[-1].HOSTNAME
+        archive = cloud.settings.state / "vms" / str(number) / "disk.0"
+        (archive / "study").write_text("kept")
+        cloud.power.cut(dead)
+        until(lambda: one.vm.info(number).LCM_STATE == 16)
+        until(lambda: not exists(old))
+        assert ask(cloud, number) is None
+        one.vm.recover(number, 4)
+        until(lambda: is_running(one, number) and ask(cloud, number))
+        assert dead != one.vm.info(number).HISTORY_RECORDS.HISTORY[-1].HOSTNAME
+        assert (archive / "study").read_text() == "kept"
+        new = ask(cloud, number)
+        cloud.power.restore(dead)
+        until(lambda: all(host.STATE == 2 for host in one.hostpool.info().HOST))
+        assert ask(cloud, number) == new
