@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from emulator.faults import Faults
 from emulator.settings import Pace
 from exchange.errors import ExchangeError
-from provision.errors import CloudError, ProvisionError
+from provision.errors import CloudChanged, CloudError, ProvisionError
 from provision.kinds.image import READY
 from provision.pools import POOLS
 from tests.provision.drifts import DRIFTS, theirs, until
@@ -42,7 +42,9 @@ LIMITS = ("image.MEASURED_LIMIT_S", "image.DELETED_LIMIT_S", "appliance.IMAGES_L
 PATIENCE_S = 5.0
 WAYS = ("2048", "drop", "lost", "noop")
 
-Stage = tuple[list[str], str, list[tuple[str, int]]]
+#: Archives may be lost; what an apply of before has left standing is over, although this process lives on.
+LEAVE: Any = {"allow": frozenset(NAMES), "take_over": True}
+Stage = tuple[list[str], bool, str, list[tuple[str, int]]]
 
 faults = st.builds("{}:{}@{}".format, st.sampled_from(FAULTY), st.sampled_from(WAYS), st.integers(1, 6))
 bad_days = st.lists(faults, max_size=2)
@@ -160,7 +162,7 @@ def test_apply_arrives_and_rests_and_touches_nothing_else(
         phases=[Phase.generate],
         database=None,
     )
-    @given(road=st.lists(st.tuples(bad_days, communities(example), drifts), min_size=1, max_size=3))
+    @given(road=st.lists(st.tuples(bad_days, st.booleans(), communities(example), drifts), min_size=1, max_size=3))
     def any_road(road: list[Stage]) -> None:
         office = fast_offices()
         try:
@@ -174,17 +176,19 @@ def test_apply_arrives_and_rests_and_touches_nothing_else(
     any_road()
 
 
-def go_on(office: Office, bad_day: list[str], text: str, happening: list[tuple[str, int]]) -> None:
+def go_on(office: Office, bad_day: list[str], rollback: bool, text: str, happening: list[tuple[str, int]]) -> None:
     """Apply, perhaps on a bad day first; arrive and rest; then let things happen."""
     office.embedded.faults = Faults(bad_day)
     with suppress(ProvisionError, ExchangeError):
-        office.apply(text, allow=frozenset(NAMES))
+        office.apply(text, rollback=rollback, **LEAVE)
     office.embedded.faults = Faults()
     if obstacles := office.plan(text).obstacles:
         note(f"refused: {obstacles}")
         assert all("cannot shrink" in words or "is leased" in words for words in obstacles)
         return
-    office.apply(text, allow=frozenset(NAMES), take_over=bool(bad_day))  # this process lives on, its Document too
+    with suppress(CloudChanged):  # a rollback that went wrong is finished first
+        office.apply(text, **LEAVE)
+    office.apply(text, **LEAVE)
     assert office.plan(text).to_json() == []
     for name, choice in happening:
         with suppress(CloudError, LookupError):
