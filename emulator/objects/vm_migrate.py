@@ -15,8 +15,10 @@ from emulator.objects.host_share import occupy
 from emulator.objects.placement import check_cluster, check_room
 from emulator.objects.vm import capacity
 from emulator.objects.vm_action import LOST, RUNS, right_to
+from emulator.objects.vm_disk_change import is_shared
 from emulator.objects.vm_flow import leave_host, start_flow
 from emulator.objects.vm_state import ACTIVE, POWEROFF, SUSPENDED, UNKNOWN, words
+from emulator.template import vectors
 
 if TYPE_CHECKING:
     from emulator.call import Call
@@ -40,6 +42,8 @@ def migrate(
     if (vm.state, vm.body["LCM_STATE"]) not in {RUNS, LOST, (POWEROFF, 0), (SUSPENDED, 0)}:
         state = words(vm.state, vm.body["LCM_STATE"])
         raise Refused(Code.ACTION, f"Migrate action is not available for state {state}")
+    if live and any(is_shared(disk) for disk in vectors(vm.template, "DISK")):
+        raise Refused(Code.ACTION, "VM with FILESYSTEM disks cannot be live-migrated")
     record = vm_history.last(vm)
     target = datastore or call.get("datastore", record["DS_ID"])
     check_cluster(vm, host, "migrate")

@@ -90,6 +90,8 @@ def test_appliances_on_one_host_cannot_join_and_the_plan_says_so(
     spread(office)
     one = next(node.id for node in office.found().pools.nodes["host"] if node.name == "one")
     salem = office.found().view.appliances["salem"].id
+    with pytest.raises(CloudError, match="VM with FILESYSTEM disks cannot be live-migrated"):
+        office.raw("vm.migrate", salem, one, True, False, -1, 0)
     office.raw("vm.migrate", salem, one, False, False, -1, 1)
     office.until_running()
     with pytest.raises(

@@ -61,6 +61,14 @@ def test_appliances_are_backed_up_when_it_was_declared(office: Office, backed_up
     assert not office.plan(backed_up), "a backup counts in no quota of the branch"
 
 
+def test_a_plan_with_a_schedule_to_ask_for_takes_twenty_calls_at_most(office: Office, backed_up: str) -> None:
+    backup_datastore(office)
+    office.apply(backed_up)
+    office.desk.cloud.calls.clear()
+    assert not office.plan(backed_up)
+    assert office.desk.cloud.calls.total() <= 20
+
+
 @pytest.mark.parametrize(
     ("old", "new", "fields"),
     [
