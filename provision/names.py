@@ -53,8 +53,9 @@ OBJECT = NameRule(
 )
 TITLE = NameRule(r"[^\x00-\x1f\x7f]{1,120}", "a title is one line of 1 to 120 characters")
 PATH = NameRule(
-    r"/[^\x00-\x1f\"'$<>&\\\]\[]*[^\x00-\x1f\"'$<>&\\\]\[/]",
-    "a path on the front end is absolute, without quotes, brackets, '$' and backslashes, and does not end in '/'",
+    r"(?!.*/\.{1,2}(?:/|$))/[^\x00-\x1f\"'$<>&\\\]\[]*[^\x00-\x1f\"'$<>&\\\]\[/]",
+    "a path on the front end is absolute, has no part '.' or '..', no quotes, brackets, '$' and backslashes, and "
+    "does not end in '/'",
 )
 #: Where a file that is named without a folder lies on the front end: OpenNebula's datastores may read it (SAFE_DIRS).
 SAFE_DIR = "/var/tmp"  # noqa: S108 - a folder of the front end, not of this machine

@@ -96,6 +96,8 @@ MISTAKES = {
         STORES,
         "should have at least 1 item",
     ),
+    "path: /srv/../etc": ("path: /srv/exchange", "a path on the front end is absolute"),
+    "path: /var/tmp/./x": ("path: /var/tmp/gurney-appliance.qcow2", "an image is a path on the front end"),
     "was: salem\n    title: Erode": ("title: Erode", "'salem' is still the name of a branch"),
 }
 
