@@ -190,16 +190,15 @@ def test_service_cannot_write_what_is_the_systems(root: Shell) -> None:
 
 
 def test_root_cannot_write_in_what_the_host_shares_read_only(machine: LoneMachine, root: Shell) -> None:
-    """By 9p, whose server is qemu itself: not even in a mount of one's own making."""
+    """By 9p, whose server is qemu itself: not even where the machine itself would let it."""
     exchange = machine.folder / "exchange"
     (exchange / "theirs").write_text("as it was")
     before = sorted(exchange.rglob("*"))
-    assert "9p" in root.run("findmnt -no FSTYPE /mnt/exchange")
-    assert root.attempt("echo x > /mnt/exchange/theirs").returncode != 0
-    root.run("mkdir -p /root/own && mount -t 9p -o trans=virtio,rw exchange /root/own")
+    assert root.run("findmnt -no FSTYPE /mnt/exchange").strip() == "9p"
+    root.run("mount -o remount,rw /mnt/exchange")
     for attempt in ("echo x > theirs", "rm theirs", "mv theirs x", "mkdir x", "chmod 777 theirs", "ln theirs x"):
-        assert root.attempt(f"cd /root/own && {attempt}").returncode != 0, attempt
-    root.run("umount /root/own; touch /mnt/outbox/own")
+        assert root.attempt(f"cd /mnt/exchange && {attempt}").returncode != 0, attempt
+    root.run("mount -o remount,ro /mnt/exchange; touch /mnt/outbox/own")
     assert (exchange / "theirs").read_text() == "as it was"
     assert sorted(exchange.rglob("*")) == sorted([*before, exchange / "out" / "erode" / "own"])
 
