@@ -195,10 +195,10 @@ def test_root_cannot_write_in_what_the_host_shares_read_only(machine: LoneMachin
     (exchange / "theirs").write_text("as it was")
     before = sorted(exchange.rglob("*"))
     assert root.run("findmnt -no FSTYPE /mnt/exchange").strip() == "9p"
-    root.run("mount -o remount,rw /mnt/exchange")
+    root.attempt("mount -o remount,rw /mnt/exchange")
     for attempt in ("echo x > theirs", "rm theirs", "mv theirs x", "mkdir x", "chmod 777 theirs", "ln theirs x"):
         assert root.attempt(f"cd /mnt/exchange && {attempt}").returncode != 0, attempt
-    root.run("mount -o remount,ro /mnt/exchange; touch /mnt/outbox/own")
+    root.run("mount -o remount,ro /mnt/exchange || true; touch /mnt/outbox/own")
     assert (exchange / "theirs").read_text() == "as it was"
     assert sorted(exchange.rglob("*")) == sorted([*before, exchange / "out" / "erode" / "own"])
 
