@@ -53,7 +53,7 @@ class Ward:
         """Its DICOM side."""
         ae_title, _, place = self.status.dicom.partition("@")
         host, _, port = place.rpartition(":")
-        return Peer(ae_title, host, int(port))
+        return Peer(ae_title, host.strip("[]"), int(port))
 
 
 def answers(ward: Ward) -> str:

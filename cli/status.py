@@ -82,7 +82,7 @@ def answers_echo(status: BranchStatus) -> bool:
 
     ae_title, _, place = status.dicom.partition("@")
     host, _, port = place.rpartition(":")
-    return echo(Peer(ae_title, host, int(port)), calling=CALLING)
+    return echo(Peer(ae_title, host.strip("[]"), int(port)), calling=CALLING)
 
 
 def show(lines: list[FleetLine], plan: Plan, echoes: dict[str, bool], *, as_json: bool) -> None:

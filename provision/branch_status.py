@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from exchange.certificate import Certificate
 from exchange.trust import trust_in
-from provision.health import DICOM_PORT, HTTP_PORT, HTTPS_PORT, Health, health_of
+from provision.health import DICOM_PORT, HTTP_PORT, HTTPS_PORT, Health, health_of, in_url
 from provision.vm_state import address_of, state_name, state_words
 
 if TYPE_CHECKING:
@@ -107,8 +107,8 @@ def _status(community: Community, now: Found, name: str, vm: Node, health: Healt
         vm_id=vm.id,
         state=state_name(vm),
         address=address,
-        http=f"https://{address}:{HTTPS_PORT}" if certificate else f"http://{address}:{HTTP_PORT}",
-        dicom=f"{community.branches[name].ae_title}@{address}:{DICOM_PORT}",
+        http=f"https://{in_url(address)}:{HTTPS_PORT}" if certificate else f"http://{in_url(address)}:{HTTP_PORT}",
+        dicom=f"{community.branches[name].ae_title}@{in_url(address)}:{DICOM_PORT}",
         enrolled=enrolled,
         ready=words == "ready",
         words=words,

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 #: Where an appliance answers. DICOM: the port that IANA gave it.
 HTTP_PORT, HTTPS_PORT, DICOM_PORT, DICOM_TLS_PORT = 8080, 8443, 11112, 2762
 
+#: What comes of an answer that is no appliance's, and of an address that is none.
+NO_ANSWER = (httpx.InvalidURL, ValueError, KeyError, TypeError)
+
 
 @dataclass(frozen=True)
 class Health:
@@ -41,20 +44,25 @@ def health_of(address: str, trust: ssl.SSLContext | None = None, timeout_s: floa
         Who vouches for it, where the community gave it a certificate: it is asked over TLS, and believed only there.
     """
     if trust is None:
-        return _told(f"http://{address}:{HTTP_PORT}", timeout_s)
+        return _told(f"http://{in_url(address)}:{HTTP_PORT}", timeout_s)
     try:
-        return _asked(f"https://{address}:{HTTPS_PORT}", timeout_s, trust)
+        return _asked(f"https://{in_url(address)}:{HTTPS_PORT}", timeout_s, trust)
     except httpx.HTTPError as error:
-        in_clear = _told(f"http://{address}:{HTTP_PORT}", timeout_s)
+        in_clear = _told(f"http://{in_url(address)}:{HTTP_PORT}", timeout_s)
         return None if in_clear is None else replace(in_clear, distrust=str(error) or type(error).__name__)
-    except (ValueError, KeyError, TypeError):
+    except NO_ANSWER:
         return None
+
+
+def in_url(address: str) -> str:
+    """An address as it stands in a URL: IPv6 in brackets (RFC 3986, 3.2.2)."""
+    return f"[{address}]" if ":" in address else address
 
 
 def _told(url: str, timeout_s: float) -> Health | None:
     try:
         return _asked(url, timeout_s)
-    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+    except (httpx.HTTPError, *NO_ANSWER):
         return None
 
 

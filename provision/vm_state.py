@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from provision.node import first, vectors
 
 if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
     from provision.node import Node
 
 #: STATE, as OpenNebula 7.4 counts.
@@ -49,7 +53,26 @@ def state_words(vm: Node) -> str:
     return f"{name}: {why}" if why else name
 
 
+#: Under which names OpenNebula writes the addresses that it gave a card, and that mean something beyond its network.
+OF_A_CARD = ("IP", "IP6", "IP6_ULA", "IP6_GLOBAL")
+
+
 def address_of(vm: Node) -> str:
-    """Where a VM is reached: the address that its guest agent reports, or that of its first network card."""
-    card: dict[str, str] = next(iter(vectors(vm.attributes(), "NIC")), {})
-    return vm.text("MONITORING/GUEST_IP") or card.get("IP", "")
+    """Where a VM is reached: the address that its guest agent reports, or that of its first network card.
+
+    A guest agent is believed where it names one of the VM's own cards, or a loopback address, as VMs of the embedded
+    cloud have; what else a guest writes there nobody is sent to.
+    """
+    cards = vectors(vm.attributes(), "NIC")
+    own = {_address_in(card.get(name, "")) for card in cards for name in OF_A_CARD}
+    reported = _address_in(vm.text("MONITORING/GUEST_IP"))
+    if reported is not None and (reported in own or reported.is_loopback):
+        return str(reported)
+    return cards[0].get("IP", "") if cards else ""
+
+
+def _address_in(text: str) -> IPv4Address | IPv6Address | None:
+    """The address that a text is; None where it is none, or one with a zone, which means nothing elsewhere."""
+    with suppress(ValueError):
+        return None if "%" in text else ip_address(text)
+    return None

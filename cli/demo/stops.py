@@ -58,7 +58,7 @@ def _stop(cloud: EmbeddedCloud, community: Community, status: BranchStatus, enro
     branch = Branch(status.name, status.http, enrolment.authority)
     ae_title, _, place = status.dicom.partition("@")
     host, _, port = place.rpartition(":")
-    peer = Peer(ae_title, host, int(port))
+    peer = Peer(ae_title, host.strip("[]"), int(port))
     if not echo(peer, calling=community.branches[status.name].modalities[0].ae_title):
         raise ApplianceError(f"{peer} does not answer C-ECHO")
     logins = tuple(

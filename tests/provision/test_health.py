@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from exchange.authority import LIFETIME, Authority
 from exchange.trust import trust_in
-from provision.health import health_of
+from provision.health import health_of, in_url
+from provision.node import Node
+from provision.vm_state import address_of
 from tests.appliance.community import Community
 from tests.appliance.hospital import until
 from tests.appliance.process import ApplianceProcess, free_address
@@ -54,3 +57,34 @@ def test_nobody_answers_for_it() -> None:
     address, trust = free_address(), trust_in(Authority.generate().root("kongu", {"erode"}, NOW))
     assert health_of(address, trust) is None
     assert health_of(address) is None
+
+
+def vm_that_reports(address: str) -> Node:
+    """A VM with one card whose guest agent says that it has an address."""
+    vm = ET.fromstring(
+        "<VM><TEMPLATE><NIC><IP>10.20.1.10</IP></NIC></TEMPLATE><MONITORING><GUEST_IP/></MONITORING></VM>"
+    )
+    told = vm.find("MONITORING/GUEST_IP")
+    assert told is not None
+    told.text = address
+    return Node(vm)
+
+
+@pytest.mark.parametrize(
+    "reported", ["10.20.2.10", "fe80::1", "::1%eth0", "host/path?x=", "127.0.0.1@10.0.0.9", "", "x y"]
+)
+def test_nobody_is_sent_where_a_guest_says_unless_it_is_its_own(reported: str) -> None:
+    assert address_of(vm_that_reports(reported)) == "10.20.1.10"
+
+
+@pytest.mark.parametrize("reported", ["127.0.0.7", "::1", "10.20.1.10"])
+def test_a_guest_is_believed_its_loopback_address(reported: str) -> None:
+    assert address_of(vm_that_reports(reported)) == reported
+
+
+@pytest.mark.parametrize("address", ["::1", "[", "a b", "host/path?x=", ""])
+def test_an_odd_address_is_one_that_does_not_answer(address: str) -> None:
+    trust = trust_in(Authority.generate().root("kongu", {"erode"}, NOW))
+    assert health_of(address, timeout_s=0.5) is None
+    assert health_of(address, trust, timeout_s=0.5) is None
+    assert in_url("::1") == "[::1]"
