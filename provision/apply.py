@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from provision.errors import Blocked, CloudChanged, NotFinished
 from provision.found import Found, found
-from provision.holding import clear_away_the_dead, holding
+from provision.holding import clear_away_the_dead, holding, undo_only
 from provision.kind import Act
 from provision.kinds.keys import PUBLIC
 from provision.resource import Ref
-from provision.rollback import new_branches, steps_back, unfinished
+from provision.rollback import interrupted, new_branches, steps_back, unfinished
 from provision.take import Outcome, Progress, take
 from provision.view import NAMED
 
@@ -70,7 +70,8 @@ def apply(
         Take the place of another admin's apply that is known to be dead.
     rollback
         Take away again what was made of new branches that cannot be finished, and of nothing else. When that is
-        interrupted, the next apply does it first.
+        interrupted, the next apply does it first, but never to a branch that was whole once, nor to one whose archive
+        stands and is not in `allow`.
 
     Raises
     ------
@@ -94,8 +95,10 @@ def apply(
     with holding(desk, the_plan.community, _making(the_plan), new, take_over=take_over) as held:
         now = found(desk, the_plan.community)
         fresh = the_plan.again(now)
-        if late := _roll_back(desk, held, held.undoing, now, fresh, say):
+        if late := _roll_back(desk, held, interrupted(held.undoing, fresh, now, allow), now, fresh, say):
             raise CloudChanged(f"a rollback that was interrupted is finished ({late}): look at a new plan")
+        if held.undoing:
+            undo_only(desk, held.document, new)
         if not fresh.within(the_plan):
             raise CloudChanged("the cloud has changed since this plan was made: look at a new plan")
         act = acting(desk, now, fresh, held.document)
@@ -103,16 +106,15 @@ def apply(
         outcome = take(fresh.steps, act, say)
         now = found(desk, the_plan.community)
         after = the_plan.again(now)
-        undone = _roll_back(desk, held, new, now, after, say)
+        undone = _roll_back(desk, held, unfinished(new, after, now), now, after, say)
     _check(outcome, after, undone)
     return Applied(outcome.done, after, act.recovery_file, tuple(act.notes), tuple(act.invitations))
 
 
 def _roll_back(
-    desk: Desk, held: Held, new: frozenset[str], now: Found, left: Plan, say: Callable[[Progress], None]
+    desk: Desk, held: Held, branches: frozenset[str], now: Found, left: Plan, say: Callable[[Progress], None]
 ) -> str:
     """Take away what was made of new branches that are not finished; in words, nothing where there are none."""
-    branches = unfinished(new, left)
     steps = steps_back(branches, now)
     if not steps:
         return ""

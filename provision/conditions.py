@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from provision.apart import conditions_apart
 from provision.host_failure import conditions_of_restart
+from provision.rollback import conditions_of_rollback
 from provision.versions import conditions_of_version
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def conditions(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[str]:
     """What people should know, beside the steps."""
     yield from found.conditions
     yield from conditions_of_version(found)
+    yield from conditions_of_rollback(found)
     yield from conditions_apart(wanted, found)
     yield from conditions_of_restart(wanted, found)
     yield from _undeclared_group_admins(found)

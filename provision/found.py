@@ -11,6 +11,7 @@ from provision.certificates import words_about
 from provision.kinds.keys import opened
 from provision.kinds.table import found_resources
 from provision.marks import mark_in
+from provision.node import first
 from provision.pools import Pools, read_pools
 from provision.published import published
 from provision.view import MARKED, View
@@ -35,6 +36,8 @@ class Found:
 
     view: View
     keys: CommunityKeys | None = field(default=None, repr=False)
+    undoing: frozenset[str] = frozenset()
+    """New branches that applies which have not ended, or died, undo if they cannot be finished."""
 
     @property
     def community(self) -> str:
@@ -77,14 +80,15 @@ def found(desk: Desk, community: str) -> Found:
     """
     pools = read_pools(desk.cloud)
     outboxes = frozenset(entry.name for entry in desk.store.list("out") if entry.kind == "folder")
-    holders = applying(pools.nodes["document"], community, pools.user.id)
+    holders = list(applying(pools.nodes["document"], community, pools.user.id))
     making = frozenset(name for node in holders for name in making_in(node))
+    undoing = frozenset(name for node in holders for name in undoing_in(node))
     view = View(pools, community, making, outboxes)
     document = dict(view.ours("keys")).get("")
     if document is None:
-        return Found(view)
+        return Found(view, undoing=undoing)
     keys = opened(document, desk.identity)
-    return Found(replace(view, published=published(desk.store, community, keys)), keys)
+    return Found(replace(view, published=published(desk.store, community, keys)), keys, undoing)
 
 
 def applying(documents: Iterable[Node], community: str, uid: int) -> Iterator[Node]:
@@ -99,6 +103,11 @@ def applying(documents: Iterable[Node], community: str, uid: int) -> Iterator[No
 def making_in(node: Node) -> list[str]:
     """The names of the groups that an admin is making."""
     return str(node.attributes().get("GURNEY_MAKING", "")).split()
+
+
+def undoing_in(node: Node) -> list[str]:
+    """The new branches that are to be undone if they cannot be finished."""
+    return first(node.attributes(), "GURNEY_UNDOING").split()
 
 
 def _unbelieved(view: View) -> Iterator[str]:

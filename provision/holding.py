@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.errors import Busy, CloudError, CloudUnreachable
-from provision.found import APPLYING, applying
+from provision.found import APPLYING, applying, undoing_in
 from provision.kind import MERGE
 from provision.marks import Mark, object_name
 from provision.node import first
@@ -110,9 +110,11 @@ def holding(
     _withdraw(desk, held.document)
 
 
-def undoing_in(node: Node) -> list[str]:
-    """The new branches that are to be undone if they cannot be finished."""
-    return first(node.attributes(), "GURNEY_UNDOING").split()
+def undo_only(desk: Desk, number: int, branches: Iterable[str]) -> None:
+    """Forget what the dead were to undo: it is done, or those branches are whole, and stay."""
+    desk.cloud.call("document.unlock", number)
+    desk.cloud.call("document.update", number, render("undoing", undoing=" ".join(sorted(branches))), MERGE)
+    desk.cloud.call("document.lock", number, LOCK_ALL, True)
 
 
 def clear_away_the_dead(desk: Desk, community: str) -> None:

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from provision.comparison import steps_between
 from provision.kinds.table import KINDS
-from provision.step import DELETE
+from provision.resource import Ref
+from provision.step import CREATE, DELETE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from provision.found import Found
     from provision.plan import Plan
-    from provision.resource import Existing, Ref
+    from provision.resource import Existing
     from provision.step import Step
 
 
@@ -29,9 +30,36 @@ def new_branches(the_plan: Plan) -> frozenset[str]:
     return frozenset(made - known)
 
 
-def unfinished(branches: Iterable[str], left: Plan) -> frozenset[str]:
-    """Those of some branches for which something is still to be made."""
-    return frozenset(branches) & {branch_of(step.ref) for step in left}
+def unfinished(branches: Iterable[str], left: Plan, found: Found) -> frozenset[str]:
+    """Those of some branches, all new in this apply, for which something is still to be done."""
+    return (frozenset(branches) & {branch_of(step.ref) for step in left}) - found.view.published.enrolled.keys()
+
+
+def interrupted(branches: Iterable[str], left: Plan, found: Found, allow: frozenset[str]) -> frozenset[str]:
+    """Those that an apply which died was to undo, and that were never whole.
+
+    What is left to do may be towards another declaration, weeks later: so only what is still to be made counts, and an
+    archive is lost with leave alone. Without it such a branch is finished, and not undone.
+    """
+    lacking = {branch_of(step.ref) for step in left if step.action == CREATE and step.ref not in left.standing}
+    half_made = {name for name in branches if name in lacking and not ever_whole(name, found)}
+    return frozenset(name for name in half_made if name in allow or Ref("archive", name) not in found.resources)
+
+
+def ever_whole(branch: str, found: Found) -> bool:
+    """Whether a branch was complete once: it is enrolled, or its VM stands, which is made last."""
+    return branch in found.view.published.enrolled or Ref("appliance", branch) in found.resources
+
+
+def conditions_of_rollback(found: Found) -> Iterator[str]:
+    """The branches that an apply which did not end was to undo."""
+    for branch in sorted(found.undoing):
+        if not ever_whole(branch, found):
+            yield (
+                f"An `apply --rollback` that made branch {branch} has not ended. If it is dead, the next apply takes "
+                f"away what there is of {branch}, but where its archive stands only with --allow-destroy {branch}: "
+                "without that it finishes the branch."
+            )
 
 
 def steps_back(branches: frozenset[str], found: Found) -> tuple[Step, ...]:

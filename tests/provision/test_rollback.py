@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from emulator.faults import Faults
+from exchange.keys import BranchKeys
 from provision.apply import apply
 from provision.desk import Desk
-from provision.errors import CloudChanged, NotFinished
+from provision.enrolment import enrol
+from provision.errors import CloudChanged, CloudUnreachable, NotFinished
 from provision.plan import plan
 from provision.reading import parse
-from tests.provision.test_kill import ONE_BRANCH, MortalCloud
+from tests.provision.test_enrolment import report
+from tests.provision.test_kill import ALL, ONE_BRANCH, MortalCloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,7 +107,7 @@ def test_one_that_is_killed_is_finished_by_the_next_apply(new_office: Callable[.
     office.embedded.faults = Faults()
     undone: Any = None
     try:
-        office.apply()
+        office.apply(allow=ALL)
     except CloudChanged as error:
         undone = error
     if undone is not None:
@@ -113,6 +116,53 @@ def test_one_that_is_killed_is_finished_by_the_next_apply(new_office: Callable[.
         office.apply()
     assert not office.plan()
     assert undone is not None or last < 20
+
+
+CHANGES = {"a new doctor": ("{dr.mala: doctor", "{dr.ravi: doctor"), "a new gateway": ("10.20.2.1,", "10.20.2.254,")}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_one_that_dies_when_the_new_branch_is_whole_never_costs_it(
+    office: Office, example_text: str, change: str
+) -> None:
+    """All is made and read back, only the Document stays; weeks later something else of the branch is to change."""
+    one_then(office, ONE_BRANCH)
+    office.embedded.faults = Faults(["document.unlock:drop"])
+    with pytest.raises(CloudUnreachable):
+        office.apply(rollback=True)
+    office.embedded.faults = Faults()
+    assert office.found().undoing == {"karur", "salem"}
+    office.until_running()
+    if change == "a new doctor":
+        report(office, "salem", BranchKeys.generate())
+        assert enrol(office.desk, office.community).branches
+    before = things(office)
+    text = example_text.replace(*CHANGES[change])
+    assert {step.key for step in office.plan(text)} == {"salem"}
+    assert not [words for words in office.plan(text).conditions if "--rollback" in words]
+    assert not office.apply(text, take_over=True).after
+    assert {**things(office), "document": []} == {**before, "document": []}
+    assert office.found().undoing == frozenset()
+
+
+def test_an_archive_is_lost_with_leave_alone(office: Office) -> None:
+    """A rollback that dies when archives stand, of branches that never had a VM: told, and then they are finished."""
+    one_then(office, ONE_BRANCH)
+    office.embedded.faults = Faults(["template.instantiate:2048", "document.unlock:drop", "vn.delete:2048"])
+    with pytest.raises(NotFinished, match="rolling back"):
+        office.apply(rollback=True)
+    office.embedded.faults = Faults()
+    left = set(dict(office.found().view.ours("archive"))) - {"erode"}
+    told = [words for words in office.plan().conditions if "An `apply --rollback`" in words]
+    assert len(told) == 2
+    assert all("--allow-destroy" in words for words in told)
+    try:
+        office.apply(take_over=True)
+    except CloudChanged:
+        assert left <= set(dict(office.found().view.ours("archive")))
+        office.apply()
+    assert not office.plan()
+    assert left <= set(dict(office.found().view.ours("archive")))
 
 
 def test_the_command_says_what_was_taken_away(office: Office, monkeypatch: Any, capsys: Any) -> None:
