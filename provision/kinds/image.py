@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 #: OpenNebula's numbers for types of images (pyone's are wrong from FILESYSTEM on).
 TYPES = {"OS": 0, "CDROM": 1, "DATABLOCK": 2, "BACKUP": 6, "FILESYSTEM": 7}
 
-#: States of an image: what is ready for use, what will be, and what never will.
+#: States of an image: what is ready for use, what never will be, and what an apply before this one has deleted.
 READY = frozenset({1, 2, 8})
-ERROR = 5
+ERROR, GOING = 5, 7
 
 MEASURED_LIMIT_S, DELETED_LIMIT_S = 120.0, 600.0
 
@@ -132,10 +132,13 @@ def create(act: Act, resource: Resource) -> int:
 
 
 def _app_id(act: Act, app: Ref) -> int:
-    """The number of a marketplace's appliance, which the plan saw."""
+    """The number of a marketplace's appliance, which the plan saw; another of its name may have come since, or none."""
     method, arguments, tag = APPS
-    nodes = act.desk.cloud.read(method, *arguments).children(tag)
-    return next(node.id for node in sorted(nodes, key=lambda node: node.id) if node.name == app.key)
+    numbers = [node.id for node in act.desk.cloud.read(method, *arguments).children(tag) if node.name == app.key]
+    if len(numbers) != 1:
+        words = f"{len(numbers)} appliances of marketplaces are called {app.key!r} now, and there was one"
+        raise CloudError(f"one.{method}", words, advice="see onemarketapp list, and look at a new plan")
+    return numbers[0]
 
 
 def _measured(datastore: Node | None) -> bool:
@@ -186,9 +189,10 @@ def grow(act: Act, resource: Resource, _number: int, _found: Existing | None) ->
 
 def remove(act: Act, found: Existing) -> None:
     """Delete the image and what is on it; the exchange's folders stay on the hosts."""
-    if found.spec.locked:
-        act.call("image.unlock", found.id)
-    act.call("image.delete", found.id, False)
+    if found.node is None or found.node.number("STATE") != GOING:
+        if found.spec.locked:
+            act.call("image.unlock", found.id)
+        act.call("image.delete", found.id, False)
     act.watch.until("image", {found.id}, _gone, what=f"image {found.name} to go", limit_s=DELETED_LIMIT_S)
 
 

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.errors import Blocked
+from provision.apply import apply
+from provision.errors import Blocked, NotFinished
 from provision.reading import parse
 
 if TYPE_CHECKING:
+    from provision.found import Found
+    from provision.plan import Plan
     from tests.provision.conftest import Office
 
 PATH = "image: {path: /var/tmp/gurney-appliance.qcow2}"
@@ -77,6 +80,30 @@ def test_what_a_marketplace_does_not_offer_is_told_before_anything_is_changed(of
     with pytest.raises(Blocked, match="'A template' in marketplace own is no image"):
         office.apply(from_market.replace("Gurney 1.0", "A template"))
     assert not office.found().view.groups
+
+
+@pytest.mark.parametrize("others", [0, 2])
+def test_an_appliance_that_changes_between_plan_and_create_is_an_error(
+    office: Office, from_market: str, monkeypatch: pytest.MonkeyPatch, others: int
+) -> None:
+    """None is left, or a second one of the name came: neither is taken in silence."""
+    number = offer(office)
+    the_plan = office.plan(from_market)
+    again = type(the_plan).again
+
+    def meanwhile(plan: Plan, found: Found) -> Plan:
+        fresh = again(plan, found)
+        monkeypatch.undo()
+        if others:
+            office.raw("marketapp.chown", number, office.raw("user.allocate", "somebody", "secret", "core", []), -1)
+            offer(office)
+        else:
+            office.raw("marketapp.delete", number)
+        return fresh
+
+    monkeypatch.setattr(type(the_plan), "again", meanwhile)
+    with pytest.raises(NotFinished, match=rf"{others} appliances of marketplaces"):
+        apply(office.desk, the_plan)
 
 
 def test_marketplaces_are_asked_only_when_an_image_is_to_be_imported(office: Office, from_market: str) -> None:
