@@ -9,6 +9,7 @@ import click
 
 from cli.console import print_json, results, table
 from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, YES, opened
+from cli.inviting import never_lost
 from cli.visit import IDENTITY, PORT
 
 if TYPE_CHECKING:
@@ -75,7 +76,9 @@ def enrol(
     from cli.enrolling import Ways, enrolled
 
     ways = Ways(port, identity, by_branch(host_keys, names, "--host-key"), by_ssh)
-    done = enrolled(opened(file, endpoint, exchange), names, ways, by_branch(rekeys, names, "--rekey"), quiet=as_json)
+    work, rekey = opened(file, endpoint, exchange), by_branch(rekeys, names, "--rekey")
+    with never_lost(work[1], as_json=as_json):
+        done = enrolled(work, names, ways, rekey, quiet=as_json)
     if as_json:
         print_json(done.to_json())
     else:

@@ -10,6 +10,7 @@ import click
 
 from cli.console import print_json, progress_bar, progress_console, results
 from cli.desk import ALLOW, ENDPOINT, EXCHANGE, FILE, JSON, TAKE_OVER, YES, opened, planned
+from cli.inviting import never_lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,8 +70,9 @@ def apply(
         show(the_plan, as_json=False)
     refuse(the_plan, frozenset(allow))
     confirm(the_plan, "Apply?", yes=yes)
-    applied = carried_out(desk, the_plan, allow, take_over=take_over, rollback=rollback, quiet=as_json)
-    enrolment = enrolled(desk, community, applied.after, pairs(rekey), timeout_s if wait else None, quiet=as_json)
+    with never_lost(desk, as_json=as_json):
+        applied = carried_out(desk, the_plan, allow, take_over=take_over, rollback=rollback, quiet=as_json)
+        enrolment = enrolled(desk, community, applied.after, pairs(rekey), timeout_s if wait else None, quiet=as_json)
     report(applied, enrolment, as_json=as_json)
     if wait and not enrolment.ready:
         from provision.errors import NotReady

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from exchange.store import Writer
     from provision.identity import Identity
     from provision.opennebula import Cloud
+    from provision.published import NewInvitation
     from provision.upload.uploads import Uploads
 
 
@@ -26,9 +27,13 @@ class Desk:
         Opens the community's keys.
     uploads
         Brings images from this workstation to the front end; None where the community file names no way.
+    invitations
+        All that were made at this desk, each as soon as it is published: its code is known nowhere else, so that it has
+        to be handed on whatever becomes of the rest of the work.
     """
 
     cloud: Cloud
     store: Writer
     identity: Identity
     uploads: Uploads | None = None
+    invitations: list[NewInvitation] = field(default_factory=list, repr=False, compare=False)

@@ -211,4 +211,6 @@ def _tell(desk: Desk, community: Community, keys: CommunityKeys, entry: Director
     """Publish a branch's settings, sealed to its keys."""
     wanted = settings.declared_for(community, entry.name)
     staff = [(member.login, member.role) for member in wanted.staff]
-    return publish_settings(desk.store, keys, entry, community.community, staff, settings.devices_of(wanted))
+    made = publish_settings(desk.store, keys, entry, community.community, staff, settings.devices_of(wanted))
+    desk.invitations.extend(made)
+    return made

@@ -86,7 +86,7 @@ def publish(act: Act, resource: Resource, _number: int, _found: Existing | None)
     """Publish settings anew; people who are new in them get an invitation."""
     spec: BranchSettings = resource.spec
     branch = act.published.enrolled[resource.ref.key]
-    act.invitations += publish_settings(
+    invitations = publish_settings(
         act.desk.store,
         act.opened_keys(),
         branch,
@@ -94,6 +94,8 @@ def publish(act: Act, resource: Resource, _number: int, _found: Existing | None)
         [(member.login, member.role) for member in spec.staff],
         devices_of(spec),
     )
+    act.invitations += invitations
+    act.desk.invitations.extend(invitations)
 
 
 def devices_of(spec: BranchSettings) -> list[Modality]:
