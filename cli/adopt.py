@@ -45,4 +45,5 @@ def adopt(
     if as_json:
         print_json({"kind": kind, "id": node.id, "name": node.name, "branch": branch})
     else:
-        results().print(f"{kind} {node.name} is ours now: `gurney plan` shows what of it is not as declared.")
+        words = f"{kind} {node.name} is ours now: `gurney plan` shows what of it is not as declared."
+        results().print(words, markup=False)

@@ -186,7 +186,7 @@ def enrolled(
 
     def told(progress: Progress) -> None:
         if not quiet:
-            console.print(progress.words)
+            console.print(progress.words, markup=False)
 
     return wait_until_ready(desk, community, timeout_s, told, rekey=rekey)
 
@@ -205,7 +205,7 @@ def report(applied: Applied, enrolment: Enrolment, *, as_json: bool) -> None:
     if invitations:
         console.print(invitation_table(invitations))
     for note in applied.notes:
-        console.print(note)
+        console.print(note, markup=False)
 
 
 def report_for_programs(applied: Applied, enrolment: Enrolment, invitations: list[NewInvitation]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def progress_bar(*, quiet: bool = False) -> Progress:
 
     console = progress_console()
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

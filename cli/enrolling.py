@@ -128,7 +128,8 @@ def lines(names: Sequence[str], *, quiet: bool) -> Iterator[Callable[[str, str],
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     console = progress_console()
-    columns = (SpinnerColumn(finished_text=" "), TextColumn("{task.fields[name]}"), TextColumn("{task.description}"))
+    words = (TextColumn(f"{{{field}}}", markup=False) for field in ("task.fields[name]", "task.description"))
+    columns = (SpinnerColumn(finished_text=" "), *words)
     with Progress(*columns, TimeElapsedColumn(), console=console, disable=quiet or not console.is_terminal) as bar:
         tasks = {name: bar.add_task("asking", name=name, total=None) for name in dict.fromkeys(names)}
 

@@ -99,7 +99,8 @@ def status_table(branches: Iterable[BranchStatus], plan: Plan) -> Table:
         words = f"[{'green' if branch.ready else 'yellow'}]{escape(branch.words)}[/]"
         drift = f"[yellow]{drifted[branch.name]} steps[/yellow]" if drifted[branch.name] else "none"
         number = str(branch.vm_id) if branch.vm_id >= 0 else ""
-        made.add_row(branch.name, number, branch.state, branch.http, branch.dicom, words, drift)
+        told = (escape(each) for each in (branch.state, branch.http, branch.dicom))
+        made.add_row(branch.name, number, *told, words, drift)
     return made
 
 
@@ -122,8 +123,8 @@ def fleet_table(lines: Iterable[FleetLine], echoes: Mapping[str, bool]) -> Table
         vm = f"{status.vm_id} {status.state}" if status.vm_id >= 0 else "none"
         made.add_row(
             status.name,
-            vm,
-            f"{line.host} {line.host_state}".strip(),
+            escape(vm),
+            escape(f"{line.host} {line.host_state}".strip()),
             _coloured(status.words, good=status.ready),
             _coloured("answers" if echoes[status.name] else "silent", good=echoes[status.name]),
             str(line.cpu),

@@ -119,7 +119,9 @@ def _tell(row: dict[str, Any], *, as_json: bool) -> None:
         print_json(row)
         return
     reason = f" ({row['refused']})" if row["refused"] else ""
-    results().print(f"{row['arrived']} of {row['total']} images arrived at {row['to']}: {row['state']}{reason}")
+    results().print(
+        f"{row['arrived']} of {row['total']} images arrived at {row['to']}: {row['state']}{reason}", markup=False
+    )
 
 
 def _check(row: dict[str, Any], *, wait: bool) -> None:

@@ -59,7 +59,7 @@ def rehearse(
         print_json({"said": scene.to_json(), "played": played})
     else:
         show([scene], as_json=False)
-        results().print(f"Played: {played['words']}")
+        results().print(f"Played: {played['words']}", markup=False)
 
 
 def embedded(state: Path | None, desk: Desk) -> Path:
@@ -109,7 +109,7 @@ PLAYS = {"host": host, "archive": archive}
 
 
 def _say(words: str) -> None:
-    progress_console().print(words)
+    progress_console().print(words, markup=False)
 
 
 def show(scenes: Iterable[Scene], *, as_json: bool) -> None:
@@ -117,16 +117,18 @@ def show(scenes: Iterable[Scene], *, as_json: bool) -> None:
     if as_json:
         print_json({"scenes": [scene.to_json() for scene in scenes]})
         return
+    from rich.markup import escape
+
     console = results()
     for scene in scenes:
-        console.print(f"[bold]{heading(scene)}[/bold]")
+        console.print(f"[bold]{escape(heading(scene))}[/bold]")
         for words in scene.course:
-            console.print(f"  {words}")
+            console.print(f"  {words}", markup=False)
         lost = "all" if scene.rpo_s is None else "nothing" if scene.rpo_s == 0 else f"at most {duration(scene.rpo_s)}"
         back = "when people have repaired it" if scene.rto_s is None else f"after about {duration(scene.rto_s)}"
         console.print(f"  lost (RPO): {lost}; back (RTO): {back}")
         for words in scene.advice:
-            console.print(f"  [cyan]Better:[/cyan] {words}")
+            console.print(f"  [cyan]Better:[/cyan] {escape(words)}")
 
 
 def heading(scene: Scene) -> str:

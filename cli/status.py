@@ -91,10 +91,12 @@ def show(lines: list[FleetLine], plan: Plan, echoes: dict[str, bool], *, as_json
         branches = [{**line.to_json(), "echo": echoes[line.status.name]} for line in lines]
         print_json({"branches": branches, "drift": plan.to_json(), "conditions": list(plan.conditions)})
         return
+    from rich.markup import escape
+
     console = results()
     console.print(table_of(lines, echoes))
     for words in (*plan.conditions, *plan.foreign):
-        console.print(f"[cyan]Note:[/cyan] {words}")
+        console.print(f"[cyan]Note:[/cyan] {escape(words)}")
 
 
 def table_of(lines: list[FleetLine], echoes: dict[str, bool]) -> RenderableType:

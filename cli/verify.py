@@ -89,9 +89,11 @@ def made_ready(desk: Desk, community: Community, stack: ExitStack) -> list[Ward]
 
 def say(check: Check, *, quiet: bool) -> None:
     """Tell a person how a check went."""
+    from rich.markup import escape
+
     if not quiet:
         result = "[green]passed[/green]" if check.passed else "[red]failed[/red]"
-        progress_console().print(f"{result} {check.branch} {check.name}: {check.words}")
+        progress_console().print(result, escape(f"{check.branch} {check.name}: {check.words}"))
 
 
 def ward_of(
