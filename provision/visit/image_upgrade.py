@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,20 +11,21 @@ from provision.apply import apply
 from provision.enrolment import enrol
 from provision.errors import ProvisionError
 from provision.found import found
+from provision.resource import Ref
 from provision.visit.errors import NotUpgraded
 from provision.visit.rolling import declared_image, former_image, plan_with_images, present_images
 from provision.visit.shell import shell_in
-from provision.visit.upgrade import ALREADY, UPGRADED, Upgraded
+from provision.visit.upgrade import ALREADY, LEFT, UPGRADED, Upgraded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from provision.branch_status import BranchStatus
     from provision.community import Community
     from provision.desk import Desk
     from provision.found import Found
     from provision.plan import Plan
-    from provision.resource import Ref
-    from provision.visit.far_side import FarSide
+    from provision.visit.far_side import FarSide, State
     from provision.visit.shell import Machine
 
 PAUSE_S = 2.0
@@ -56,49 +57,93 @@ class Exchange:
         NotUpgraded
             The new one did not become ready; the words say what serves now.
         """
-        now = self._found()
+        now, status = self._found(), self._status(branch)
         new, former = declared_image(self.community), former_image(self.community, now, branch)
-        plan = plan_with_images(self.community, now, present_images(self.community, now) | {branch: new})
-        if not plan and self._wrong(branch) == "":
+        present = present_images(self.community, now)
+        if why := _never_ready(now, status):
+            key = present.get(branch, new).key
+            return Upgraded(LEFT, key, key, why)
+        plan = plan_with_images(self.community, now, present | {branch: new})
+        if not any(step.ref == Ref("appliance", branch) for step in plan):
+            self._stay(branch, plan, tell)
             return Upgraded(ALREADY, new.key, new.key)
-        try:
-            self._move(branch, machine, plan, tell)
-        except NotUpgraded as error:
-            self._move_back(branch, former, str(error), tell)
+        self._exchange(branch, machine, plan, former, tell)
         return Upgraded(UPGRADED, former.key if former else "none", new.key)
 
-    def _move(self, branch: str, machine: Machine, plan: Plan, tell: Callable[[str], None]) -> None:
-        if any(step.ref.kind == "appliance" and step.action == "delete" for step in plan):
-            self._prepare(machine, tell)
+    def _stay(self, branch: str, plan: Plan, tell: Callable[[str], None]) -> None:
+        """It is on its image: what is left is to wait, and nothing is put back."""
         if plan:
-            tell("its root disk is exchanged")
-            self._apply(machine, plan)
-        tell("boots from the new image")
+            apply(self.desk, plan)
         self._wait(branch, self.patience_s, tell)
 
-    def _apply(self, machine: Machine, plan: Plan) -> None:
-        """Exchange it; a machine that is still the one that was prepared takes in again."""
+    def _exchange(
+        self, branch: str, machine: Machine, plan: Plan, former: Ref | None, tell: Callable[[str], None]
+    ) -> None:
+        gone = any(step.ref.kind == "appliance" and step.action == "delete" for step in plan)
+        before = self._prepare(machine, tell) if gone else None
         try:
-            apply(self.desk, plan)
-        except ProvisionError as error:
-            with suppress(ProvisionError), shell_in(machine) as shell:
-                self.far.settle(shell)
-            raise NotUpgraded(f"its root disk could not be exchanged: {error}") from error
+            self._apply(machine, plan, tell)
+            tell("boots from the new image")
+            self._wait(branch, self.patience_s, tell)
+        except NotUpgraded as error:
+            self._require_way_back(machine, before, str(error))
+            self._move_back(branch, former, str(error), tell)
 
-    def _prepare(self, machine: Machine, tell: Callable[[str], None]) -> None:
+    def _prepare(self, machine: Machine, tell: Callable[[str], None]) -> State:
         """Let it take in nothing more: what it had acknowledged before, either disk can serve."""
-        tell("stops taking in")
         with shell_in(machine) as shell:
             if self.far.state(shell).under_way:
                 self.far.settle(shell)
-            self.far.prepare(shell)
+            before = self.far.state(shell)
+            with self._settling(machine):
+                tell("stops taking in")
+                self.far.prepare(shell)
+        return before
+
+    def _apply(self, machine: Machine, plan: Plan, tell: Callable[[str], None]) -> None:
+        try:
+            with self._settling(machine):
+                tell("its root disk is exchanged")
+                apply(self.desk, plan)
+        except ProvisionError as error:
+            raise NotUpgraded(f"its root disk could not be exchanged: {error}") from error
+
+    @contextmanager
+    def _settling(self, machine: Machine) -> Iterator[None]:
+        """Whatever ends it, Ctrl-C too: a machine that is still the one that was prepared takes in again."""
+        try:
+            yield
+        except BaseException:
+            with suppress(ProvisionError), shell_in(machine) as shell:
+                self.far.settle(shell)
+            raise
+
+    def _require_way_back(self, machine: Machine, before: State | None, reason: str) -> None:
+        """Going back is safe while the new one is closed; once it has opened, only where the old one reads the index.
+
+        A version that was installed over the image is removed when the new one opens, so the index may be its.
+        """
+        try:
+            with shell_in(machine) as shell:
+                now = self.far.state(shell)
+        except ProvisionError:
+            return  # it cannot be asked, and serves nobody
+        if now.under_way or (before is not None and now.schema == before.schema and not before.digest):
+            return
+        raise NotUpgraded(
+            f"{reason}: it has answered in itself and opened, and is not put back, since the version before cannot "
+            f"read its index ({now.schema}): see `gurney appliance logs`"
+        )
 
     def _move_back(self, branch: str, former: Ref | None, reason: str, tell: Callable[[str], None]) -> None:
         if former is None:
             raise NotUpgraded(f"{reason}: there is no image to go back to")
-        tell("goes back to the image that it had")
         now = self._found()
-        apply(self.desk, plan_with_images(self.community, now, present_images(self.community, now) | {branch: former}))
+        plan = plan_with_images(self.community, now, present_images(self.community, now) | {branch: former})
+        if not plan:
+            raise NotUpgraded(f"{reason}: it was not moved")
+        tell("goes back to the image that it had")
+        apply(self.desk, plan)
         try:
             self._wait(branch, max(self.patience_s, BACK_S), tell)
         except NotUpgraded as error:
@@ -121,11 +166,21 @@ class Exchange:
     def _wrong(self, branch: str) -> str:
         """What it waits for; empty where it is ready."""
         try:
-            enrolment = enrol(self.desk, self.community)
+            status = self._status(branch)
         except ProvisionError as error:
             return str(error)
-        status = next(each for each in enrolment.branches if each.name == branch)
         return "" if status.ready else status.words
+
+    def _status(self, branch: str) -> BranchStatus:
+        return next(each for each in enrol(self.desk, self.community).branches if each.name == branch)
 
     def _found(self) -> Found:
         return found(self.desk, self.community.community)
+
+
+def _never_ready(now: Found, status: BranchStatus) -> str:
+    """Why nobody can wait until a branch is ready, whatever its image; empty where one can."""
+    if status.revoked:
+        return "it is revoked"
+    by_hand = f"it is not enrolled yet, and the cloud has no OneGate: gurney branch enrol {status.name}"
+    return "" if status.enrolled or now.pools.has_onegate else by_hand

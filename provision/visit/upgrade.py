@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from provision.visit.shell import Shell
     from provision.visit.versions import NewVersion
 
-ALREADY, UPGRADED = "already", "upgraded"
+ALREADY, UPGRADED, LEFT = "already", "upgraded", "left"
 #: What the program in an appliance tells, in words for an admin.
 STEPS = {
     "check": "compares checksums",
@@ -31,14 +31,17 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True)
 class Upgraded:
-    """What became of one appliance: `already` or `upgraded`, from which version to which."""
+    """What became of one appliance: `already`, `upgraded`, or `left` with the reason; from which version to which."""
 
     outcome: str
     before: str
     after: str
+    words: str = ""
 
     def __str__(self) -> str:
         """In words."""
+        if self.outcome == LEFT:
+            return f"left on {self.after}: {self.words}"
         return f"already {self.after}" if self.outcome == ALREADY else f"{self.before} -> {self.after}"
 
 
