@@ -1,0 +1,121 @@
+"""What the admin's side does when a root disk's exchange fails: it goes back only where that cannot harm the index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exchange.keys import BranchKeys
+from provision.enrolment import enrol
+from provision.reading import parse
+from provision.revocation import revoke
+from provision.visit.errors import NotUpgraded
+from provision.visit.far_side import FarSide
+from provision.visit.image_upgrade import Exchange
+from provision.visit.rolling import declared_image, former_image, present_images
+from tests.appliance.hospital import until
+from tests.provision.test_enrolment import report
+from tests.provision.test_rolling import IMAGE, NEXT, move, moved, vms
+from tests.provision.upgrade.standin import MIGRATION, OLD, in_service
+from tests.provision.upgrade.test_exchange import NEW, Disks, disks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from provision.community import Community
+    from tests.provision.conftest import Office
+    from tests.provision.upgrade.standin import Admin, StandIn
+
+__all__ = ["disks", "moved"]
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def exchange(office: Office, community: Community, guest: StandIn) -> Exchange:
+    return Exchange(office.desk, community, FarSide(str(guest.root), guest.address), 0.1)
+
+
+def silent(_words: str) -> None:
+    pass
+
+
+def test_disk_that_has_opened_a_newer_index_is_not_taken_away(
+    office: Office, moved: Community, admin: Admin, guest: StandIn, disks: Disks
+) -> None:
+    disks.make(NEW, MIGRATION)
+    before = vms(office)["erode"]
+
+    def boots(words: str) -> None:
+        if words == "boots from the new image":
+            disks.put_in(NEW)
+            disks.boot()
+            assert guest.upgrade("judge") == (0, [{"opened": True}])
+
+    with pytest.raises(NotUpgraded, match=r"opened, and is not put back.*\(9001\)"):
+        exchange(office, moved, guest).upgrade("erode", admin.machine, boots)
+    assert vms(office)["erode"] != before
+    assert present_images(moved, office.found())["erode"] == declared_image(moved)
+
+
+def test_disk_that_has_not_opened_is_taken_away(
+    office: Office, moved: Community, admin: Admin, guest: StandIn, disks: Disks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provision.visit.image_upgrade.BACK_S", 0.1)
+    with pytest.raises(NotUpgraded, match=f"rolled back to image {declared_image(office.community).key}"):
+        exchange(office, moved, guest).upgrade("erode", admin.machine, silent)
+    assert present_images(moved, office.found())["erode"] == declared_image(office.community)
+
+
+def test_desk_that_is_ended_lets_the_appliance_take_in_again(
+    office: Office, moved: Community, admin: Admin, guest: StandIn, disks: Disks
+) -> None:
+    def end(words: str) -> None:
+        if words == "its root disk is exchanged":
+            assert guest.health() is None
+            raise KeyboardInterrupt
+
+    before = vms(office)
+    with pytest.raises(KeyboardInterrupt):
+        exchange(office, moved, guest).upgrade("erode", admin.machine, end)
+    until(lambda: in_service(guest, OLD), 60)
+    assert vms(office) == before
+
+
+def test_machine_that_cannot_be_prepared_is_not_said_to_be_rolled_back(
+    office: Office, moved: Community, admin: Admin, tmp_path: Path
+) -> None:
+    before = vms(office)
+    with pytest.raises(NotUpgraded) as refusal:
+        Exchange(office.desk, moved, FarSide(str(tmp_path / "none")), 0.1).upgrade("erode", admin.machine, silent)
+    assert "rolled back" not in str(refusal.value)
+    assert vms(office) == before
+
+
+def test_branch_on_its_image_that_is_not_ready_stays_there(office: Office, moved: Community, admin: Admin) -> None:
+    move(office, moved, ["erode"])
+    before = vms(office)
+    assert former_image(moved, office.found(), "erode") is not None
+    with pytest.raises(NotUpgraded, match="not ready after"):
+        Exchange(office.desk, moved, FarSide(), 0.1).upgrade("erode", admin.machine, silent)
+    assert vms(office) == before
+
+
+@pytest.mark.parametrize("why", ["it is revoked", "it is not enrolled yet"])
+def test_branch_that_can_never_be_ready_is_left_alone(
+    new_office: Callable[..., Office], example_text: str, admin: Admin, why: str
+) -> None:
+    office = new_office(onegate=why == "it is revoked")
+    office.apply()
+    office.until_running()
+    if why == "it is revoked":
+        report(office, "erode", BranchKeys.generate())
+        enrol(office.desk, office.community)
+        assert revoke(office.desk, "kongu", ["erode"])
+    before = vms(office)
+    left = Exchange(office.desk, parse(example_text.replace(IMAGE, NEXT)), FarSide(), 0.1)
+    done = left.upgrade("erode", admin.machine, silent)
+    assert str(done).startswith(f"left on {declared_image(office.community).key}: {why}")
+    assert done.outcome == "left"
+    assert vms(office) == before
