@@ -78,12 +78,17 @@ def main(arguments: list[str]) -> int:
     text = sys.stdin.buffer.read().decode("utf-8", "replace")
     try:
         become_owner(archive)
-        values = list(values_of(archive / INDEX)) if (archive / INDEX).exists() else []
+        values = list(values_of(archive / INDEX)) if not _is_new(archive) else []
     except (OSError, sqlite3.Error) as error:
         print(f"left out, since the index that tells the patients' names cannot be read: {error}")  # noqa: T201
         return 1
     sys.stdout.write(Redaction(values).of(text))
     return 0
+
+
+def _is_new(archive: Path) -> bool:
+    """Whether its disk is mounted and no service has opened it yet: it would have left a lock, folders and an index."""
+    return os.path.ismount(archive.parent) and archive.is_dir() and not any(archive.iterdir())
 
 
 def become_owner(archive: Path) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import os
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,6 @@ class HostKeys:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._writing = threading.Lock()
 
     def of(self, name: str) -> HostKey | None:
         """The key that is known for `community.branch`."""
@@ -83,13 +82,15 @@ class HostKeys:
             raise StrangeHost(f"{name} shows {shown.fingerprint}, but is known by {known.fingerprint}")
 
     def _keep(self, name: str, key: HostKey) -> None:
-        with self._writing:
+        """Keep it; another process that keeps one at the same time waits (flock(2) excludes threads as well)."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.with_name(f".{self.path.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             self._write(name, key)
 
     def _write(self, name: str, key: HostKey) -> None:
         lines = self.path.read_text().splitlines() if self.path.is_file() else []
         kept = [line for line in lines if line.split()[:1] != [name]]
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         new = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         new.write_text("\n".join([*kept, f"{name} {key.kind} {key.text}"]) + "\n")
         new.replace(self.path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import hashlib
 import subprocess
+import sys
 import tarfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -61,6 +62,19 @@ def test_key_that_was_compared_is_known_from_then_on(tmp_path: Path) -> None:
         keys.check("kongu.erode", SALEM)
     keys.check("kongu.erode", SALEM, SALEM.fingerprint)
     assert keys.path.read_text().splitlines() == ["kongu.salem ssh-ed25519 BBBB", "kongu.erode ssh-ed25519 BBBB"]
+
+
+def test_processes_that_keep_keys_at_once_lose_none(tmp_path: Path) -> None:
+    keep = (
+        "import sys; from pathlib import Path; from provision.visit.host_keys import HostKey, HostKeys\n"
+        "key, keys = HostKey('ssh-ed25519', 'AAAA'), HostKeys(Path(sys.argv[1]))\n"
+        "for number in range(100): keys.check(f'kongu.{sys.argv[2]}-{number}', key, key.fingerprint)"
+    )
+    command = [sys.executable, "-c", keep, str(tmp_path / "hosts")]
+    writers = [subprocess.Popen([*command, name]) for name in ("one", "two", "three")]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    kept = {line.split()[0] for line in (tmp_path / "hosts").read_text().splitlines()}
+    assert kept == {f"kongu.{name}-{number}" for name in ("one", "two", "three") for number in range(100)}
 
 
 def test_command_is_run_and_its_words_and_code_come_back(machine: Machine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sqlite3
 import tarfile
 from contextlib import closing
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appliance.redaction import Redaction
+from appliance.redaction import Redaction, main
 from provision.visit.bundle import COMMANDS, write_bundle
 from provision.visit.far_side import FarSide
 from provision.visit.shell import shell_in
@@ -78,6 +79,25 @@ def test_names_that_cannot_be_read_let_nothing_through(admin: Admin, planted: St
     for name, text in texts.items():
         assert "left out, since the index" in text, name
         assert not [word for word in FORBIDDEN if word in text.casefold()]
+
+
+def test_index_that_is_gone_lets_nothing_through(admin: Admin, planted: StandIn, tmp_path: Path) -> None:
+    planted.systemctl("stop")
+    planted.index.unlink()
+    for name, text in bundle_of(admin, tmp_path).items():
+        assert "left out, since the index" in text, name
+        assert not [word for word in FORBIDDEN if word in text.casefold()]
+
+
+@pytest.mark.parametrize(("mounted", "code"), [(True, 0), (False, 1)])
+def test_archive_that_was_never_opened_names_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, mounted: bool, code: int
+) -> None:
+    monkeypatch.setattr("os.path.ismount", lambda _path: mounted)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"the disk is new\n")))
+    (tmp_path / "archive").mkdir()
+    assert main([str(tmp_path / "archive")]) == code
+    assert ("the disk is new" in capsys.readouterr().out) is mounted
 
 
 def test_image_that_cannot_redact_hands_nothing_out(admin: Admin, planted: StandIn, tmp_path: Path) -> None:
