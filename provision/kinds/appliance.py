@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provision.errors import CloudError
-from provision.kind import Kind, handing, renaming
+from provision.kind import MERGE, Kind, handing, renaming
 from provision.kinds.image import ERROR, READY
 from provision.kinds.machine import Machine, declared_machine, found_machine, narrowed
 from provision.kinds.vm_group import join
@@ -32,6 +32,10 @@ PATIENCE_S = 90.0
 RECOVER_DELETE = 3
 #: How the names of ACTIVE states end in which nothing is under way.
 STILL = ("RUNNING", "UNKNOWN", "FAILURE")
+#: Stands on a VM from before it is powered off for a resize until it runs again: since when it ran (RSTIME).
+LEFT_OFF = "GURNEY_LEFT_OFF"
+#: The states that a resize goes through, in which no guest runs that could write that itself.
+OFF = frozenset({"SHUTDOWN_POWEROFF", "POWEROFF", "HOTPLUG_RESIZE", "BOOT_POWEROFF"})
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Appliance(Machine):
 
     group: Ref | None
     template: Ref
+    left_off: bool = False
+    """Whether a resize that was interrupted has left it off."""
 
 
 def declared(community: Community) -> Iterator[Resource]:
@@ -53,7 +59,8 @@ def found(view: View) -> Iterator[Existing]:
     """The appliances that stand, whatever their state."""
     for key, node in view.appliances.items():
         machine = found_machine(view, node.attributes())
-        spec = Appliance(**machine, group=view.owner(node), template=Ref("template", key))
+        left_off = was_left_off(node)
+        spec = Appliance(**machine, group=view.owner(node), template=Ref("template", key), left_off=left_off)
         yield Existing(Ref("appliance", key), node.name, spec, node.id, key, node)
 
 
@@ -83,15 +90,40 @@ ADVICE = "the file or folder has to exist on the front end and on every host; de
 
 
 def resize(act: Act, resource: Resource, number: int, found: Existing | None) -> None:
-    """Give the VM another CPU share or memory; it is powered off for that, and started again."""
-    assert found is not None
-    running = found.node is not None and state_name(found.node) == "RUNNING"
+    """Give the VM another CPU share or memory; it is powered off for that, and started again, also when refused."""
+    wait_until_still(act, number)
+    node = act.desk.cloud.read("vm.info", number, False)
+    running = state_name(node) == "RUNNING"
     if running:
+        act.call("vm.update", number, act.text("left_off", resource, left_off=running_since(node)), MERGE)
         act.call("vm.action", "poweroff", number)
         wait_for_state(act, number, POWEROFF)
-    act.call("vm.resize", number, act.text("size", resource), True)
-    if running:
-        start_again(act, number)
+    try:
+        act.call("vm.resize", number, act.text("size", resource), True)
+    except CloudError:
+        if running or was_left_off(node):
+            with suppress(CloudError):
+                resume(act, resource, number, found)
+        raise
+    if running or was_left_off(node):
+        resume(act, resource, number, found)
+
+
+def resume(act: Act, resource: Resource, number: int, _found: Existing | None) -> None:
+    """Start the VM that a resize has powered off, and take the note of it away."""
+    start_again(act, number)
+    act.call("vm.update", number, act.text("left_off", resource, left_off=""), MERGE)
+
+
+def was_left_off(vm: Node) -> bool:
+    """Whether a resize has powered a VM off, and it has not run since; one that runs may say what it likes."""
+    noted = first(vm.attributes("USER_TEMPLATE"), LEFT_OFF)
+    return bool(noted) and state_name(vm) in OFF and running_since(vm) in {noted, "0"}
+
+
+def running_since(vm: Node) -> str:
+    """When a VM's newest run began, as OpenNebula counts seconds; 0 in a record of its history that has seen none."""
+    return next((record.text("RSTIME") for record in reversed(list(vm.children("HISTORY_RECORDS/HISTORY")))), "0")
 
 
 def rewrite_context(act: Act, resource: Resource, number: int, _found: Existing | None) -> None:
@@ -170,6 +202,7 @@ KIND = Kind(
         "group": handing("vm"),
         "cpu": resize,
         "memory_mib": resize,
+        "left_off": resume,
         "context": rewrite_context,
         "token": rewrite_context,
         "apart": join,
@@ -178,6 +211,7 @@ KIND = Kind(
     tells={
         "cpu": "a running VM is powered off for it and started again",
         "memory_mib": "a running VM is powered off for it and started again",
+        "left_off": "an interrupted resize has left it off: it is started again",
         "context": "the guest takes it over when its disc is exchanged; one that does not, when it is started again",
         "token": "the guest takes it over when its disc is exchanged; one that does not, when it is started again",
     },
