@@ -128,19 +128,29 @@ def _pass(
     entries = {entry.name: entry for entry in _certified(now, _admitted(community, now, told, rekey, refused))}
     invitations: list[NewInvitation] = []
     late = [name for name, entry in entries.items() if not _told(community, now, name, entry)]
-    if late and now.keys is not None:
+    keys = now.keys
+    if late and keys is not None:
         news = [entry for name, entry in entries.items() if now.view.published.enrolled.get(name) != entry]
         if news:
             pairs = community.referral_pairs()
-            again = frozenset(rekey)
-            publish_directory(desk.store, now.keys, community.community, news, pairs, readmitted=again)
+            vouched = frozenset(each.name for each in news if rekey.get(each.name) == each.keys.fingerprint)
+            seen = now.view.published.directory
+            publish_directory(desk.store, keys, now.community, news, pairs, seen=seen, readmitted=vouched)
+            now = _published_anew(desk, now)
         for name in late:
-            invitations += _tell(desk, community, now.keys, entries[name])
-        now = replace(now, view=replace(now.view, published=published(desk.store, community.community, now.keys)))
+            if now.view.published.enrolled.get(name) == entries[name]:
+                invitations += _tell(desk, community, keys, entries[name])
+        now = _published_anew(desk, now)
     directory = now.view.published.directory
     statuses = tuple(statuses_of(community, now, refused))
     version, authority = (directory.version, directory.authority) if directory else (0, "")
     return Enrolment(statuses, tuple(invitations), version, refused, authority), now
+
+
+def _published_anew(desk: Desk, now: Found) -> Found:
+    """The same cloud with what is published now."""
+    assert now.keys is not None
+    return replace(now, view=replace(now.view, published=published(desk.store, now.community, now.keys)))
 
 
 def _admitted(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from provision.certificates import authority_of
 from provision.errors import Busy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from exchange.community import CommunityKeys
     from exchange.directory import Directory, DirectoryBranch
@@ -80,6 +80,7 @@ def publish_directory(
     branches: Iterable[DirectoryBranch],
     referrals: Iterable[tuple[str, str]],
     *,
+    seen: Directory | None = None,
     forgotten: frozenset[str] = frozenset(),
     readmitted: frozenset[str] = frozenset(),
 ) -> int:
@@ -87,21 +88,23 @@ def publish_directory(
 
     Parameters
     ----------
+    seen
+        The directory from which the entries were made. Of a branch whose entry is another by now, the keys and the
+        certificate stay as they are now: they may have been replaced because they were stolen.
     forgotten
         Branches that it shall not name any more: if they come again, it is with a first key.
     readmitted
-        Revoked branches that an admin takes back by their fingerprint. Any other stays revoked, whatever was meant
-        for it before the revocation was seen.
+        Branches whose keys, or which themselves after a revocation, an admin takes by their fingerprint. Any other
+        stays revoked, whatever was meant for it before the revocation was seen.
     """
     wanted = {branch.name: branch for branch in branches}
     for _ in range(TRIES):
         now = datetime.now(UTC)
         before = published(store, community, keys).directory
         known = before.branches if before else ()
-        revoked = {branch.name: branch for branch in known if branch.revoked and branch.name not in readmitted}
-        mine = {name: revoked.get(name, branch) for name, branch in wanted.items()}
-        kept = [branch for branch in known if branch.name not in mine and branch.name not in forgotten]
-        all_of_them = (*mine.values(), *kept)
+        mine = list(_as_of_now(wanted.values(), seen, before, readmitted))
+        kept = [branch for branch in known if branch.name not in wanted and branch.name not in forgotten]
+        all_of_them = (*mine, *kept)
         following = directories.Directory(
             community=community,
             version=_next_version(store, places.DIRECTORY, before.version if before else 0),
@@ -115,6 +118,24 @@ def publish_directory(
             directories.publish(store, following, keys.sign)
             return following.version
     raise Busy("other admins publish directories all the time: try again")
+
+
+def _as_of_now(
+    wanted: Iterable[DirectoryBranch], seen: Directory | None, now: Directory | None, readmitted: frozenset[str]
+) -> Iterator[DirectoryBranch]:
+    """The wanted entries; where one was changed since it was seen, its present one with what is wanted but keys.
+
+    One that another admin has taken out altogether stays out.
+    """
+    for each in wanted:
+        before, present = (directory.find(each.name) if directory else None for directory in (seen, now))
+        if present == before or each.name in readmitted:
+            yield each
+        elif present is not None:
+            revoked = present.revoked or each.revoked
+            certificate = "" if revoked else present.certificate
+            now_called = replace(present, title=each.title, ae_title=each.ae_title)
+            yield replace(now_called, revoked=revoked, certificate=certificate)
 
 
 def publish_settings(

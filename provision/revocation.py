@@ -35,4 +35,4 @@ def revoke(desk: Desk, community: str, names: Sequence[str]) -> int:
     if not entries:
         return directory.version
     revoked = [replace(entry, revoked=True, certificate="") for entry in entries]
-    return publish_directory(desk.store, now.keys, community, revoked, directory.referrals)
+    return publish_directory(desk.store, now.keys, community, revoked, directory.referrals, seen=directory)

@@ -110,7 +110,7 @@ def publish(act: Act, resource: Resource, _number: int, found: Existing | None) 
     keys, referrals = act.opened_keys(), sorted(resource.spec.referrals)
     late = [each for each in (found.spec.certificates_due if found else ()) if each.branch in listed]
     entries = with_certificates(entries, late, keys, act.community)
-    publish_directory(act.desk.store, keys, act.community, entries, referrals)
+    publish_directory(act.desk.store, keys, act.community, entries, referrals, seen=act.published.directory)
 
 
 def remove(act: Act, _found: Existing) -> None:

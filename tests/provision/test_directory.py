@@ -11,10 +11,14 @@ import pytest
 from exchange import directory as directories
 from exchange.keys import BranchKeys
 from exchange.proof import prove
-from provision.apply import apply
+from provision.apply import acting, apply
 from provision.destroy import plan_to_destroy
 from provision.enrolment import enrol, wait_until_ready
 from provision.errors import NotFinished
+from provision.kinds import directory as directory_kind
+from provision.plan import plan
+from provision.published import publish_directory
+from provision.reading import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,6 +129,44 @@ def test_a_branch_is_revoked_before_its_vm_goes(office_in_use: Office, example_t
     text = example_text.replace("salem:", "namakkal:").replace("salem", "namakkal")
     order = [(step.action, step.kind, step.key) for step in office_in_use.plan(text)]
     assert order.index(("update", "directory", "")) < order.index(("delete", "appliance", "salem"))
+
+
+def other_keys(office: Office, branch: str) -> BranchKeys:
+    """Another admin takes a branch's changed keys by their fingerprint."""
+    keys, vm = BranchKeys.generate(), office.found().view.appliances[branch].id
+    told = {"SIGN_KEY": keys.public.sign, "SEAL_KEY": keys.public.seal, "PROOF": prove(keys, "kongu", branch, vm)}
+    office.raw("vm.update", vm, "\n".join(f'GURNEY_{name}="{value}"' for name, value in told.items()), 1)
+    enrol(office.desk, office.community, rekey={branch: keys.public.fingerprint})
+    return keys
+
+
+def test_a_publication_does_not_bring_back_keys_that_another_admin_has_replaced(
+    office_in_use: Office, example_text: str
+) -> None:
+    """Two desks: one has read the directory and is about to publish a title; meanwhile the other one takes new keys."""
+    community = parse(example_text.replace("Erode Town Hospital", "Erode District Hospital"))
+    step = next(step for step in plan(community, office_in_use.found()) if step.kind == "directory")
+    act = acting(office_in_use.desk, office_in_use.found(), plan(community, office_in_use.found()), -1)
+    new = other_keys(office_in_use, "erode")
+    assert step.declared is not None
+    directory_kind.publish(act, step.declared, -1, step.existing)
+    entry = standing(office_in_use).branch("erode")
+    assert (entry.title, entry.keys, entry.previous) == ("Erode District Hospital", new.public, ())
+
+
+def test_enrolment_does_not_either(office_in_use: Office) -> None:
+    """One has read the first keys and waits; the other one takes new keys of the branch meanwhile."""
+    late = office_in_use.found()
+    new = other_keys(office_in_use, "erode")
+    seen, keys = late.view.published.directory, late.keys
+    assert seen is not None
+    assert keys is not None
+    store, pairs = office_in_use.desk.store, seen.referrals
+    meant = replace(seen.branch("erode"), ae_title="OTHER")
+    publish_directory(store, keys, "kongu", [meant], pairs, seen=seen)
+    assert standing(office_in_use).branch("erode").keys == new.public
+    publish_directory(store, keys, "kongu", [meant], pairs, seen=seen, readmitted=frozenset({"erode"}))
+    assert standing(office_in_use).branch("erode").keys == meant.keys, "whose fingerprint an admin has compared"
 
 
 @pytest.mark.timeout(180)
