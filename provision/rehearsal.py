@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from provision.kinds.host_hook import THE_HOOK
+from provision.kinds.vm_group import THE_GROUP
 from provision.last_backup import last_backup
 from provision.node import first
 from provision.resource import Ref
@@ -87,8 +88,9 @@ def _host_dies(found: Found, host: Node, branches: tuple[str, ...]) -> Scene:
     apart = sorted({node.name for node in datastores.values() if node is not None and not _is_shared(node)})
     hooked = Ref(THE_HOOK.kind, THE_HOOK.key) in found.resources
     room = _room_beside(found, host, branches)
+    fenced = bool(first(host.attributes(), "FENCE_IP"))
     gone = f"The appliances of {', '.join(branches)} are gone with {host.name}; scanners are refused meanwhile."
-    if hooked and not apart and room:
+    if hooked and fenced and not apart and room:
         moved = (
             "OpenNebula's hook cuts the host off and starts them on another host, from the storage that hosts share."
         )
@@ -100,11 +102,15 @@ def _host_dies(found: Found, host: Node, branches: tuple[str, ...]) -> Scene:
         (gone, UNTIL_BACK, *_disks(apart)),
         _rpo_of_host(apart),
         None,
-        tuple(_advice_for_hosts(hooked=hooked, apart=apart, room=room)),
+        (*_advice_for_hosts(hooked=hooked, apart=apart, room=room), *([] if fenced else [FENCE.format(host.name)])),
     )
 
 
 NOTHING_LOST = "What an appliance has acknowledged is on its archive: nothing is lost, and a sender repeats the rest."
+FENCE = (
+    "Set FENCE_IP on host {}, and fill in remotes/hooks/ft/fence_host.sh: the hook gives up where it cannot cut the "
+    "host off, and starts nothing elsewhere."
+)
 UNTIL_BACK = "They stay away until the host is back, and are then started by hand (`onevm resume`)."
 
 
@@ -127,21 +133,34 @@ def _advice_for_hosts(*, hooked: bool, apart: list[str], room: bool) -> Iterator
     if not hooked:
         yield "Say `on_host_failure: restart` in the community file: the hook then starts appliances on another host."
     if not room:
-        yield "Leave room for them: no other host of the cluster has enough CPU and memory free."
+        yield (
+            "Leave room for them: no other host of the cluster has enough CPU and memory free (one does not count that "
+            "runs an appliance from which they are kept apart)."
+        )
 
 
 def _room_beside(found: Found, host: Node, branches: tuple[str, ...]) -> bool:
-    """Whether the cluster's other hosts can take the appliances, each one host at a time."""
+    """Whether the cluster's other hosts can take the appliances, each one host at a time, those apart on several."""
     others = [each for each in found.pools.nodes["host"] if _could_help(each, host)]
-    free = [[_free(each, "CPU"), _free(each, "MEM")] for each in others]
+    free = [(set(branches_on(found, each)), [_free(each, "CPU"), _free(each, "MEM")]) for each in others]
     for name in branches:
         told = found.view.appliances[name].attributes()
         needs = float(first(told, "CPU") or 0) * 100, float(first(told, "MEMORY") or 0) * 1024
-        place = next((each for each in free if each[0] >= needs[0] and each[1] >= needs[1]), None)
+        shunned = _kept_apart_from(found, name)
+        fit = ((there, left) for there, left in free if left[0] >= needs[0] and left[1] >= needs[1])
+        place = next((each for each in fit if not each[0] & shunned), None)
         if place is None:
             return False
-        place[0], place[1] = place[0] - needs[0], place[1] - needs[1]
+        place[0].add(name)
+        place[1][:] = place[1][0] - needs[0], place[1][1] - needs[1]
     return True
+
+
+def _kept_apart_from(found: Found, branch: str) -> set[str]:
+    """The branches whose appliances may not be on one host with a branch's."""
+    group = found.resources.get(THE_GROUP)
+    together = (each.roles for each in (group.spec.apart if group else ()) if branch in each.roles)
+    return {name for roles in together for name in roles} - {branch}
 
 
 #: Host states in which VMs are placed: MONITORING_MONITORED and MONITORED.

@@ -52,6 +52,8 @@ def office_with_hook(new_office: Callable[..., Office], text: str, folder: Path)
     script.write_text(STAND_IN.format(python=sys.executable))
     script.chmod(0o755)
     office = replace(two_hosts(new_office, hooks=folder, pace=QUICK), community=parse(text))
+    for host in office.found().pools.nodes["host"]:
+        office.raw("host.update", host.id, 'FENCE_IP="10.0.0.9"', 1)
     office.apply()
     office.until_running()
     return office
@@ -77,6 +79,31 @@ def test_a_host_without_room_is_no_help(pair_running: Office) -> None:
     scene = told(pair_running)["host", dead]
     assert scene.rto_s is None
     assert any("no other host" in words for words in scene.advice)
+
+
+def test_without_a_fence_the_hook_gives_up(pair_running: Office) -> None:
+    dead = next(name for (event, name) in told(pair_running) if event == "host")
+    host = pair_running.found().pools.named("host", dead)
+    assert host is not None
+    pair_running.raw("host.update", host.id, 'FENCE_IP=""', 1)
+    scene = told(pair_running)["host", dead]
+    assert scene.rto_s is None
+    assert "started by hand" in " ".join(scene.course)
+    assert any(f"Set FENCE_IP on host {dead}" in words for words in scene.advice)
+
+
+def test_a_host_of_one_from_whom_it_is_kept_apart_is_no_room(
+    new_office: Callable[..., Office],
+    restart_text: str,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    text = restart_text.replace("referrals:", "apart: [[erode, salem]]\nreferrals:")
+    office = office_with_hook(new_office, text, tmp_path / "hooks")
+    scenes_of_hosts = [scene for (event, _), scene in told(office).items() if event == "host"]
+    assert len(scenes_of_hosts) == 2
+    for scene in scenes_of_hosts:
+        assert scene.rto_s is None, scene
+        assert any("kept apart" in words for words in scene.advice)
 
 
 def test_the_front_end_takes_nothing_with_it(office: Office) -> None:
