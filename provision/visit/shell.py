@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,13 +15,20 @@ from provision.errors import ProvisionError
 from provision.visit.host_keys import HostKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from provision.visit.host_keys import HostKeys
 
 #: A machine without KVM on a busy host needs half a minute to answer.
 CONNECT_S = 60
+#: How often an idle connection is tried: TCP then finds out that the other side has gone.
+KEEPALIVE_S = 15
+#: How long a command may say nothing; one that is followed line by line installs and compiles in between.
+SILENT_S, SILENT_LINES_S = 900.0, 3600.0
+#: More than any command here has to say: what comes is kept in memory.
+MOST = 64 * 1024 * 1024
+PIECE = 32 * 1024
 #: What paramiko says, in words for an admin.
 WORDS = {"No existing session": "SSH did not answer in time"}
 
@@ -81,13 +89,14 @@ class Shell:
         paramiko.SSHException
             The connection ended before the command did; `shell_in` puts it in words.
         """
-        with _channel(self._client) as channel, ThreadPoolExecutor(2) as readers:
+        with _channel(self._client, SILENT_S) as channel, ThreadPoolExecutor(2) as readers:
             channel.exec_command(command if given is not None else f"exec </dev/null; {command}")
-            err = readers.submit(channel.makefile_stderr("rb").read)
-            out = readers.submit(channel.makefile("rb").read)
+            hearing = _Hearing(channel, SILENT_S)
+            err = readers.submit(hearing.all_of, channel.recv_stderr)
+            out = readers.submit(hearing.all_of, channel.recv)
             _give(channel, given)
             words = _text(out.result()), _text(err.result())
-            return Said(_code(channel), *words)
+            return Said(_code(channel, SILENT_S), *words)
 
     def lines(self, command: str) -> Iterator[str]:
         """The lines that a command says, as they come; what it says on standard error is among them.
@@ -97,13 +106,56 @@ class Shell:
         paramiko.SSHException
             The connection ended before the command did.
         """
-        with _channel(self._client) as channel:
+        with _channel(self._client, SILENT_LINES_S) as channel:
             channel.set_combine_stderr(True)
             channel.exec_command(f"exec </dev/null; {command}")
             channel.shutdown_write()
-            for line in channel.makefile("rb"):
+            hearing = _Hearing(channel, SILENT_LINES_S)
+            said = channel.makefile("rb")
+            while line := hearing.next_of(lambda: said.readline(MOST)):
                 yield _text(line).rstrip("\n")
-            _code(channel)
+            _code(channel, SILENT_LINES_S)
+
+
+class _Hearing:
+    """What a command says on its two streams: so much at most, and never silent on both for too long."""
+
+    def __init__(self, channel: paramiko.Channel, silent_s: float) -> None:
+        self._channel, self._silent_s = channel, silent_s
+        self._last, self._size = time.monotonic(), 0
+
+    def all_of(self, receive: Callable[[int], bytes]) -> bytes:
+        """A stream to its end; what ends it before closes the channel, and with it the other stream."""
+        pieces = []
+        while piece := self.next_of(lambda: receive(PIECE)):
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def next_of(self, receive: Callable[[], bytes]) -> bytes:
+        """The next piece; none at the end."""
+        try:
+            return self._count(self._wait(receive))
+        except BaseException:
+            self._channel.close()
+            raise
+
+    def _count(self, piece: bytes) -> bytes:
+        self._last, self._size = time.monotonic(), self._size + len(piece)
+        if self._size > MOST:
+            raise paramiko.SSHException(f"a command said more than {MOST} bytes, and was ended")
+        return piece
+
+    def _wait(self, receive: Callable[[], bytes]) -> bytes:
+        while True:
+            try:
+                return receive()
+            except TimeoutError:
+                if time.monotonic() - self._last >= self._silent_s:
+                    raise _silent(self._silent_s) from None
+
+
+def _silent(silent_s: float) -> paramiko.SSHException:
+    return paramiko.SSHException(f"a command said nothing for {silent_s:g} s, and was ended")
 
 
 def _give(channel: paramiko.Channel, given: bytes | None) -> None:
@@ -113,18 +165,22 @@ def _give(channel: paramiko.Channel, given: bytes | None) -> None:
     channel.shutdown_write()
 
 
-def _code(channel: paramiko.Channel) -> int:
+def _code(channel: paramiko.Channel, silent_s: float) -> int:
+    if not channel.status_event.wait(silent_s):
+        raise _silent(silent_s)
     code = channel.recv_exit_status()
     if code < 0:
         raise paramiko.SSHException("the connection ended before the command did")
     return code
 
 
-def _channel(client: paramiko.SSHClient) -> paramiko.Channel:
+def _channel(client: paramiko.SSHClient, silent_s: float) -> paramiko.Channel:
     transport = client.get_transport()
     if transport is None:
         raise paramiko.SSHException("the connection has ended")
-    return transport.open_session(timeout=CONNECT_S)
+    channel = transport.open_session(timeout=CONNECT_S)
+    channel.settimeout(silent_s)
+    return channel
 
 
 def _text(said: bytes) -> str:
@@ -151,6 +207,8 @@ def shell_in(machine: Machine) -> Iterator[Shell]:
     client.set_missing_host_key_policy(_Pinned(machine))
     try:
         client.connect(machine.address, machine.port, machine.user, **given)
+        if (transport := client.get_transport()) is not None:
+            transport.set_keepalive(KEEPALIVE_S)
         yield Shell(client, machine.name)
     except paramiko.AuthenticationException as error:
         raise NotVisited(f"{machine.name} does not accept your key: it lets in the SSH keys of its context") from error

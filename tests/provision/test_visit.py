@@ -119,7 +119,7 @@ def test_bundle_holds_an_answer_to_every_question(machine: Machine, tmp_path: Pa
         versions = bundle.extractfile("erode/versions.txt")
         assert versions is not None
         assert versions.read().startswith(b"$ cat /etc/os-release")
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    assert list(tmp_path.glob(".*.part")) == []
 
 
 def test_bundle_asks_for_nothing_that_names_a_patient_or_a_secret() -> None:
@@ -164,3 +164,24 @@ def test_command_reads_what_it_is_given_and_tells_line_by_line(machine: Machine)
         assert list(shell.lines("echo one; echo two >&2; sleep 0.1; echo three")) == ["one", "two", "three"]
         with pytest.raises(NotVisited, match="ended before"), shell_in(machine) as other:
             list(other.lines("echo begun; kill -9 $PPID"))
+
+
+def test_command_that_falls_silent_is_ended(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("provision.visit.shell.SILENT_S", 1.0)
+    monkeypatch.setattr("provision.visit.shell.SILENT_LINES_S", 1.0)
+    with shell_in(machine) as shell:
+        talking = shell.run("for each in 1 2 3 4 5; do sleep 0.4; echo $each; done")
+        assert (talking.code, talking.out.split()) == (0, ["1", "2", "3", "4", "5"])
+    with pytest.raises(NotVisited, match=r"kongu\.erode at .*said nothing for 1 s"), shell_in(machine) as shell:
+        shell.run("sleep 60")
+    with pytest.raises(NotVisited, match="said nothing for 1 s"), shell_in(machine) as shell:
+        list(shell.lines("echo begun; sleep 60"))
+
+
+def test_command_that_says_too_much_is_ended(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("provision.visit.shell.MOST", 100_000)
+    for command in ("yes", "yes >&2", "tr '\\0' x </dev/zero"):
+        with pytest.raises(NotVisited, match="more than 100000 bytes"), shell_in(machine) as shell:
+            shell.run(command)
+        with pytest.raises(NotVisited, match="more than 100000 bytes"), shell_in(machine) as shell:
+            list(shell.lines(command))
