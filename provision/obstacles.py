@@ -31,7 +31,6 @@ APP_IMAGE, APP_READY = 1, 1
 NAMESPACES = {
     "group": ("group", False),
     "vdc": ("vdc", False),
-    "cloud-user": ("user", False),
     "exchange": ("datastore", False),
     "image-datastore": ("datastore", False),
     "system-datastore": ("datastore", False),

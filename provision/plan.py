@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from provision.comparison import steps_between
 from provision.conditions import conditions
+from provision.kinds.cloud_user import conditions_of_accounts
 from provision.kinds.table import KINDS, declared_resources
 from provision.obstacles import obstacles
 from provision.renaming import renamed
@@ -98,7 +99,7 @@ def plan_towards(declared: tuple[Resource, ...], former: Mapping[str, str], foun
         former=former,
         steps=tuple(steps),
         standing={ref: each.id for ref, each in existing.items()},
-        conditions=tuple(conditions(wanted, found)),
+        conditions=(*conditions(wanted, found), *conditions_of_accounts(declared, found.view)),
         foreign=found.foreign,
         obstacles=tuple(obstacles(wanted, steps, found)),
     )

@@ -13,7 +13,7 @@ from provision.node import first
 from provision.resource import Existing, Ref, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from provision.community import Community
     from provision.kind import Act
@@ -75,15 +75,45 @@ def found(view: View) -> Iterator[Existing]:
     but the cloud's owner can rename one or put it into another group. So an account is a branch's by its name and its
     primary group together.
     """
-    groups = {node.id: key for key, node in view.groups.items()}
     for node in view.pools.nodes["user"]:
-        branch = groups.get(node.number("GID"), "")
-        login = _login_in(view, node, branch)
-        mark = mark_in(node.attributes())
-        ours = mark is not None and (mark.community, mark.kind) == (view.community, "cloud-user")
-        if login and (ours or node.name in view.making):
-            spec = _spec(view, node, view.groups[branch], marked=ours)
+        branch, login = _person(view, node)
+        if login:
+            spec = _spec(view, node, view.groups[branch], marked=_marked(view, node))
             yield Existing(Ref("cloud-user", f"{branch}.{login}"), node.name, spec, node.id, None, node)
+
+
+def _person(view: View, node: Node) -> tuple[str, str]:
+    """The branch and the login of an account; no login where it is none of a branch's, or not known to be."""
+    group = view.ref("group", node.number("GID"))
+    branch = group.key if group.kind == "group" else ""
+    known = _marked(view, node) or node.name in view.making
+    return branch, _login_in(view, node, branch) if known else ""
+
+
+def _marked(view: View, node: Node) -> bool:
+    mark = mark_in(node.attributes())
+    return mark is not None and (mark.community, mark.kind) == (view.community, "cloud-user")
+
+
+def in_the_way(resource: Resource, view: View) -> bool:
+    """Whether an account that is not known as a declared one has its name: that one alone is not made."""
+    return _stranger(resource, view) is not None
+
+
+def _stranger(resource: Resource, view: View) -> Node | None:
+    node = view.pools.named("user", resource.name)
+    return None if node is None or _person(view, node)[1] else node
+
+
+def conditions_of_accounts(declared: Iterable[Resource], view: View) -> Iterator[str]:
+    """The accounts that cannot be made: anybody may take the mark off the own account, a group's admin take a name."""
+    for each in declared:
+        node = _stranger(each, view) if each.ref.kind == KIND.name else None
+        if node is not None:
+            yield (
+                f"Account {each.name} exists (id {node.id}), and is not Gurney's, or its person took the mark off it. "
+                "It is left alone, everything else goes on. If it is that person's, adopt it; if not, delete it."
+            )
 
 
 def _login_in(view: View, node: Node, branch: str) -> str:
@@ -175,4 +205,5 @@ KIND = Kind(
     },
     later=("group_admin", "handed_over"),
     remove=remove,
+    waits=in_the_way,
 )

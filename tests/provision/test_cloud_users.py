@@ -15,9 +15,10 @@ import pytest
 from cli.main import exit_of
 from exchange.keys import SealingKey
 from exchange.sealing import unseal
+from provision.adopt import adopt
 from provision.apply import apply
 from provision.destroy import plan_to_destroy
-from provision.errors import Blocked, CloudError, ProvisionError
+from provision.errors import CloudError, ProvisionError
 from provision.reading import parse
 
 if TYPE_CHECKING:
@@ -120,8 +121,8 @@ def test_an_account_made_by_a_group_s_admin_is_never_taken_for_another_branch_s(
     mark = 'GURNEY_COMMUNITY="kongu"\nGURNEY_KIND="cloud-user"\nGURNEY_KEY="salem.eve"'
     office.cloud_as("kongu.salem.eve:secret").call("user.update", number, mark, 1)
     text = with_admins.replace("staff: {dr.mala", "admins: {eve: {}}\n    staff: {dr.mala")
-    with pytest.raises(Blocked, match=r"cloud-user kongu\.salem\.eve exists"):
-        office.apply(text)
+    assert "Account kongu.salem.eve exists" in " ".join(office.plan(text).conditions)
+    assert not office.apply(text).after
     assert office.found().pools.by_id["user"][number].number("GID") == office.found().view.groups["erode"].id
 
 
@@ -131,8 +132,28 @@ def test_an_account_of_the_cloud_s_owner_is_left_alone(office: Office, with_admi
     office.raw("user.allocate", "kongu.erode.visitor", "secret", "core", [group])
     assert not office.plan(with_admins)
     text = with_admins.replace("anita: {}", "anita: {}, visitor: {}")
-    with pytest.raises(Blocked, match=r"cloud-user kongu\.erode\.visitor exists .* rename it, or adopt it"):
-        office.apply(text)
+    (words,) = [each for each in office.plan(text).conditions if "kongu.erode.visitor" in each]
+    assert "If it is that person's, adopt it; if not, delete it" in words
+    assert not office.apply(text).after
+    assert len(credentials(office)) == 2, "nobody is handed a token of it"
+
+
+def test_a_person_who_takes_the_mark_off_holds_up_nobody_else(office: Office, with_admins: str) -> None:
+    office.apply(with_admins)
+    anita = office.cloud_as(credentials(office)["kongu.erode.anita"].read_text().strip())
+    me = anita.read("user.info", -1).id
+    anita.call("user.update", me, 'NOTHING="left"', 0)
+    assert "GURNEY_KIND" not in office.found().pools.by_id["user"][me].attributes()
+    text = with_admins.replace("gateway: 10.20.2.1,", "gateway: 10.20.2.254,")
+    the_plan = office.plan(text)
+    assert [(step.action, step.kind, step.key) for step in the_plan] == [("update", "network", "salem")]
+    assert the_plan.obstacles == ()
+    assert any(f"Account kongu.erode.anita exists (id {me})" in words for words in the_plan.conditions)
+    assert not office.apply(text).after
+    now = office.found()
+    adopt(office.desk, now, "cloud-user", now.pools.by_id["user"][me], "erode.anita")
+    assert not office.apply(text).after
+    assert not [words for words in office.plan(text).conditions if "anita" in words]
 
 
 def test_a_group_s_admin_that_nobody_declared_is_told(office: Office, with_admins: str) -> None:
