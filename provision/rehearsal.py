@@ -216,9 +216,16 @@ def _archive_is_lost(found: Found, branch: str, now: datetime) -> Scene:
         )
         advice = ("Keep backups: `backup:` in the community file, with an exchange that is no virtiofs folder.",)
         return Scene("archive", branch, (branch,), course, None, BOOT_S, advice)
-    made, number = backup.made, backup.image
-    course = (
-        f"What {branch} received since the backup of {backup} (image {number}) has to be sent again.",
-        f"`onevm restore {found.view.appliances[branch].id} {number}` brings the archive back.",
-    )
-    return Scene("archive", branch, (branch,), course, (now - made).total_seconds(), size_mib / RESTORE_MIB_S + BOOT_S)
+    number, lost_s = backup.image, (now - backup.made).total_seconds()
+    sent_again = f"What {branch} received since the backup of {backup} (image {number}) has to be sent again."
+    if backup.former:
+        return Scene("archive", branch, (branch,), (sent_again, OF_A_FORMER_VM.format(number)), lost_s, None)
+    restored = f"`onevm restore {found.view.appliances[branch].id} {number}` brings the archive back."
+    whole_s = size_mib / RESTORE_MIB_S + BOOT_S
+    return Scene("archive", branch, (branch,), (sent_again, restored), lost_s, whole_s)
+
+
+OF_A_FORMER_VM = (
+    "It is of a machine that the branch has no more, so `onevm restore` refuses it: `oneimage restore {} -d DATASTORE` "
+    "makes disks of it, and the archive's content is copied over by hand."
+)

@@ -13,6 +13,7 @@ import pytest
 from cli.main import exit_of
 from emulator.settings import Pace
 from provision.fleet import fleet
+from provision.kinds.appliance import RECOVER_DELETE
 from provision.plan import plan
 from provision.reading import parse
 from provision.rehearsal import Scene, host_of, scenes
@@ -136,6 +137,18 @@ def test_an_archive_is_as_good_as_its_last_backup(office: Office, backed_up: str
     assert lines["salem"] is None
     assert lines["erode"] is not None
     assert abs((lines["erode"].made - datetime.now(UTC)).total_seconds()) < 120
+    assert told(office)["archive", "salem"].rpo_s is None
+    office.raw("vm.recover", vm, RECOVER_DELETE)
+    for _ in range(200):
+        if "erode" not in office.found().view.appliances:
+            break
+        time.sleep(0.05)
+    office.apply()
+    scene = told(office, datetime.now(UTC) + timedelta(hours=5))["archive", "erode"]
+    assert office.found().view.appliances["erode"].id != vm
+    assert scene.rpo_s == pytest.approx(5 * 3600, abs=120), "what was kept of the former VM is still there"
+    assert scene.rto_s is None
+    assert f"`oneimage restore {lines['erode'].image} " in scene.course[1]
     assert told(office)["archive", "salem"].rpo_s is None
 
 
