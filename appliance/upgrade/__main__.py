@@ -18,7 +18,7 @@ from typing import Any
 from appliance.boot.machine import Machine, Trouble
 from appliance.upgrade.exchanging import judge, prepare
 from appliance.upgrade.index import ask
-from appliance.upgrade.journal import begun
+from appliance.upgrade.journal import age_of, begun
 from appliance.upgrade.programs import Programs
 from appliance.upgrade.running import Service
 from appliance.upgrade.upgrading import RolledBack, Upgrading
@@ -50,9 +50,10 @@ def _install(upgrading: Upgrading, given: argparse.Namespace) -> int:
     return 0
 
 
-def _settle(upgrading: Upgrading, _given: argparse.Namespace) -> int:
+def _settle(upgrading: Upgrading, given: argparse.Namespace) -> int:
     with upgrading.programs.alone():
-        _tell(settled=upgrading.settle())
+        due = not given.older or age_of(upgrading.programs.journal) > given.older
+        _tell(settled=due and upgrading.settle())
     return 0
 
 
@@ -74,7 +75,8 @@ def _state(upgrading: Upgrading, _given: argparse.Namespace) -> int:
     programs = upgrading.programs
     schema = ask(programs.archive, "revision")
     free = shutil.disk_usage(programs.folder).free
-    _tell(**asdict(programs.current()), schema=schema, free=free, under_way=begun(programs.journal) is not None)
+    begin = begun(programs.journal) is not None
+    _tell(**asdict(programs.current()), schema=schema, free=free, under_way=begin, running=programs.busy())
     return 0
 
 
@@ -88,8 +90,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--patience", type=float, default=180.0)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("install").add_argument("folder", type=Path)
-    for verb in ("settle", "prepare", "judge", "state"):
+    for verb in ("prepare", "judge", "state"):
         verbs.add_parser(verb)
+    older = "Only what was begun so many seconds ago."
+    verbs.add_parser("settle").add_argument("--older", type=float, default=0.0, help=older)
     return parser
 
 

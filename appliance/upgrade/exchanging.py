@@ -6,8 +6,10 @@ nothing is acknowledged in an index that the old disk could not read, and the ol
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
+from appliance.boot.machine import run
 from appliance.upgrade.index import ask
 from appliance.upgrade.journal import Journal, begin, begun, finish
 from appliance.upgrade.programs import flush
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from appliance.upgrade.running import Service
 
 MACHINE_ID = "/etc/machine-id"
+SYSTEMD_RUN = "/usr/bin/systemd-run"
+#: How long a prepared machine waits for its exchange, and how old what its timer undoes must be at least: the timer of
+#: an exchange that was given up must not undo the next one.
+WAITED_S, OLD_S = 1800, 1700
 
 
 def disk_of(machine: Machine) -> str:
@@ -29,8 +35,29 @@ def disk_of(machine: Machine) -> str:
 def prepare(programs: Programs, service: Service) -> None:
     """Note that the root disk is about to be exchanged, and stop taking anything in."""
     schema = ask(programs.archive, "revision")
+    _settle_later(service)
     begin(programs.journal, Journal(programs.current().place, schema, disk_of(service.machine)))
     service.stop()
+
+
+def _settle_later(service: Service) -> None:
+    """Let the machine take in again by itself where nothing comes: the admin's desk may be dead.
+
+    The timer goes with this disk, and with a power cut, after which `judge` opens the service.
+    """
+    machine = service.machine
+    program = [
+        sys.executable,
+        "-I",
+        "-m",
+        "appliance.upgrade",
+        "--root",
+        str(machine.root),
+        "--address",
+        service.address,
+    ]
+    timer = ["--quiet", "--collect", f"--on-active={WAITED_S}s", "--"]
+    run(str(machine.path(SYSTEMD_RUN)), *timer, *program, "settle", "--older", str(OLD_S))
 
 
 def fit(programs: Programs, journal: Journal) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,11 @@ def begun(path: Path) -> Journal | None:
         return Journal(**json.loads(path.read_text()))
     except FileNotFoundError:
         return None
+
+
+def age_of(path: Path) -> float:
+    """How many seconds ago it was begun; 0 where nothing was."""
+    return time.time() - path.stat().st_mtime if path.exists() else 0.0
 
 
 def finish(path: Path) -> None:

@@ -91,6 +91,14 @@ class Programs:
                 raise Trouble("another upgrade of this appliance is under way") from None
             yield
 
+    def busy(self) -> bool:
+        """Whether an upgrade is under way now."""
+        try:
+            with self.alone():
+                return False
+        except Trouble:
+            return True
+
 
 def newest_in(files: Iterable[str]) -> str:
     """The newest revision of the index that a program knows, by the names of its files; empty where it has none."""

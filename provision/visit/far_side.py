@@ -31,6 +31,8 @@ class State:
         Bytes free on the archive's disk.
     under_way
         Whether an upgrade was begun and not finished.
+    running
+        Whether somebody is at it now.
     """
 
     version: str
@@ -38,6 +40,7 @@ class State:
     schema: str
     free: int
     under_way: bool
+    running: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ class FarSide:
     def state(self, shell: Shell) -> State:
         """What serves there."""
         told = self._last(shell, shlex.join([*self._program(), "state"]))
-        return State(told["version"], told["digest"], told["schema"], told["free"], told["under_way"])
+        running = told.get("running", False)
+        return State(told["version"], told["digest"], told["schema"], told["free"], told["under_way"], running)
 
     def settle(self, shell: Shell) -> None:
         """Undo what was begun and not finished."""
@@ -77,7 +81,7 @@ class FarSide:
         self._last(shell, shlex.join([*self._program(), "prepare"]))
 
     def install(self, shell: Shell, folder: str) -> Iterator[dict[str, Any]]:
-        """Put what lies in a folder into service; what it tells comes line by line.
+        """Put what lies in a folder into service; what it tells comes line by line; `said` is what others say.
 
         In a machine it is a unit of its own: it goes on when the line breaks, and what ends it by force is followed
         by `settle`.
@@ -88,7 +92,7 @@ class FarSide:
             settle = f"ExecStopPost={shlex.join([*program, 'settle'])}"
             unit = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--unit={UNIT}", "-p", settle]
             command = [*unit, *command]
-        return _told(shell.lines(shlex.join(command)))
+        return (_object(line) or {"said": line.strip()} for line in shell.lines(shlex.join(command)) if line.strip())
 
     def redacting(self, command: str) -> str:
         """A command whose words come back without what names a patient; without the program that sees to it, none."""
@@ -107,7 +111,7 @@ class FarSide:
 
     def _last(self, shell: Shell, command: str) -> dict[str, Any]:
         said = shell.run(command)
-        told = list(_told(said.out.splitlines()))
+        told = [each for each in map(_object, said.out.splitlines()) if each]
         if not told or "error" in told[-1]:
             words = told[-1]["error"] if told else _last_line(said.err)
             if "No module named" in words:
@@ -120,11 +124,10 @@ def _last_line(text: str) -> str:
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
 
-def _told(lines: Iterator[str] | list[str]) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        try:
-            told = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(told, dict):
-            yield told
+def _object(line: str) -> dict[str, Any]:
+    """What a line tells; nothing where it is no JSON object."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -55,6 +55,8 @@ def upgrade(shell: Shell, far: FarSide, version: NewVersion, tell: Callable[[str
         It serves with the version that it had; with the reason.
     """
     state = far.state(shell)
+    if state.running:
+        raise NotUpgraded("another upgrade of this appliance is under way: wait until it has ended")
     if state.under_way:
         tell("undoes an upgrade that was cut off")
         far.settle(shell)
@@ -68,10 +70,11 @@ def upgrade(shell: Shell, far: FarSide, version: NewVersion, tell: Callable[[str
     for told in far.install(shell, stage):
         if "step" in told:
             tell(STEPS.get(told["step"], told["step"]))
-        elif told.keys() & {"outcome", "error"}:
-            ended = told
+        elif told.keys() & {"outcome", "error", "said"}:
+            ended |= told
     if "outcome" not in ended:
-        raise NotUpgraded(ended.get("error") or "it was cut off: run the same command again")
+        cut_off = "it was cut off: run the same command again"
+        raise NotUpgraded(ended.get("error") or "; ".join([cut_off, *filter(None, [ended.get("said")])]))
     return Upgraded(ended["outcome"], ended["before"], ended["after"])
 
 

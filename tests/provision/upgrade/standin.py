@@ -64,6 +64,7 @@ class StandIn:
         self.programs = root / "var/lib/gurney/programs"
         self.archive = root / "var/lib/gurney/archive"
         self.index = self.archive / "index.sqlite"
+        self.timer = root / "run/timer"  # what the last one was to do, word by word
         self._lay_out_image()
         for folder in (self.programs, self.archive, root / "run/gurney/context", root / "usr/bin"):
             folder.mkdir(parents=True)
@@ -170,6 +171,9 @@ class StandIn:
         systemctl = self.root / "usr/bin/systemctl"
         systemctl.write_text(f"#!{sys.executable}\n{SYSTEMCTL.read_text()}")
         systemctl.chmod(0o755)
+        timers = self.root / "usr/bin/systemd-run"
+        timers.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {self.timer}\n")
+        timers.chmod(0o755)
 
 
 class Admin:

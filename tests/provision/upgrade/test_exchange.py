@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -117,3 +119,17 @@ def test_exchange_that_never_happens_is_undone(guest: StandIn, disks: Disks) -> 
     disks.boot()  # the power was cut, and it is the same disk
     assert guest.upgrade("judge") == (0, [{"opened": True}])
     assert in_service(guest, OLD)
+
+
+def test_machine_whose_desk_is_dead_takes_in_again_by_itself(guest: StandIn, disks: Disks) -> None:
+    prepare(guest)
+    told = guest.timer.read_text().splitlines()
+    due = told[told.index("--") + 1 :]
+    assert "--on-active=1800s" in told
+    subprocess.run(due, check=True)
+    assert (guest.programs / "upgrade.json").exists(), "another exchange was begun meanwhile"
+    before = time.time() - 1800
+    os.utime(guest.programs / "upgrade.json", (before, before))
+    subprocess.run(due, check=True)
+    until(lambda: in_service(guest, OLD), 60)
+    subprocess.run(due, check=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,25 @@ def test_version_is_installed_and_found_to_be_there(admin: Admin, guest: StandIn
     other = program_wheel(tmp_path / "other", "0.2.0", appended="\n# another build\n")
     with pytest.raises(NotUpgraded, match="from another wheel"):
         admin.upgrade(other)
+
+
+def test_upgrade_that_runs_already_is_told(admin: Admin, guest: StandIn, tmp_path: Path) -> None:
+    wheel = program_wheel(tmp_path, "0.2.0")
+    with (guest.programs / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(NotUpgraded, match="another upgrade of this appliance is under way"):
+            admin.upgrade(wheel)
+    assert not (guest.programs / "stage").exists()
+
+
+def test_what_could_not_be_started_says_why(admin: Admin, guest: StandIn, tmp_path: Path) -> None:
+    stage = next((guest.root / "opt/gurney" / OLD).glob("lib/*/site-packages/appliance/upgrade/stage.py"))
+    with stage.open("a") as file:
+        file.write(
+            "\n\ndef read_stage(folder):\n    import os\n    os.write(2, b'no unit today\\n')\n    os._exit(1)\n"
+        )
+    with pytest.raises(NotUpgraded, match="cut off: run the same command again; no unit today"):
+        admin.upgrade(program_wheel(tmp_path, "0.2.0"))
 
 
 def test_index_is_migrated_and_no_older_version_is_taken_then(admin: Admin, guest: StandIn, tmp_path: Path) -> None:
