@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from sys import UnraisableHookArgs
 
 #: SIGINT too: a shell that starts a program in the background has it ignored.
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -30,3 +32,23 @@ def ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+#: Until a Ctrl-C that was swallowed comes again: by then the interpreter is out of what swallowed it.
+AGAIN_S = 0.1
+
+
+def never_swallowed() -> None:
+    """Let a Ctrl-C come again that the interpreter ignores: one in a destructor, or while it takes an import's lock."""
+    before = sys.unraisablehook
+
+    def repeat(told: UnraisableHookArgs) -> None:
+        if not issubclass(told.exc_type, KeyboardInterrupt):
+            before(told)
+            return
+        # To the main thread itself, which else would sleep on.
+        again = threading.Timer(AGAIN_S, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = repeat

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from cli.ending import never_swallowed
 from cli.failure import exit_code_of, words_of
 
 
@@ -89,6 +90,7 @@ def run(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
     # OpenBLAS would start a thread for each processor: 50 ms of CPU at `import numpy`, and threads before a fork.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    never_swallowed()
     sys.exit(exit_of(arguments))
 
 

@@ -117,6 +117,29 @@ def test_tags_of_a_file_that_is_not_dicom(tmp_path: Path) -> None:
     assert "letter.txt" in said
 
 
+SWALLOWING = """
+import signal, time
+import cli.main
+
+class Deaf:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def works_on(**_options):
+    Deaf()
+    time.sleep(300)
+
+cli.main.gurney.main = works_on
+cli.main.run()
+"""
+
+
+def test_a_ctrl_c_that_the_interpreter_swallows_comes_again() -> None:
+    """As in an import's lock: an exception in a destructor is ignored by Python, and the command went on."""
+    done = subprocess.run([sys.executable, "-c", SWALLOWING], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "Interrupted.\n")
+
+
 def test_a_full_disk(tmp_path: Path) -> None:
     """On a file system of 4 KiB, in a mount namespace of its own."""
     full = tmp_path / "full"
