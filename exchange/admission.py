@@ -73,7 +73,7 @@ def admitted(
         keys=applicant.keys,
         tls_key=_tls_key(applicant, community),
     )
-    if known is None or rekey == applicant.keys.fingerprint:
+    if known is None or (rekey == applicant.keys.fingerprint and _is_new(applicant, known)):
         return fresh
     if known.revoked:
         raise NotAllowed(
@@ -85,6 +85,11 @@ def admitted(
         return replace(fresh, previous=(known.keys, *known.previous), certificate=known.certificate)
     tls_key = fresh.tls_key or known.tls_key
     return replace(fresh, previous=known.previous, tls_key=tls_key, certificate=known.certificate)
+
+
+def _is_new(applicant: Applicant, known: DirectoryBranch) -> bool:
+    """Whether a vouched-for fingerprint still has anything to change: then it stands alone, and not revoked."""
+    return known.revoked or known.signers != (applicant.keys,)
 
 
 def _tls_key(applicant: Applicant, community: str) -> str:

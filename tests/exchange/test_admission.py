@@ -119,3 +119,11 @@ def test_a_revoked_branch_stays_out() -> None:
 def test_an_admin_takes_a_revoked_branch_back_by_its_fingerprint() -> None:
     revoked = replace(KNOWN, revoked=True, previous=(NEW.public,))
     assert admitted(applicant(OLD), known=revoked, community="kongu", rekey=OLD.public.fingerprint) == KNOWN
+
+
+def test_a_fingerprint_vouched_for_again_changes_nothing() -> None:
+    certified = replace(KNOWN, tls_key="key", certificate="certificate")
+    again = admitted(applicant(OLD), known=certified, community="kongu", rekey=OLD.public.fingerprint)
+    assert again == certified
+    handed = replace(certified, previous=(NEW.public,))
+    assert admitted(applicant(OLD), known=handed, community="kongu", rekey=OLD.public.fingerprint) == KNOWN
