@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from appliance.accounts.entrance import Entrance
+from appliance.accounts.lockout import Lockout
+from appliance.accounts.sessions import Sessions
+from appliance.accounts.smb_accounts import PAUSE_S, SmbAccounts
+from appliance.accounts.staff import Staff
 from appliance.audit import Audit
 from appliance.enrolment.directory import KnownDirectory
 from appliance.enrolment.enrolment import Enrolment
 from appliance.enrolment.reading import Reading
-from appliance.entrance import Entrance
-from appliance.lockout import Lockout
 from appliance.loop import Loop
 from appliance.referral.branch import Branch
 from appliance.referral.receiving import Receiving
 from appliance.referral.request import Desk
 from appliance.referral.sending import Sending
-from appliance.sessions import Sessions
 from appliance.settings import CurrentSettings
-from appliance.smb_accounts import PAUSE_S, SmbAccounts
-from appliance.staff import Staff
 from appliance.tls import Tls
 from exchange.folder import Folder
 from exchange.keys import own_keys
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from appliance.archive import Archive
     from appliance.context import Context
     from appliance.health import Health
     from appliance.index.engine import Index
+    from appliance.keeping.archive import Archive
 
 ANSWER_S = 2.0
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from appliance.archive import Archive, open_archive
 from appliance.context import Context, read_context
 from appliance.dimse.desk import StorageDesk
 from appliance.dimse.server import DicomServer
 from appliance.health import Health
 from appliance.index.queries import pending_renditions
+from appliance.keeping.archive import Archive, open_archive
 from appliance.people import HttpPlace, People
-from appliance.rendering import Rendering
+from appliance.pictures.rendering import Rendering
 from appliance.web_server import WebServer
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from exchange.stores import open_store
 from provision.desk import Desk
-from provision.identity import own_identity
+from provision.enrolling.identity import own_identity
 from provision.opennebula import Cloud
 
 if TYPE_CHECKING:

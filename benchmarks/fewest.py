@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections import Counter
 
-    from provision.plan import Plan
-    from provision.step import Step
+    from provision.planning.plan import Plan
+    from provision.planning.step import Step
 
 TABLE = Path(__file__).parents[1] / "docs" / "provisioning.md"
 ROW = re.compile(r"^\| `([a-z-]+)` \| (\d+)((?: \+ [a-z]+)*) \|", re.MULTILINE)

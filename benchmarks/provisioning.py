@@ -19,16 +19,16 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.embedded import Embedded, embedded
 from benchmarks.fewest import changing, fewest, longest_chain
-from provision.apply import apply
-from provision.found import found
-from provision.plan import plan
-from provision.reading import load
+from provision.applying.apply import apply
+from provision.declaring.reading import load
+from provision.planning.found import found
+from provision.planning.plan import plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from benchmarks.targets import Figures
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.desk import Desk
 
 EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "community.yaml"

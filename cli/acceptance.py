@@ -11,15 +11,15 @@ import httpx
 
 from appliance.dimse.scu import Peer, echo, send
 from appliance.errors import ApplianceError
-from provision.health import DICOM_TLS_PORT
+from provision.fleet.health import DICOM_TLS_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from cli.demo.branch import Session
-    from provision.branch_status import BranchStatus
-    from provision.community import Community
+    from provision.declaring.community import Community
+    from provision.fleet.branch_status import BranchStatus
 
 PICTURE_WITHIN_S, ARRIVED_WITHIN_S = 120.0, 180.0
 STRANGER = "GURNEY-STRANGER"

@@ -30,9 +30,9 @@ def adopt(
 
     Its owner becomes the account that Gurney uses. What of it is not as declared, the next plan shows.
     """
-    from provision.adopt import adopt as take_over
-    from provision.adopt import candidate
-    from provision.found import found
+    from provision.applying.adopt import adopt as take_over
+    from provision.applying.adopt import candidate
+    from provision.planning.found import found
 
     community, desk = opened(file, endpoint, exchange)
     now = found(desk, community.community)

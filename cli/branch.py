@@ -101,7 +101,7 @@ def revoke(
     It takes effect at every appliance when it next reads the directory, within seconds. A branch comes back by
     `gurney branch enrol NAME --rekey FINGERPRINT`.
     """
-    from provision.revocation import revoke as publish_revocation
+    from provision.enrolling.revocation import revoke as publish_revocation
 
     community, desk = opened(file, endpoint, exchange)
     if not yes and not click.confirm(f"Revoke {', '.join(names)}?", err=True):
@@ -121,7 +121,7 @@ def revoke(
 @JSON
 def show_list(file: Path, endpoint: str | None, exchange: str | None, *, as_json: bool) -> None:
     """Show which branches the directory names, with their fingerprints and how long their certificates hold."""
-    from provision.listing import listed
+    from provision.enrolling.listing import listed
 
     community, desk = opened(file, endpoint, exchange)
     told = listed(desk, community)
@@ -151,7 +151,7 @@ def authority(file: Path, endpoint: str | None, exchange: str | None, output: Pa
 
     It vouches for the appliances' pages (HTTPS) and for DICOM over TLS. It is public; compare its fingerprint.
     """
-    from provision.listing import authority_of
+    from provision.enrolling.listing import authority_of
 
     community, desk = opened(file, endpoint, exchange)
     found = authority_of(desk, community)

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from rich.progress import Progress as ProgressBar
     from rich.progress import TaskID
 
-    from provision.apply import Applied
-    from provision.community import Community
+    from provision.applying.apply import Applied
+    from provision.applying.take import Progress
+    from provision.declaring.community import Community
     from provision.desk import Desk
-    from provision.enrolment import Enrolment
-    from provision.plan import Plan
-    from provision.published import NewInvitation
-    from provision.take import Progress
+    from provision.enrolling.enrolment import Enrolment
+    from provision.enrolling.published import NewInvitation
+    from provision.planning.plan import Plan
     from provision.upload.sending import Sent
 
 
@@ -62,7 +62,7 @@ def apply(
     rekey: tuple[str, ...], *, as_json: bool, yes: bool, wait: bool, take_over: bool, rollback: bool,
 ) -> None:  # fmt: skip
     """Make the cloud what the community file declares, and enrol its appliances."""
-    from provision.apply import refuse
+    from provision.applying.apply import refuse
 
     community, desk = opened(file, endpoint, exchange)
     the_plan = planned(desk, community)
@@ -94,9 +94,9 @@ def destroy(
     *, as_json: bool, yes: bool, take_over: bool,
 ) -> None:  # fmt: skip
     """Remove all that Gurney made for a community. What lies in the exchange's folders stays."""
-    from provision.apply import refuse
-    from provision.destroy import plan_to_destroy
-    from provision.found import found
+    from provision.applying.apply import refuse
+    from provision.applying.destroy import plan_to_destroy
+    from provision.planning.found import found
 
     community, desk = opened(file, endpoint, exchange)
     the_plan = plan_to_destroy(found(desk, community.community))
@@ -112,7 +112,7 @@ def destroy(
 @click.command()
 def schema() -> None:
     """Print the JSON Schema of the community file, for editors to complete and check it."""
-    from provision.reading import json_schema
+    from provision.declaring.reading import json_schema
 
     click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
 
@@ -141,7 +141,7 @@ def carried_out(
     desk: Desk, the_plan: Plan, allow: tuple[str, ...], *, take_over: bool, quiet: bool, rollback: bool = False
 ) -> Applied:
     """Apply a plan, with a bar that shows how far it is."""
-    from provision.apply import apply as carry_out
+    from provision.applying.apply import apply as carry_out
 
     if desk.identity.made:
         words = f"Making your identity, which opens your communities' keys: {desk.identity.path}. Keep it."
@@ -173,8 +173,8 @@ def enrolled(
     desk: Desk, community: Community, after: Plan, rekey: dict[str, str], timeout_s: float | None, *, quiet: bool
 ) -> Enrolment:
     """Enrol what has reported its keys; with a time, wait until all is ready."""
-    from provision.enrolment import enrol, wait_until_ready
-    from provision.found import NO_ONEGATE
+    from provision.enrolling.enrolment import enrol, wait_until_ready
+    from provision.planning.found import NO_ONEGATE
 
     if timeout_s is None:
         return enrol(desk, community, rekey=rekey)

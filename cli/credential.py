@@ -27,8 +27,8 @@ def credential(
 
     For a person who lost the first one, or did not use it within its week. Older tokens stay good until they expire.
     """
-    from provision.credential import anew
-    from provision.found import found
+    from provision.applying.credential import anew
+    from provision.planning.found import found
 
     community, desk = opened(file, endpoint, exchange)
     path = anew(desk, community, found(desk, community.community), branch, login)

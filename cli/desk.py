@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.desk import Desk
-    from provision.plan import Plan
+    from provision.planning.plan import Plan
     from provision.upload.uploads import Uploads
 
 FILE = click.option(
@@ -31,9 +31,9 @@ def opened(file: Path, endpoint: str | None, exchange: str | None) -> tuple[Comm
     """The community of a file, and the admin's desk for it."""
     from exchange.stores import open_store
     from provision.access import cloud_at
+    from provision.declaring.reading import load
     from provision.desk import Desk
-    from provision.identity import own_identity
-    from provision.reading import load
+    from provision.enrolling.identity import own_identity
 
     community = load(file)
     cloud = cloud_at(endpoint)
@@ -52,7 +52,7 @@ def uploads_for(community: Community, file: Path) -> Uploads | None:
 
 def planned(desk: Desk, community: Community) -> Plan:
     """What apply would change now."""
-    from provision.found import found
-    from provision.plan import plan as planned_from
+    from provision.planning.found import found
+    from provision.planning.plan import plan as planned_from
 
     return planned_from(community, found(desk, community.community))

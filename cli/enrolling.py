@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.desk import Desk
-    from provision.found import Found
-    from provision.published import NewInvitation
-    from provision.report import Report
+    from provision.enrolling.published import NewInvitation
+    from provision.enrolling.report import Report
+    from provision.planning.found import Found
     from provision.visit.shell import Machine
 
 
@@ -53,8 +53,8 @@ def enrolled(
     work: tuple[Community, Desk], names: Sequence[str], ways: Ways, rekey: Mapping[str, str], *, quiet: bool
 ) -> Enrolled:
     """Ask the named branches for their keys, take up what can be taken up, and say how each one fared."""
-    from provision.enrolment import enrol
-    from provision.found import found
+    from provision.enrolling.enrolment import enrol
+    from provision.planning.found import found
 
     community, desk = work
     now = found(desk, community.community)
@@ -84,7 +84,7 @@ def asked(
     community: Community, now: Found, names: Sequence[str], ways: Ways, tell: Callable[[str, str], None]
 ) -> tuple[dict[str, Report], dict[str, str]]:
     """What appliances report, by OneGate where they did, and else over SSH; and why others do not."""
-    from provision.report import reported
+    from provision.enrolling.report import reported
     from provision.visit.identity import identity_of
     from provision.visit.rounds import visit_all
 
@@ -99,10 +99,10 @@ def asked(
 
 def machines_of(community: Community, now: Found, names: Sequence[str], ways: Ways) -> dict[str, Machine]:
     """Where the appliances are, and by which host key each is known."""
-    from provision.identity import own_identity
+    from provision.enrolling.identity import own_identity
+    from provision.fleet.vm_state import address_of
     from provision.visit.host_keys import HostKeys
     from provision.visit.shell import Machine
-    from provision.vm_state import address_of
 
     keys = HostKeys(own_identity().path.with_name("appliance_hosts"))
     return {
@@ -116,7 +116,7 @@ def machines_of(community: Community, now: Found, names: Sequence[str], ways: Wa
 
 def fingerprints_of(desk: Desk, community: Community, names: Sequence[str]) -> dict[str, str]:
     """The fingerprints of those of the branches that the directory names."""
-    from provision.found import found
+    from provision.planning.found import found
 
     known = found(desk, community.community).view.published.enrolled
     return {name: known[name].keys.fingerprint for name in names if name in known}

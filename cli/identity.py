@@ -15,7 +15,7 @@ def identity(*, as_json: bool) -> None:
 
     It lies in $GURNEY_IDENTITY, or in gurney/identity.txt in your configuration folder.
     """
-    from provision.identity import own_identity
+    from provision.enrolling.identity import own_identity
 
     own = own_identity()
     own.keep()

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from provision.branch_status import BranchStatus
-    from provision.fleet import FleetLine, Usage
-    from provision.plan import Plan
-    from provision.published import NewInvitation
-    from provision.resource import Change
-    from provision.step import Step
+    from provision.enrolling.published import NewInvitation
+    from provision.fleet.branch_status import BranchStatus
+    from provision.fleet.glance import FleetLine, Usage
+    from provision.planning.plan import Plan
+    from provision.planning.resource import Change
+    from provision.planning.step import Step
 
 #: What would look like a program's words.
 WORDS: dict[Any, str] = {None: "none", True: "yes", False: "no", "": "nothing"}

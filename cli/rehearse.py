@@ -14,9 +14,9 @@ from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, YES, opened, planned
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.desk import Desk
-    from provision.rehearsal import Scene
+    from provision.fleet.rehearsal import Scene
 
 
 @click.command()
@@ -37,8 +37,8 @@ def rehearse(
     It is told from what stands in the cloud now. With --play it is done: a host loses its power and gets it back, or an
     archive is deleted and made anew, empty. That is for an embedded cloud; of any other it is refused.
     """
-    from provision.found import found
-    from provision.rehearsal import scenes
+    from provision.fleet.rehearsal import scenes
+    from provision.planning.found import found
 
     community, desk = opened(file, endpoint, exchange)
     told = list(scenes(found(desk, community.community)))
@@ -78,8 +78,8 @@ def embedded(state: Path | None, desk: Desk) -> Path:
 def host(community: Community, desk: Desk, name: str, state: Path, patience_s: float) -> dict[str, Any]:
     """A host loses its power."""
     from emulator.power import Power
-    from provision.found import found
-    from provision.rehearsal_play import play_host
+    from provision.fleet.rehearsal_play import play_host
+    from provision.planning.found import found
 
     power = Power(state)
     now = found(desk, community.community)
@@ -92,9 +92,9 @@ def archive(community: Community, desk: Desk, name: str, _state: Path, _patience
     """An archive is lost, and made anew."""
     import time
 
-    from provision.apply import apply
-    from provision.found import found
-    from provision.rehearsal_play import lose_archive
+    from provision.applying.apply import apply
+    from provision.fleet.rehearsal_play import lose_archive
+    from provision.planning.found import found
 
     lose_archive(desk, found(desk, community.community), name)
     _say(f"the archive of {name} and its appliance are gone")

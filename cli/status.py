@@ -15,11 +15,11 @@ from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, opened
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from provision.branch_status import BranchStatus
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.desk import Desk
-    from provision.fleet import FleetLine
-    from provision.plan import Plan
+    from provision.fleet.branch_status import BranchStatus
+    from provision.fleet.glance import FleetLine
+    from provision.planning.plan import Plan
 
 #: Whom an appliance answers when it is asked how it is (C-ECHO is for anyone).
 CALLING = "GURNEY"
@@ -59,10 +59,10 @@ def status(
 
 def look(desk: Desk, community: Community, prometheus: Path | None) -> tuple[list[FleetLine], Plan, dict[str, bool]]:
     """The fleet as it is now, the plan, and who answers C-ECHO."""
-    from provision.fleet import fleet
-    from provision.found import found
-    from provision.metrics import write_metrics
-    from provision.plan import plan as planned_from
+    from provision.fleet.glance import fleet
+    from provision.fleet.metrics import write_metrics
+    from provision.planning.found import found
+    from provision.planning.plan import plan as planned_from
 
     now = found(desk, community.community)
     plan = planned_from(community, now)

@@ -16,7 +16,7 @@ from cli.visit import HOST_KEY, IDENTITY, PORT, machines_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.desk import Desk
     from provision.visit.far_side import FarSide
     from provision.visit.rounds import Round
@@ -80,7 +80,7 @@ def exchange_in_turn(
     """Exchange root disks one after the other, with a line of progress for each."""
     from cli.enrolling import lines
     from provision.errors import ProvisionError
-    from provision.found import found
+    from provision.planning.found import found
     from provision.visit.far_side import FarSide
     from provision.visit.image_upgrade import Exchange
     from provision.visit.rolling import require_nothing_else

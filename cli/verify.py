@@ -19,10 +19,10 @@ from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, opened
 if TYPE_CHECKING:
     from cli.acceptance import Check, Ward
     from cli.demo.branch import Session
-    from provision.branch_status import BranchStatus
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.desk import Desk
-    from provision.visitor import Visitor
+    from provision.fleet.branch_status import BranchStatus
+    from provision.fleet.visitor import Visitor
 
 SETTINGS_WITHIN_S = 120.0
 
@@ -40,7 +40,7 @@ def verify(file: Path, endpoint: str | None, exchange: str | None, evidence: Pat
     A visitor is let into each branch for the time of the test. One test image stays in each archive.
     """
     from provision.errors import NotReady
-    from provision.evidence import write_evidence
+    from provision.fleet.evidence import write_evidence
 
     community, desk = opened(file, endpoint, exchange)
     checks = accepted(desk, community, quiet=as_json)
@@ -71,9 +71,9 @@ def accepted(desk: Desk, community: Community, *, quiet: bool) -> list[Check]:
 
 def made_ready(desk: Desk, community: Community, stack: ExitStack) -> list[Ward]:
     """Every branch with a visitor logged in; the stack sees the visitors out."""
-    from provision.branch_status import statuses_of
-    from provision.found import found
-    from provision.visitor import visiting
+    from provision.fleet.branch_status import statuses_of
+    from provision.fleet.visitor import visiting
+    from provision.planning.found import found
 
     now = found(desk, community.community)
     directory = now.view.published.directory
@@ -102,7 +102,7 @@ def ward_of(
     """A branch made ready for its checks."""
     from cli.acceptance import Ward, allowed
     from cli.test_object import test_object
-    from provision.visitor import AE_TITLE
+    from provision.fleet.visitor import AE_TITLE
 
     patient_id = f"GURNEY-VERIFY-{name.upper()}"
     image = test_object(folder / f"{name}.dcm", patient_id)
@@ -114,7 +114,7 @@ def logged_in(status: BranchStatus, visitor: Visitor, authority: str) -> Session
     """The visitor's session at a branch, once its appliance has read the settings."""
     from appliance.errors import ApplianceError
     from cli.demo.branch import Branch
-    from provision.visitor import LOGIN, ROLE
+    from provision.fleet.visitor import LOGIN, ROLE
 
     branch = Branch(status.name, status.http, authority)
     end = time.monotonic() + SETTINGS_WITHIN_S

@@ -30,10 +30,10 @@ def machines_of(
     file: Path, endpoint: str | None, exchange: str | None, names: Sequence[str], **visit: Any
 ) -> list[Machine]:
     """Where the branches' appliances are; all of them where none is named."""
-    from provision.branch_status import statuses_of
+    from provision.enrolling.identity import own_identity
     from provision.errors import ProvisionError
-    from provision.found import found
-    from provision.identity import own_identity
+    from provision.fleet.branch_status import statuses_of
+    from provision.planning.found import found
     from provision.visit.host_keys import HostKeys
     from provision.visit.shell import Machine
 

@@ -27,7 +27,7 @@ def console(file: Path, endpoint: str | None, exchange: str | None, lines: int, 
     The embedded cloud keeps it. A real front end hands no console over through its API: the commands are told by which
     an admin of the hosts opens it.
     """
-    from provision.found import found
+    from provision.planning.found import found
     from provision.visit.console import console_of, own_auth_file
 
     community, desk = opened(file, endpoint, exchange)

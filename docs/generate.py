@@ -43,7 +43,7 @@ def helps(group: click.Group, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 def schema_page() -> str:
     """The JSON Schema of the community file."""
-    from provision.reading import json_schema
+    from provision.declaring.reading import json_schema
 
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from exchange.store import Writer
-    from provision.identity import Identity
+    from provision.enrolling.identity import Identity
+    from provision.enrolling.published import NewInvitation
     from provision.opennebula import Cloud
-    from provision.published import NewInvitation
     from provision.upload.uploads import Uploads
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from provision.applying.watch import Watch
+from provision.enrolling.published import NewInvitation, Published
 from provision.errors import NotCarried
-from provision.marks import Mark
-from provision.published import NewInvitation, Published
-from provision.resource import places_of
-from provision.watch import Watch
+from provision.planning.marks import Mark
+from provision.planning.resource import places_of
 from templates.rendering import NotCarriedError, render
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exchange.community import CommunityKeys
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.desk import Desk
-    from provision.resource import Existing, Ref, Resource
-    from provision.view import View
+    from provision.planning.resource import Existing, Ref, Resource
+    from provision.planning.view import View
 
 MERGE = 1
 REPLACE = 0

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.errors import ApplianceError, ArchiveFull, Unreadable
-from appliance.header import is_uid
-from appliance.part10 import file_meta
+from appliance.keeping.header import is_uid
+from appliance.keeping.part10 import file_meta
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from appliance.archive import Archive
     from appliance.dimse.callers import Caller, NamedModality
     from appliance.dimse.tally import Tally
-    from appliance.spool import Arrival, Arriving
+    from appliance.keeping.archive import Archive
+    from appliance.keeping.spool import Arrival, Arriving
 
 
 class NotAllowed(ApplianceError):  # noqa: N818 - named for what it says

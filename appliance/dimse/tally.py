@@ -12,7 +12,7 @@ from appliance.errors import ApplianceError
 if TYPE_CHECKING:
     from appliance.dimse.callers import Caller
     from appliance.dimse.desk import Request
-    from appliance.spool import Arrival
+    from appliance.keeping.spool import Arrival
 
 log = structlog.get_logger("appliance.dimse")
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from appliance.accounts.staff import dismiss_others
 from appliance.remarks import Remarks
-from appliance.staff import dismiss_others
 from exchange import directory, settings
 from exchange.errors import ExchangeError, NoDirectory, NotThere
 from exchange.keys import VerifyKey

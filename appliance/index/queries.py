@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, case, func, or_, select
 
 from appliance.index.models import FAILED, PENDING, Instance, Patient, Rendition, Series, Study
-from appliance.namesakes import is_another
+from appliance.keeping.namesakes import is_another
 from converter.layout import person
 
 if TYPE_CHECKING:

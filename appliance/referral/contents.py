@@ -10,7 +10,7 @@ from sqlalchemy import select
 from appliance.errors import ApplianceError
 from appliance.index.models import Instance, Patient, Series, Study
 from appliance.index.queries import instances_of_patient
-from appliance.namesakes import is_another
+from appliance.keeping.namesakes import is_another
 from appliance.people_tables import SentInstance, SentReferral
 from appliance.referral.states import CARRIED
 from exchange.manifest import PatientSummary, StudySummary

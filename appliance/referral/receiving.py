@@ -19,9 +19,9 @@ from exchange.offers import is_gone, waiting
 from exchange.receiving import judge, open_manifest
 
 if TYPE_CHECKING:
-    from appliance.archive import Archive
     from appliance.audit import Audit
     from appliance.enrolment.directory import KnownDirectory
+    from appliance.keeping.archive import Archive
     from appliance.people_tables import ReceivedReferral
     from appliance.referral.branch import Branch
     from exchange.directory import Directory

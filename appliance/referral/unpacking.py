@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from appliance.errors import Unreadable
-from appliance.header import read_header
-from appliance.spool import Arrival
+from appliance.keeping.header import read_header
+from appliance.keeping.spool import Arrival
 from exchange.errors import NotAllowed, Tampered
 from exchange.receiving import open_parcel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from appliance.archive import Archive
-    from appliance.header import Header
+    from appliance.keeping.archive import Archive
+    from appliance.keeping.header import Header
     from exchange.directory import Directory
     from exchange.keys import BranchKeys
     from exchange.manifest import Manifest, ManifestInstance

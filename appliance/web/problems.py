@@ -9,11 +9,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse
 
-from appliance.entrance import TooManyAttempts, WrongLogin
+from appliance.accounts.entrance import TooManyAttempts, WrongLogin
+from appliance.accounts.staff import InvitationRefused
 from appliance.errors import ApplianceError, ArchiveFull
 from appliance.referral.contents import NoSuchPatient
 from appliance.referral.request import NothingToRefer, NotOpen
-from appliance.staff import InvitationRefused
 from appliance.web.page import page
 from appliance.web.visitor import NotLoggedIn, NotPermitted, StaleForm, visitor_of
 from exchange.errors import ExchangeError, NotYet, Refused

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request, Response
 from starlette.responses import RedirectResponse
 
-from appliance.entrance import TooManyAttempts, WrongLogin
-from appliance.staff import InvitationRefused
+from appliance.accounts.entrance import TooManyAttempts, WrongLogin
+from appliance.accounts.staff import InvitationRefused
 from appliance.web.page import page
 from appliance.web.problems import status_of
 from appliance.web.visitor import Visitor, address_of, hand_out, own_form, people_of, person, take_back, visitor_of

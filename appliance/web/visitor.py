@@ -9,12 +9,12 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Form, Request, Response
 
-from appliance.entrance import WrongLogin
+from appliance.accounts.entrance import WrongLogin
+from appliance.accounts.roles import AUDIT, REFER, SEE, may
+from appliance.accounts.sessions import LONGEST, form_token
 from appliance.errors import ApplianceError
 from appliance.people import People
 from appliance.referral.request import Asker
-from appliance.roles import AUDIT, REFER, SEE, may
-from appliance.sessions import LONGEST, form_token
 from appliance.web.views import Views
 
 COOKIE = "gurney"

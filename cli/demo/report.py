@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cli.demo.stops import Stop
     from cli.demo.walk import Walk
-    from provision.plan import Plan
+    from provision.planning.plan import Plan
 
 #: What becomes of it all, by whether the demonstration stays up and whether its state is kept.
 _ENDINGS = {

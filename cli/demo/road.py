@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from appliance.dimse.scu import send
 from appliance.errors import ApplianceError
 from exchange.stores import open_store
-from provision.apply import apply
+from provision.applying.apply import apply
 from provision.desk import Desk
-from provision.enrolment import wait_until_ready
-from provision.found import found
-from provision.identity import own_identity
+from provision.enrolling.enrolment import wait_until_ready
+from provision.enrolling.identity import own_identity
 from provision.opennebula import Cloud
-from provision.plan import plan
+from provision.planning.found import found
+from provision.planning.plan import plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from cli.demo.embedded import EmbeddedCloud
     from cli.demo.stops import Stop
-    from provision.community import Community
-    from provision.enrolment import Enrolment
-    from provision.plan import Plan
+    from provision.declaring.community import Community
+    from provision.enrolling.enrolment import Enrolment
+    from provision.planning.plan import Plan
 
 ENROLLED_WITHIN_S = 120
 #: Machines boot first, several at once, and where there is no KVM each takes minutes of a CPU.

@@ -9,15 +9,15 @@ from appliance.dimse.scu import Peer, echo
 from appliance.errors import ApplianceError
 from cli.demo.branch import Branch, Login, Session
 from cli.demo.fetching import fetch_pictures
-from provision.health import HTTP_PORT
+from provision.fleet.health import HTTP_PORT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.demo.embedded import EmbeddedCloud
-    from provision.branch_status import BranchStatus
-    from provision.community import Community
-    from provision.enrolment import Enrolment
+    from provision.declaring.community import Community
+    from provision.enrolling.enrolment import Enrolment
+    from provision.fleet.branch_status import BranchStatus
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ from cli.demo.embedded import EmbeddedCloud, embedded_cloud
 from cli.demo.referral import Referral, refer
 from cli.demo.stops import Stop, stops
 from cli.demo.studies import own_instances, shipped_instances
-from provision.reading import load
+from provision.declaring.reading import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from provision.community import Community
-    from provision.plan import Plan
+    from provision.declaring.community import Community
+    from provision.planning.plan import Plan
 
 
 class Narration(Protocol):

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provision.errors import CloudError
+from provision.fleet.vm_state import ACTIVE, DONE, POWEROFF, STATES, state_name
 from provision.kind import MERGE, Kind, handing, renaming
 from provision.kinds.image import ERROR, READY
 from provision.kinds.machine import Machine, declared_machine, found_machine, narrowed
 from provision.kinds.vm_group import join
-from provision.marks import object_name
 from provision.node import first
-from provision.resource import Existing, Ref, Resource
-from provision.vm_state import ACTIVE, DONE, POWEROFF, STATES, state_name
+from provision.planning.marks import object_name
+from provision.planning.resource import Existing, Ref, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.kind import Act
     from provision.node import Node
-    from provision.view import View
+    from provision.planning.view import View
 
 IMAGES_LIMIT_S = 900.0
 STATE_LIMIT_S = 300.0

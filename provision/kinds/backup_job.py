@@ -7,17 +7,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from provision.kind import MERGE, Kind, permitting, renaming
-from provision.marks import object_name
 from provision.node import first
-from provision.resource import Existing, Ref, Resource
+from provision.planning.marks import object_name
+from provision.planning.resource import Existing, Ref, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.kind import Act
     from provision.node import Node
-    from provision.view import View
+    from provision.planning.view import View
 
 #: Days of the week as OpenNebula counts them: 0 is Sunday.
 WEEK = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from provision.credential import forgotten_password, hand_over
+from provision.applying.credential import forgotten_password, hand_over
 from provision.errors import CloudError, CloudUnreachable
 from provision.kind import MERGE, Kind
-from provision.marks import mark_in, object_name
 from provision.node import first
-from provision.resource import Existing, Ref, Resource
+from provision.planning.marks import mark_in, object_name
+from provision.planning.resource import Existing, Ref, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.kind import Act
     from provision.node import Node
-    from provision.view import View
+    from provision.planning.view import View
 
 #: Stands on the account once its first credential lies in a file.
 HANDED_OVER = "GURNEY_CREDENTIAL"

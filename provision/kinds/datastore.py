@@ -7,16 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from provision.kind import MERGE, Kind, renaming
-from provision.marks import object_name
-from provision.resource import Existing, Ref, Resource
+from provision.planning.marks import object_name
+from provision.planning.resource import Existing, Ref, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.kind import Act
-    from provision.storage import Ceph
-    from provision.view import View
+    from provision.planning.storage import Ceph
+    from provision.planning.view import View
 
 #: Storage to the drivers of its image datastore (DS_MAD, TM_MAD) and of its system datastore (TM_MAD).
 DRIVERS = {"local": ("fs", "local"), "shared": ("fs", "shared"), "ceph": ("ceph", "ceph")}

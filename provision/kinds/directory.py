@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 from exchange.certificate import Certificate
 from exchange.directory import LIFETIME
-from provision.certificates import Due, due, with_certificates
+from provision.enrolling.certificates import Due, due, with_certificates
+from provision.enrolling.published import publish_directory, publish_settings
 from provision.kind import Kind
-from provision.published import publish_directory, publish_settings
-from provision.resource import Existing, Ref, Resource
+from provision.planning.resource import Existing, Ref, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exchange.directory import Directory
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.kind import Act
-    from provision.view import View
+    from provision.planning.view import View
 
 
 @dataclass(frozen=True, order=True)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from exchange import places
 from provision.kind import Kind
-from provision.resource import Existing, Ref, Resource
+from provision.planning.resource import Existing, Ref, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.community import Community
+    from provision.declaring.community import Community
+    from provision.declaring.sizes import Size
     from provision.kind import Act
-    from provision.sizes import Size
-    from provision.view import View
+    from provision.planning.view import View
 
 
 @dataclass(frozen=True)

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from provision.declaring.sizes import Size
 from provision.errors import CloudError, CloudUnreachable
 from provision.kind import Kind, marking
 from provision.kinds.datastore import images_of
-from provision.marks import mark_in, object_name
-from provision.resource import Existing, Ref, Resource
-from provision.sizes import Size
-from provision.versions import PCI_QUOTAS_SINCE
+from provision.planning.marks import mark_in, object_name
+from provision.planning.resource import Existing, Ref, Resource
+from provision.planning.versions import PCI_QUOTAS_SINCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.kind import Act
     from provision.node import Node
-    from provision.view import View
+    from provision.planning.view import View
 
 #: No limit; and a number that is only counted, as the default quota has it.
 NO_LIMIT, COUNTED = -2.0, -1.0

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provision.kind import MERGE, Kind, renaming
-from provision.marks import mark_in, object_name
 from provision.node import first
-from provision.resource import Existing, Ref, Resource
+from provision.planning.marks import mark_in, object_name
+from provision.planning.resource import Existing, Ref, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.kind import Act
     from provision.node import Node
-    from provision.view import View
+    from provision.planning.view import View
 
 THE_HOOK = Ref("host-hook")
 

@@ -7,22 +7,22 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from provision.declaring.sizes import Size
 from provision.errors import CloudError
 from provision.kind import MERGE, Kind, handing, permitting, renaming
 from provision.kinds.datastore import IMAGES, images_of
-from provision.marks import object_name
 from provision.node import first
+from provision.planning.marks import object_name
+from provision.planning.resource import Existing, Ref, Resource
 from provision.pools import APPS
-from provision.resource import Existing, Ref, Resource
-from provision.sizes import Size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.kind import Act, Setter
     from provision.node import Node
-    from provision.view import View
+    from provision.planning.view import View
 
 #: OpenNebula's numbers for types of images (pyone's are wrong from FILESYSTEM on).
 TYPES = {"OS": 0, "CDROM": 1, "DATABLOCK": 2, "BACKUP": 6, "FILESYSTEM": 7}

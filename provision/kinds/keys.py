@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING
 
 from exchange.community import CommunityKeys, unlocked
 from exchange.errors import CannotOpen
-from provision.certificates import AUTHORITY_KEY
+from provision.enrolling.certificates import AUTHORITY_KEY
+from provision.enrolling.identity import write_secret
 from provision.errors import NoIdentity
-from provision.identity import write_secret
 from provision.kind import REPLACE, Kind
-from provision.marks import object_name
 from provision.node import first
+from provision.planning.marks import object_name
+from provision.planning.resource import Existing, Ref, Resource
 from provision.pools import DOCUMENT_TYPE
-from provision.resource import Existing, Ref, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from provision.community import Community
-    from provision.identity import Identity
+    from provision.declaring.community import Community
+    from provision.enrolling.identity import Identity
     from provision.kind import Act
     from provision.node import Node
-    from provision.view import View
+    from provision.planning.view import View
 
 BODY, ADMINS = "GURNEY_BODY", "GURNEY_ADMINS"
 COMMUNITY_KEY, RECOVERY_KEY = PUBLIC = ("GURNEY_COMMUNITY_KEY", "GURNEY_RECOVERY_KEY")

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from provision.kinds.image import os_image_key
 from provision.kinds.vm_group import Membership, membership
 from provision.node import first, vectors
-from provision.resource import Ref
+from provision.planning.resource import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.node import Attributes
-    from provision.resource import Resource
-    from provision.view import View
+    from provision.planning.resource import Resource
+    from provision.planning.view import View
 
 #: The community's public keys in a context, by the name that the keys document gives them as well.
 PUBLIC_KEYS = ("GURNEY_COMMUNITY_KEY", "GURNEY_RECOVERY_KEY")

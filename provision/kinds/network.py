@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING
 
-from provision.addresses import AddressRange, merged, spanning, usable, without
+from provision.declaring.addresses import AddressRange, merged, spanning, usable, without
 from provision.kind import MERGE, Kind, handing, permitting, renaming
 from provision.kinds.reservation import extend, reserve
-from provision.marks import mark_in, object_name
-from provision.resource import Existing, Ref, Resource
+from provision.planning.marks import mark_in, object_name
+from provision.planning.resource import Existing, Ref, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.community import Branch, Community
+    from provision.declaring.community import Branch, Community
     from provision.kind import Act
     from provision.node import Node
-    from provision.view import View
+    from provision.planning.view import View
 
 #: What a community file calls a network that another is reserved from.
 PARENT = "parent-network"

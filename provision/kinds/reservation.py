@@ -11,9 +11,9 @@ from provision.pools import POOLS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from provision.addresses import AddressRange
+    from provision.declaring.addresses import AddressRange
     from provision.kind import Act
-    from provision.resource import Ref, Resource
+    from provision.planning.resource import Ref, Resource
 
 
 def reserve(act: Act, resource: Resource, parent: Ref, ranges: Iterable[AddressRange]) -> int:

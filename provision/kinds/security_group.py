@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, summarize_address_range
 from typing import TYPE_CHECKING
 
-from provision.addresses import spanning
+from provision.declaring.addresses import spanning
 from provision.kind import REPLACE, Kind, handing, permitting, renaming
-from provision.marks import object_name
 from provision.node import vectors
-from provision.resource import Existing, Ref, Resource
+from provision.planning.marks import object_name
+from provision.planning.resource import Existing, Ref, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from ipaddress import IPv4Address
 
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.kind import Act
     from provision.node import Node
-    from provision.view import View
+    from provision.planning.view import View
 
 #: What the appliance offers, and the TCP ports: DICOM (IANA 11112 and 104; over TLS 2762), HTTP(S), SMB, SSH.
 SERVICES = {"DICOM": "104,2762,11112", "HTTP": "80,443,8080,8443", "SMB": "445", "SSH": "22"}

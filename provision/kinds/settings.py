@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exchange.settings import Modality
+from provision.enrolling.published import publish_settings
 from provision.kind import Kind
-from provision.published import publish_settings
-from provision.resource import Existing, Ref, Resource
+from provision.planning.resource import Existing, Ref, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.kind import Act
-    from provision.view import View
+    from provision.planning.view import View
 
 
 @dataclass(frozen=True, order=True)

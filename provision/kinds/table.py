@@ -28,10 +28,10 @@ from provision.kinds import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.kind import Kind
-    from provision.resource import Existing, Resource
-    from provision.view import View
+    from provision.planning.resource import Existing, Resource
+    from provision.planning.view import View
 
 KINDS: dict[str, Kind] = {
     kind.name: kind

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from provision.kind import REPLACE, Kind, permitting, renaming
 from provision.kinds.datastore import system_of
 from provision.kinds.machine import Machine, declared_machine, found_machine, narrowed
-from provision.marks import object_name
 from provision.node import first
-from provision.resource import Existing, Ref, Resource
+from provision.planning.marks import object_name
+from provision.planning.resource import Existing, Ref, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.kind import Act
-    from provision.view import View
+    from provision.planning.view import View
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 from provision.errors import CloudError
 from provision.kind import Kind, marking, renaming
 from provision.kinds.datastore import images_of, system_of
-from provision.marks import mark_in, object_name
-from provision.resource import Existing, Ref, Resource
+from provision.planning.marks import mark_in, object_name
+from provision.planning.resource import Existing, Ref, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.kind import Act, Setter
     from provision.node import Node
-    from provision.view import View
+    from provision.planning.view import View
 
 #: The VDC that every new group is put into, and that gives it every cluster.
 DEFAULT_VDC = 0

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provision.kind import REPLACE, Kind, permitting, renaming
-from provision.marks import object_name
-from provision.resource import Existing, Ref, Resource
+from provision.planning.marks import object_name
+from provision.planning.resource import Existing, Ref, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.kind import Act
     from provision.node import Node
-    from provision.view import View
+    from provision.planning.view import View
 
 #: The community's one VM group: a VM can be in one only.
 THE_GROUP = Ref("vm-group")

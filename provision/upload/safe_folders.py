@@ -10,8 +10,8 @@ from provision.node import first
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from provision.found import Found
-    from provision.step import Step
+    from provision.planning.found import Found
+    from provision.planning.step import Step
 
 
 def out_of_reach(steps: Iterable[Step], found: Found) -> Iterator[str]:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.errors import ProvisionError
+from provision.fleet.vm_state import state_name
 from provision.node import vectors
-from provision.vm_state import state_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.found import Found
+    from provision.planning.found import Found
 
 #: ECMA-48: control sequences, and the other control characters but tab and line feed. A guest writes its console.
 _CONTROLS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")

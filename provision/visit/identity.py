@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from provision.enrolling.report import BadReport, Report, read_report
 from provision.image.layout import Places
-from provision.report import BadReport, Report, read_report
 
 if TYPE_CHECKING:
     from provision.visit.shell import Shell

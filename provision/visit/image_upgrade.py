@@ -7,11 +7,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from provision.apply import apply
-from provision.enrolment import enrol
+from provision.applying.apply import apply
+from provision.enrolling.enrolment import enrol
 from provision.errors import ProvisionError
-from provision.found import found
-from provision.resource import Ref
+from provision.planning.found import found
+from provision.planning.resource import Ref
 from provision.visit.errors import NotUpgraded
 from provision.visit.rolling import declared_image, former_image, plan_with_images, present_images
 from provision.visit.shell import shell_in
@@ -20,11 +20,11 @@ from provision.visit.upgrade import ALREADY, LEFT, UPGRADED, Upgraded
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from provision.branch_status import BranchStatus
-    from provision.community import Community
+    from provision.declaring.community import Community
     from provision.desk import Desk
-    from provision.found import Found
-    from provision.plan import Plan
+    from provision.fleet.branch_status import BranchStatus
+    from provision.planning.found import Found
+    from provision.planning.plan import Plan
     from provision.visit.far_side import FarSide, State
     from provision.visit.shell import Machine
 

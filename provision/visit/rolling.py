@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from provision.kinds.image import declared_os, os_image_key
 from provision.kinds.machine import Disk
 from provision.kinds.table import declared_resources
-from provision.plan import plan_towards
-from provision.resource import Ref, Resource
+from provision.planning.plan import plan_towards
+from provision.planning.resource import Ref, Resource
 from provision.visit.errors import NotUpgraded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from provision.community import Community
-    from provision.found import Found
-    from provision.plan import Plan
+    from provision.declaring.community import Community
+    from provision.planning.found import Found
+    from provision.planning.plan import Plan
 
 IMAGE = "appliance-image"
 

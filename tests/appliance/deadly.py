@@ -6,8 +6,8 @@ import os
 import signal
 from typing import TYPE_CHECKING, Any
 
-from appliance.drawing import Drawing, draw
-from appliance.rendering import Processes
+from appliance.pictures.drawing import Drawing, draw
+from appliance.pictures.rendering import Processes
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -15,9 +15,9 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 from sqlalchemy import select
 
-from appliance.archive import open_archive
 from appliance.health import Health
 from appliance.index.models import DONE, Instance, Rendition
+from appliance.keeping.archive import open_archive
 from appliance.people import HttpPlace, People
 from appliance.referral.branch import Branch
 from appliance.referral.receiving import Receiving
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import FileDataset
 
-    from appliance.archive import Archive
+    from appliance.keeping.archive import Archive
 
 PASSWORD = "three blue kites over erode"
 

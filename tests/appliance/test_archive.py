@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
-from appliance.archive import Archive, open_archive
 from appliance.errors import ArchiveUnusable, Unreadable
 from appliance.index.models import Instance, Patient, Study
 from appliance.index.queries import instances_of_patient, patient, series_of, studies, study
+from appliance.keeping.archive import Archive, open_archive
 from tests.appliance.hospital import ct
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
     from sqlalchemy.orm import Session
 
-    from appliance.spool import Arrival
+    from appliance.keeping.spool import Arrival
 
 
 @pytest.fixture

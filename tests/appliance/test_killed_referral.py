@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from appliance.archive import open_archive
-from appliance.kept import KeptFiles
+from appliance.keeping.archive import open_archive
+from appliance.keeping.kept import KeptFiles
 from tests.appliance.community import Community
 from tests.appliance.hospital import PASSWORD, ct, file_all, until
 from tests.appliance.process import ApplianceProcess

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import appliance.lockout
-from appliance.lockout import Lockout
+import appliance.accounts.lockout
+from appliance.accounts.lockout import Lockout
 
 HERE = "10.20.1.7"
 

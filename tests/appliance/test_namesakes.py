@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appliance.namesakes import may_be_one
-from appliance.renditions import next_pending
+from appliance.keeping.namesakes import may_be_one
+from appliance.pictures.renditions import next_pending
 from tests.appliance.hospital import ct, hospitals
 
 if TYPE_CHECKING:

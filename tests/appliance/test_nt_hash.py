@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.nt_hash import md4, nt_hash
+from appliance.accounts.nt_hash import md4, nt_hash
 
 #: RFC 1320 A.5.
 VECTORS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.passwords import hashed, matches, objections
+from appliance.accounts.passwords import hashed, matches, objections
 
 NAMES = frozenset({"erode", "kongu"})
 

@@ -15,11 +15,11 @@ from pynetdicom import evt
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.sop_class import CTImageStorage
 
-from appliance.archive import Archive, open_archive
 from appliance.audit import Audit
 from appliance.dimse.desk import StorageDesk
 from appliance.dimse.server import DicomServer
 from appliance.index.queries import studies
+from appliance.keeping.archive import Archive, open_archive
 from exchange.settings import Modality
 from tests.appliance.hospital import ct, until
 from tests.appliance.process import free_address

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from sqlalchemy import select, update
 
-from appliance.archive import Archive, open_archive
 from appliance.index.models import DONE, FAILED, Instance
 from appliance.index.queries import pending_renditions
-from appliance.rendering import Rendering
+from appliance.keeping.archive import Archive, open_archive
+from appliance.pictures.rendering import Rendering
 from tests.appliance.deadly import DeadlyProcesses
 from tests.appliance.hospital import ct, until
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
+from appliance.accounts.sessions import IDLE, LONGEST, Sessions, end_others, form_token
 from appliance.index.engine import open_index
 from appliance.people_tables import LoginSession
-from appliance.sessions import IDLE, LONGEST, Sessions, end_others, form_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,9 +14,9 @@ from cli.console import progress_bar
 from cli.enrolling import lines
 from cli.plan_view import status_table
 from cli.rehearse import show as show_scenes
-from provision.branch_status import BranchStatus
-from provision.plan import Plan
-from provision.rehearsal import Scene
+from provision.fleet.branch_status import BranchStatus
+from provision.fleet.rehearsal import Scene
+from provision.planning.plan import Plan
 
 ODD = "[/x] [red]all is well[/red] [fe80::1]"
 

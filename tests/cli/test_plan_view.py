@@ -7,9 +7,9 @@ import pytest
 from cli.plan_view import plan_lines
 from provision.kinds.directory import DirectoryEntries
 from provision.kinds.group import Group, Limit
-from provision.plan import Plan
-from provision.resource import Existing, Ref, Resource, differences
-from provision.step import UPDATE, Step
+from provision.planning.plan import Plan
+from provision.planning.resource import Existing, Ref, Resource, differences
+from provision.planning.step import UPDATE, Step
 
 IMAGES = Ref("datastore", "default")
 

@@ -16,14 +16,14 @@ import pyone
 from cli.demo.branch import Branch, Login, Session
 from emulator.drivers.qemu_command import seen_port
 from exchange.stores import open_store
-from provision.apply import apply
+from provision.applying.apply import apply
+from provision.declaring.reading import load
 from provision.desk import Desk
-from provision.enrolment import wait_until_ready
-from provision.found import found
-from provision.identity import own_identity
+from provision.enrolling.enrolment import wait_until_ready
+from provision.enrolling.identity import own_identity
 from provision.opennebula import Cloud
-from provision.plan import plan
-from provision.reading import load
+from provision.planning.found import found
+from provision.planning.plan import plan
 from tests.image.building import link
 from tests.image.shell import Shell, make_key
 from tests.image.waiting import until

@@ -15,20 +15,20 @@ from emulator.cloud import Cloud as EmbeddedCloud
 from emulator.settings import Settings
 from exchange.stores import open_store
 from provision.access import login
-from provision.apply import apply
+from provision.applying.apply import apply
+from provision.applying.destroy import plan_to_destroy
+from provision.applying.holding import holding
+from provision.declaring.reading import parse
 from provision.desk import Desk
-from provision.destroy import plan_to_destroy
+from provision.enrolling.identity import own_identity
 from provision.errors import Blocked, Busy, NotFinished
-from provision.holding import holding
-from provision.identity import own_identity
 from provision.kinds.image import READY
-from provision.marks import Mark
 from provision.node import attributes_of
 from provision.opennebula import Cloud
-from provision.plan import plan
+from provision.planning.marks import Mark
+from provision.planning.plan import plan
+from provision.planning.resource import Ref
 from provision.pools import DOCUMENT_TYPE, POOLS
-from provision.reading import parse
-from provision.resource import Ref
 from templates.rendering import render
 from tests.provision.conftest import Office
 from tests.provision.drifts import DRIFTS, until

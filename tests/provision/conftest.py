@@ -12,19 +12,19 @@ import pytest
 from emulator.cloud import Cloud as EmbeddedCloud
 from emulator.settings import Settings
 from exchange.stores import open_store
-from provision.apply import Applied, apply
+from provision.applying.apply import Applied, apply
+from provision.declaring.reading import load, parse
 from provision.desk import Desk
-from provision.found import Found, found
-from provision.identity import own_identity
+from provision.enrolling.identity import own_identity
+from provision.fleet.vm_state import state_name, state_words
 from provision.opennebula import Cloud
-from provision.plan import Plan, plan
-from provision.reading import load, parse
-from provision.vm_state import state_name, state_words
+from provision.planning.found import Found, found
+from provision.planning.plan import Plan, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from provision.community import Community
+    from provision.declaring.community import Community
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "community.yaml"
 

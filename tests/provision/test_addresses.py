@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provision.addresses import AddressRange, address_range, merged, usable, without
-from provision.sizes import Size, size
+from provision.declaring.addresses import AddressRange, address_range, merged, usable, without
+from provision.declaring.sizes import Size, size
 
 BASE = int(IPv4Address("10.20.1.0"))
 ADDRESSES = st.integers(BASE, BASE + 60).map(IPv4Address)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.apply import apply
+from provision.applying.apply import apply
+from provision.applying.holding import holding
+from provision.declaring.reading import parse
 from provision.errors import Busy, CloudError, NotFinished, ProvisionError
-from provision.holding import holding
-from provision.marks import Mark
-from provision.reading import parse
+from provision.planning.marks import Mark
 from templates.rendering import render
 
 if TYPE_CHECKING:

@@ -12,6 +12,8 @@ import yaml
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
+from provision.declaring.placed import written
+from provision.declaring.reading import parse
 from provision.errors import DeclarationError, NotCarried
 from provision.kind import Act
 from provision.kinds.appliance import Appliance
@@ -19,9 +21,7 @@ from provision.kinds.host_hook import HostHook
 from provision.kinds.machine import Entry
 from provision.kinds.vm_group import Apart, VmGroup
 from provision.node import attributes_of
-from provision.placed import written
-from provision.reading import parse
-from provision.resource import Ref, Resource
+from provision.planning.resource import Ref, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

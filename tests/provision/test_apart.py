@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.apart import host_of
+from provision.declaring.reading import parse
 from provision.errors import Blocked, CloudError
-from provision.reading import parse
+from provision.planning.apart import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +113,7 @@ def test_before_7_4_a_vm_that_stands_cannot_join(
     spread(office)
     found = office.found()
     older = replace(found, view=replace(found.view, pools=replace(found.pools, version="7.2.0")))
-    from provision.plan import plan
+    from provision.planning.plan import plan
 
     told = plan(parse(apart_text), older).obstacles
     assert len(told) == 3
@@ -145,8 +145,8 @@ def test_a_renamed_branch_stays_apart(new_office: Callable[..., Office], apart_t
 
 
 def test_destroy_takes_the_vm_group_away(new_office: Callable[..., Office], apart_text: str) -> None:
-    from provision.apply import apply
-    from provision.destroy import plan_to_destroy
+    from provision.applying.apply import apply
+    from provision.applying.destroy import plan_to_destroy
 
     office = new_office(hosts=HOSTS)
     office.apply(apart_text)

@@ -101,7 +101,7 @@ def test_without_onegate_no_token_is_asked_for(new_office: Callable[..., Office]
 
 
 def test_a_plan_of_before_is_not_applied_to_a_cloud_that_needs_more(office: Office) -> None:
-    from provision.apply import apply
+    from provision.applying.apply import apply
 
     old = office.plan()
     office.apply()
@@ -112,8 +112,8 @@ def test_a_plan_of_before_is_not_applied_to_a_cloud_that_needs_more(office: Offi
 
 
 def test_destroy_leaves_nothing_of_ours_and_everything_else(office: Office) -> None:
-    from provision.apply import apply
-    from provision.destroy import plan_to_destroy
+    from provision.applying.apply import apply
+    from provision.applying.destroy import plan_to_destroy
 
     office.apply()
     theirs = office.raw("image.allocate", 'NAME="theirs"\nTYPE="DATABLOCK"\nSIZE="1"', 1)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from provision.declaring.reading import parse
 from provision.errors import Blocked, DeclarationError
 from provision.kinds.backup_job import Schedule
-from provision.reading import parse
-from provision.resource import Ref
+from provision.planning.resource import Ref
 
 if TYPE_CHECKING:
     from tests.provision.conftest import Office

@@ -14,7 +14,7 @@ from cli.main import exit_of
 from exchange import settings as all_settings
 from exchange.keys import BranchKeys, load_keys, save_keys
 from exchange.tls_key import TlsKey
-from provision.enrolment import enrol, wait_until_ready
+from provision.enrolling.enrolment import enrol, wait_until_ready
 from tests.appliance.hospital import until
 from tests.provision.conftest import EXAMPLE
 from tests.provision.guests import Guests
@@ -219,7 +219,7 @@ def test_what_the_directory_does_not_name_cannot_be_revoked(new_desk: Callable[.
 
 def test_an_entry_that_was_meant_before_the_revocation_does_not_undo_it(new_desk: Callable[..., Desk]) -> None:
     """Two admins: one revokes while the other is about to publish what he read before."""
-    from provision.published import publish_directory
+    from provision.enrolling.published import publish_directory
 
     desk = new_desk()
     report(desk.office, "erode", BranchKeys.generate())

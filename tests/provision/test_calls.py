@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.fewest import changing, fewest, reads, rows
 from benchmarks.provisioning import community_of
-from provision.apply import apply
+from provision.applying.apply import apply
 from provision.kinds.table import KINDS
 from provision.pools import POOLS
 

@@ -14,9 +14,9 @@ from exchange.certificate import Certificate
 from exchange.keys import BranchKeys
 from exchange.proof import prove, prove_request
 from exchange.tls_key import TlsKey
-from provision.enrolment import enrol
+from provision.enrolling.enrolment import enrol
+from provision.enrolling.revocation import revoke
 from provision.kinds.keys import opened
-from provision.revocation import revoke
 
 if TYPE_CHECKING:
     from exchange.directory import Directory, DirectoryBranch

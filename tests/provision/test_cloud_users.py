@@ -15,11 +15,11 @@ import pytest
 from cli.main import exit_of
 from exchange.keys import SealingKey
 from exchange.sealing import unseal
-from provision.adopt import adopt
-from provision.apply import apply
-from provision.destroy import plan_to_destroy
+from provision.applying.adopt import adopt
+from provision.applying.apply import apply
+from provision.applying.destroy import plan_to_destroy
+from provision.declaring.reading import parse
 from provision.errors import CloudError, ProvisionError
-from provision.reading import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable

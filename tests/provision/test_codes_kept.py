@@ -12,7 +12,7 @@ import pytest
 
 from exchange import settings as all_settings
 from exchange.keys import BranchKeys
-from provision.enrolment import wait_until_ready
+from provision.enrolling.enrolment import wait_until_ready
 from provision.errors import CloudUnreachable
 from tests.provision.test_commands import shell  # noqa: F401 - a fixture
 from tests.provision.test_enrolment import report

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli.main import exit_of
-from provision.reading import json_schema
+from provision.declaring.reading import json_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.apply import apply
-from provision.destroy import plan_to_destroy
+from provision.applying.apply import apply
+from provision.applying.destroy import plan_to_destroy
+from provision.declaring.reading import parse
 from provision.errors import Blocked, NotFinished
-from provision.reading import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,20 +11,20 @@ import pytest
 from exchange import directory as directories
 from exchange.keys import BranchKeys
 from exchange.proof import prove
-from provision.apply import acting, apply
-from provision.destroy import plan_to_destroy
-from provision.enrolment import enrol, wait_until_ready
+from provision.applying.apply import acting, apply
+from provision.applying.destroy import plan_to_destroy
+from provision.declaring.reading import parse
+from provision.enrolling.enrolment import enrol, wait_until_ready
+from provision.enrolling.published import publish_directory
 from provision.errors import NotFinished
 from provision.kinds import directory as directory_kind
-from provision.plan import plan
-from provision.published import publish_directory
-from provision.reading import parse
+from provision.planning.plan import plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exchange.directory import Directory
-    from provision.enrolment import Enrolment
+    from provision.enrolling.enrolment import Enrolment
     from tests.provision.conftest import Office
 
 ALL = frozenset({"erode", "salem", "karur"})

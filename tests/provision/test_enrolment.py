@@ -12,10 +12,10 @@ from exchange import directory as directories
 from exchange import settings as all_settings
 from exchange.keys import BranchKeys
 from exchange.proof import prove
-from provision.enrolment import Enrolment, enrol, wait_until_ready
+from provision.enrolling.enrolment import Enrolment, enrol, wait_until_ready
+from provision.enrolling.identity import own_identity
 from provision.errors import NoIdentity
-from provision.found import found
-from provision.identity import own_identity
+from provision.planning.found import found
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -198,8 +198,8 @@ def test_waiting_ends_at_its_time_and_says_what_is_waited_for(applied: Office) -
 
 def test_a_directory_of_before_a_destroy_is_no_hindrance(applied: Office) -> None:
     """Names in the exchange are never used again: new keys publish after what the destroy published."""
-    from provision.apply import apply
-    from provision.destroy import plan_to_destroy
+    from provision.applying.apply import apply
+    from provision.applying.destroy import plan_to_destroy
 
     report(applied, "erode", BranchKeys.generate())
     enrol(applied.desk, applied.community)

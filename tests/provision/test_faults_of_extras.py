@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from emulator.faults import Faults
+from provision.declaring.reading import parse
 from provision.errors import ProvisionError
-from provision.reading import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable

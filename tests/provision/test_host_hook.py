@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from emulator.settings import Pace
-from provision.apart import host_of
+from provision.declaring.reading import parse
 from provision.errors import Blocked
-from provision.reading import parse
+from provision.planning.apart import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

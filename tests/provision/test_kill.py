@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from emulator.settings import Pace
-from provision.apply import apply
+from provision.applying.apply import apply
+from provision.applying.destroy import plan_to_destroy
+from provision.declaring.reading import parse
 from provision.desk import Desk
-from provision.destroy import plan_to_destroy
 from provision.opennebula import Cloud
-from provision.plan import plan
-from provision.reading import parse
+from provision.planning.plan import plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from provision.plan import Plan
+    from provision.planning.plan import Plan
     from tests.provision.conftest import Office
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.apply import apply
+from provision.applying.apply import apply
+from provision.declaring.reading import parse
 from provision.errors import Blocked, NotFinished
-from provision.reading import parse
 
 if TYPE_CHECKING:
-    from provision.found import Found
-    from provision.plan import Plan
+    from provision.planning.found import Found
+    from provision.planning.plan import Plan
     from tests.provision.conftest import Office
 
 PATH = "image: {path: /var/tmp/gurney-appliance.qcow2}"

@@ -7,12 +7,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from provision.found import Found
+from provision.declaring.reading import parse
 from provision.node import Node, attributes_of
-from provision.plan import Plan, plan
+from provision.planning.found import Found
+from provision.planning.plan import Plan, plan
+from provision.planning.view import View
 from provision.pools import POOLS, Pools, elements
-from provision.reading import parse
-from provision.view import View
 
 TEXT = (Path(__file__).parents[2] / "docs" / "examples" / "community.yaml").read_text()
 

@@ -134,7 +134,7 @@ def foreign(office: Office) -> list[str]:
 @pytest.fixture
 def fast_offices(new_office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch) -> Callable[[], Office]:
     """Makes offices whose cloud and whose waiting take next to no time."""
-    monkeypatch.setattr("provision.watch.FIRST_S", 0.002)
+    monkeypatch.setattr("provision.applying.watch.FIRST_S", 0.002)
     for place in LIMITS:
         monkeypatch.setattr(f"provision.kinds.{place}", PATIENCE_S)
 
@@ -197,7 +197,7 @@ def go_on(office: Office, bad_day: list[str], rollback: bool, text: str, happeni
 
 def test_every_drift_is_seen_and_made_good(office: Office, example_text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of the drifts above, one by one: so none of them is a call that is always refused."""
-    monkeypatch.setattr("provision.watch.FIRST_S", 0.01)
+    monkeypatch.setattr("provision.applying.watch.FIRST_S", 0.01)
     office.apply()
     make_theirs(office)
     refused = {"a network", "an outbox", "an outbox is persistent", "a security group", "a VM is off"}  # while in use

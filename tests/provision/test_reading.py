@@ -11,8 +11,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from provision.declaring.reading import json_schema, load, parse
 from provision.errors import DeclarationError
-from provision.reading import json_schema, load, parse
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "community.yaml"
 TEXT = EXAMPLE.read_text()

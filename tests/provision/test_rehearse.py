@@ -12,11 +12,11 @@ import pytest
 
 from cli.main import exit_of
 from emulator.settings import Pace
-from provision.fleet import fleet
+from provision.declaring.reading import parse
+from provision.fleet.glance import fleet
+from provision.fleet.rehearsal import Scene, host_of, scenes
 from provision.kinds.appliance import RECOVER_DELETE
-from provision.plan import plan
-from provision.reading import parse
-from provision.rehearsal import Scene, host_of, scenes
+from provision.planning.plan import plan
 from tests.provision.test_backups import backed_up, backup_datastore, by_nfs  # noqa: F401 - fixtures
 from tests.provision.test_host_hook import STAND_IN, restart_text, two_hosts  # noqa: F401 - a fixture
 

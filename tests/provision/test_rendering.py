@@ -53,7 +53,7 @@ def test_values_are_written_as_opennebula_writes_them() -> None:
 
 def test_a_template_cannot_forget_to_quote() -> None:
     """Each `{{ value }}` is quoted by the environment, so that nothing gets out of its quotes."""
-    from provision.marks import Mark
+    from provision.planning.marks import Mark
 
     text = render("mark", mark=Mark('x"\nEVIL="1', "a", "b"))
     assert text.splitlines()[:2] == ['GURNEY_COMMUNITY="x\\"', 'EVIL=\\"1"']

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from provision.declaring.reading import parse
 from provision.errors import Blocked, DeclarationError
 from provision.kinds.network import held_in
-from provision.reading import parse
 
 if TYPE_CHECKING:
     from provision.node import Node

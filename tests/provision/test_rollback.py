@@ -10,12 +10,12 @@ import pytest
 
 from emulator.faults import Faults
 from exchange.keys import BranchKeys
-from provision.apply import apply
+from provision.applying.apply import apply
+from provision.declaring.reading import parse
 from provision.desk import Desk
-from provision.enrolment import enrol
+from provision.enrolling.enrolment import enrol
 from provision.errors import CloudChanged, CloudUnreachable, NotFinished
-from provision.plan import plan
-from provision.reading import parse
+from provision.planning.plan import plan
 from tests.provision.test_enrolment import report
 from tests.provision.test_kill import ALL, ONE_BRANCH, MortalCloud
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.apply import apply
-from provision.reading import parse
+from provision.applying.apply import apply
+from provision.declaring.reading import parse
 from provision.visit.errors import NotUpgraded
 from provision.visit.rolling import (
     declared_image,
@@ -20,7 +20,7 @@ from provision.visit.rolling import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from provision.community import Community
+    from provision.declaring.community import Community
     from tests.provision.conftest import Office
 
 IMAGE, NEXT = "gurney-appliance.qcow2", "gurney-appliance-2.qcow2"
@@ -79,7 +79,7 @@ def test_branch_goes_back_to_the_image_that_it_had(office: Office, moved: Commun
 
 def test_when_all_have_moved_apply_removes_the_old_image_alone(office: Office, moved: Community) -> None:
     move(office, moved, moved.branches)
-    from provision.plan import plan
+    from provision.planning.plan import plan
 
     assert [f"{step.action} {step.kind}" for step in plan(moved, office.found())] == ["delete appliance-image"]
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from provision.marks import Mark
+from provision.declaring.reading import parse
 from provision.node import attributes_of
-from provision.reading import parse
+from provision.planning.marks import Mark
 from templates.rendering import NotCarriedError, render
 
 if TYPE_CHECKING:

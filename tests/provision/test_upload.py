@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from provision.declaring.reading import parse
 from provision.errors import Blocked, NotFinished
-from provision.reading import parse
 from provision.upload.front_end import Address, NotUploaded, connected
 from provision.upload.sending import Sent, sent
 from provision.upload.uploads import Uploads

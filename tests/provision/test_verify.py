@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from cli.main import exit_of
-from provision.enrolment import wait_until_ready
+from provision.enrolling.enrolment import wait_until_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from provision.declaring.reading import parse
 from provision.errors import Blocked
-from provision.reading import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,14 +7,14 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from provision.enrolment import wait_until_ready
-from provision.reading import parse
+from provision.declaring.reading import parse
+from provision.enrolling.enrolment import wait_until_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from provision.take import Progress
+    from provision.applying.take import Progress
     from tests.provision.conftest import Office
 
 #: An appliance that answers and is not enrolled, in place of the whole service.

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exchange.keys import BranchKeys
-from provision.enrolment import enrol
-from provision.reading import parse
-from provision.revocation import revoke
+from provision.declaring.reading import parse
+from provision.enrolling.enrolment import enrol
+from provision.enrolling.revocation import revoke
 from provision.visit.errors import NotUpgraded
 from provision.visit.far_side import FarSide
 from provision.visit.image_upgrade import Exchange
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from provision.community import Community
+    from provision.declaring.community import Community
     from tests.provision.conftest import Office
     from tests.provision.upgrade.standin import Admin, StandIn
 

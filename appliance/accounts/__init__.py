@@ -1,0 +1,1 @@
+"""Who may log in, how they prove it, and what they may do."""

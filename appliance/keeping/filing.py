@@ -1,0 +1,177 @@
+"""The filing: arrivals become kept instances and rows of the index, within a transaction that the archive holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import bindparam, insert, select
+
+from appliance.index.models import PENDING, Instance, Patient, Series, Study
+from appliance.keeping.part10 import same_data_set
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Table
+    from sqlalchemy.orm import Session
+
+    from appliance.keeping.header import Header
+    from appliance.keeping.kept import KeptFiles
+    from appliance.keeping.spool import Arrival
+
+
+#: What is asked and done for every instance is composed once: composing costs a quarter of a millisecond each time.
+_INSERT = insert(cast("Table", Instance.__table__))
+_KEPT = select(Instance.transfer_syntax_uid, Instance.sha256).where(Instance.sop_instance_uid == bindparam("uid"))
+_SERIES = (
+    select(Series.id)
+    .join(Study, Series.study_key == Study.id)
+    .join(Patient, Study.patient_key == Patient.id)
+    .where(
+        Patient.issuer == bindparam("issuer"),
+        Patient.patient_id == bindparam("patient_id"),
+        Study.study_instance_uid == bindparam("study"),
+        Series.series_instance_uid == bindparam("series"),
+    )
+)
+
+
+class Outcome(Enum):
+    """What became of an arrival."""
+
+    NEW = "new"
+    SAME = "same"
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True)
+class Filed:
+    """What became of the arrivals that were filed together."""
+
+    new: int
+    same: int
+    conflicts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Arrivals that belong together, whose they are, where they came from, and what else their transaction does."""
+
+    arrivals: Sequence[Arrival]
+    issuer: str
+    source: str
+    within: Callable[[Session], None] | None = None
+
+
+def file_batch(session: Session, kept: KeptFiles, batch: Batch) -> list[Outcome]:
+    """Place the batch's files and write its rows; the caller flushes the folders and commits."""
+    if batch.within:
+        batch.within(session)
+    return [_file(session, kept, arrival, batch) for arrival in batch.arrivals]
+
+
+def filed(batch: Batch, outcomes: Sequence[Outcome]) -> Filed:
+    """The sum of the outcomes."""
+    conflicts = (
+        a.header.sop_instance_uid for a, o in zip(batch.arrivals, outcomes, strict=True) if o is Outcome.CONFLICT
+    )
+    return Filed(outcomes.count(Outcome.NEW), outcomes.count(Outcome.SAME), tuple(conflicts))
+
+
+def is_kept(session: Session, sop_instance_uid: str) -> bool:
+    """Whether the index has the instance."""
+    return session.scalar(select(Instance.id).where(Instance.sop_instance_uid == sop_instance_uid)) is not None
+
+
+def _file(session: Session, kept: KeptFiles, arrival: Arrival, batch: Batch) -> Outcome:
+    uid = arrival.header.sop_instance_uid
+    found = session.execute(_KEPT, {"uid": uid}).first()
+    if found is not None:
+        same = found.sha256 == arrival.sha256 or (
+            found.transfer_syntax_uid == arrival.header.transfer_syntax_uid
+            and same_data_set(arrival.path, kept.path_of(uid))
+        )
+        return Outcome.SAME if same else Outcome.CONFLICT
+    kept.place(arrival)
+    _write_rows(session, arrival, batch)
+    return Outcome.NEW
+
+
+def _write_rows(session: Session, arrival: Arrival, batch: Batch) -> None:
+    series = _series_of(session, arrival.header, batch.issuer) or _make_series(session, arrival.header, batch.issuer)
+    session.execute(_INSERT, _instance(arrival, series, batch.source))
+
+
+def _series_of(session: Session, header: Header, issuer: str) -> int | None:
+    """The key of the series, where an instance of it was filed before: one question instead of three."""
+    identity = {
+        "issuer": issuer,
+        "patient_id": header.patient_id,
+        "study": header.study_instance_uid,
+        "series": header.series_instance_uid,
+    }
+    return session.scalar(_SERIES, identity)
+
+
+def _make_series(session: Session, header: Header, issuer: str) -> int:
+    patient = _key_of(session, Patient, *_patient(header, issuer))
+    study = _key_of(session, Study, *_study(header, patient))
+    return _key_of(session, Series, *_series(header, study))
+
+
+def _key_of(session: Session, table: Any, identity: dict[str, Any], others: dict[str, Any]) -> int:
+    """The key of the row with this identity; it is made where there is none. The first to arrive names it."""
+    key = session.scalar(select(table.id).filter_by(**identity))
+    if key is None:
+        key = session.scalar(insert(table).returning(table.id), identity | others)
+    assert key is not None
+    return int(key)
+
+
+def _patient(header: Header, issuer: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    return (
+        {"issuer": issuer, "patient_id": header.patient_id},
+        {"name": header.patient_name, "birth_date": header.birth_date, "sex": header.sex},
+    )
+
+
+def _study(header: Header, patient_key: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    return (
+        {"patient_key": patient_key, "study_instance_uid": header.study_instance_uid},
+        {
+            "study_date": header.study_date,
+            "study_time": header.study_time,
+            "description": header.study_description,
+            "accession_number": header.accession_number,
+            "patient_name": header.patient_name,
+            "patient_birth_date": header.birth_date,
+        },
+    )
+
+
+def _series(header: Header, study_key: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    return (
+        {"study_key": study_key, "series_instance_uid": header.series_instance_uid},
+        {"number": header.series_number, "description": header.series_description, "modality": header.modality},
+    )
+
+
+def _instance(arrival: Arrival, series_key: int, source: str) -> dict[str, Any]:
+    header = arrival.header
+    return {
+        "series_key": series_key,
+        "sop_instance_uid": header.sop_instance_uid,
+        "sop_class_uid": header.sop_class_uid,
+        "transfer_syntax_uid": header.transfer_syntax_uid,
+        "number": header.instance_number,
+        "frames": header.frames,
+        "size": arrival.size,
+        "sha256": arrival.sha256,
+        "source": source,
+        "arrived": datetime.now(UTC),
+        "state": PENDING,
+        "reason": "",
+    }

@@ -1,0 +1,106 @@
+"""The drawing of one instance's pictures, in a process of its own that a hostile file may end."""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.keeping.kept import flush_folder
+from appliance.keeping.spool import NO_ROOM
+from converter.clock import Clock, TooSlow
+from converter.errors import ConversionError, NotAnImage
+from converter.instance import open_instance
+from converter.limits import LIMITS
+from converter.options import Options
+from converter.results import Failure, Picture
+from converter.workers import guard
+from converter.writing import pictures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from converter.results import Result
+
+#: What a later try may find better: room, permission, a disk that answers.
+NOT_ITS_FAULT = NO_ROOM | {errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE}
+
+#: Drawing yields to receiving: an instance that waits for its picture is kept already.
+_NICENESS = 10
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What came of an instance: its pictures, and what is wrong with the frames that have none."""
+
+    pictures: tuple[Picture, ...] = ()
+    reason: str = ""
+    is_image: bool = True
+
+
+def draw(source: Path, folder: Path, stem: str) -> Drawing:
+    """
+    Draw every frame of a kept file; a frame that cannot be drawn is told, and the others are made.
+
+    The pictures are flushed to the disk: what the index calls done outlives a power cut.
+
+    Raises
+    ------
+    OSError
+        The disk is full, or the shared folder cannot be written: it is not the instance's fault.
+    """
+    try:
+        results = tuple(_results(source, folder, stem))
+    except OSError as error:
+        if error.errno in NOT_ITS_FAULT:
+            raise
+        return Drawing(reason=f"its pictures cannot be written: {error.strerror}")
+    except NotAnImage:
+        return Drawing(is_image=False)
+    except ConversionError as error:
+        return Drawing(reason=_reason(error.frame, error.tag_text, error.reason))
+    except (TooSlow, MemoryError) as error:
+        return Drawing(reason=f"given up: {'it took too long' if isinstance(error, TooSlow) else 'it is too large'}")
+    drawn = tuple(result for result in results if isinstance(result, Picture))
+    _flush(drawn, folder)
+    failures = (_reason(r.frame, r.tag, r.reason) for r in results if isinstance(r, Failure))
+    return Drawing(drawn, next(failures, ""))
+
+
+def prepare_process() -> None:
+    """Bound this process, let it yield to others, and let it not outlive the service."""
+    guard()
+    os.nice(_NICENESS)
+    threading.Thread(target=_follow, args=(multiprocessing.parent_process(),), daemon=True).start()
+
+
+def _results(source: Path, folder: Path, stem: str) -> Iterator[Result]:
+    with Clock(LIMITS.file_seconds) as clock:
+        instance = open_instance(source)
+        numbers = range(1, instance.frame_count + 1)
+        for result in pictures(instance, folder, stem, Options(replace=True), numbers):
+            yield result
+            clock.restart()
+
+
+def _flush(drawn: tuple[Picture, ...], folder: Path) -> None:
+    for picture in drawn:
+        with picture.path.open("rb") as file:
+            os.fsync(file.fileno())
+    if drawn:
+        flush_folder(folder)
+
+
+def _reason(frame: int | None, tag: str | None, reason: str) -> str:
+    where = (f"frame {frame}" if frame else "", tag or "")
+    return ": ".join(part for part in (*where, reason) if part)
+
+
+def _follow(parent: multiprocessing.process.BaseProcess | None) -> None:
+    if parent is not None:
+        parent.join()
+        os._exit(0)

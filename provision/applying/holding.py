@@ -1,0 +1,203 @@
+"""One admin applies at a time: a Document in the cloud says who, from where, and what is being made."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import socket
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provision.errors import Busy, CloudError, CloudUnreachable
+from provision.kind import MERGE
+from provision.node import first
+from provision.planning.found import APPLYING, applying, undoing_in
+from provision.planning.marks import Mark, object_name
+from provision.pools import DOCUMENT_TYPE, POOLS, elements
+from templates.rendering import render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from provision.desk import Desk
+    from provision.node import Node
+
+#: OpenNebula's lock against every action.
+LOCK_ALL = 4
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who applies. A process is known by its number and by when it began, since numbers come again."""
+
+    admin: str
+    host: str
+    process: str
+    started: str
+
+    @property
+    def dead(self) -> bool:
+        """Whether it is certain that the process is gone: it was on this machine, and is no longer."""
+        number, _, began = self.process.partition("@")
+        return self.host == socket.gethostname() and began != _began(number)
+
+    def __str__(self) -> str:
+        return f"{self.admin} on {self.host}, process {self.process.partition('@')[0]}, since {self.started}"
+
+
+def this_process() -> Holder:
+    """Who is asking."""
+    number = str(os.getpid())
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    return Holder(_admin(), socket.gethostname(), f"{number}@{_began(number)}", started)
+
+
+@dataclass
+class Held:
+    """A community that is held.
+
+    Attributes
+    ----------
+    document
+        The id of the Document that says so.
+    undoing
+        New branches that an apply which died was to undo.
+    stays
+        Whether the Document is to stay when this apply is interrupted, so that the next one undoes them.
+    """
+
+    document: int
+    undoing: frozenset[str]
+    stays: bool = False
+
+
+@contextmanager
+def holding(
+    desk: Desk, community: str, making: Iterable[str], undoing: Iterable[str] = (), *, take_over: bool = False
+) -> Iterator[Held]:
+    """Hold the community while something is applied.
+
+    The Document with the lowest id holds; it is made with all that it says, so nobody ever sees half of it.
+
+    Parameters
+    ----------
+    making
+        The names of groups that are about to be made: a group carries no mark at first, and is known by this.
+    undoing
+        New branches that are undone if they cannot be finished; by the next apply, if this one dies.
+    take_over
+        Take it from an admin on another machine who is known to be gone.
+
+    Raises
+    ------
+    Busy
+        When another admin applies.
+    """
+    held = Held(_announce(desk, community, making, undoing), frozenset())
+    try:
+        held.undoing = _settle(desk, community, held.document, undoing, take_over=take_over)
+        desk.cloud.call("document.lock", held.document, LOCK_ALL, True)
+        yield held
+    except (Exception, KeyboardInterrupt):
+        if not held.stays:
+            with suppress(CloudError):
+                _withdraw(desk, held.document)
+        raise
+    _withdraw(desk, held.document)
+
+
+def undo_only(desk: Desk, number: int, branches: Iterable[str]) -> None:
+    """Forget what the dead were to undo: it is done, or those branches are whole, and stay."""
+    desk.cloud.call("document.unlock", number)
+    desk.cloud.call("document.update", number, render("undoing", undoing=" ".join(sorted(branches))), MERGE)
+    desk.cloud.call("document.lock", number, LOCK_ALL, True)
+
+
+def clear_away_the_dead(desk: Desk, community: str) -> None:
+    """Take away the Documents of applies on this machine that are certainly over."""
+    for node in _documents(desk, community):
+        if holder_of(node).dead:
+            _withdraw(desk, node.id)
+
+
+def still_holding(desk: Desk, community: str, number: int) -> None:
+    """Look again before something is destroyed; raises `Busy` when another admin has taken over."""
+    nodes = _documents(desk, community)
+    if not nodes or nodes[0].id != number:
+        raise Busy(f"another admin has taken over: {holder_of(nodes[0])}" if nodes else "another admin has taken over")
+
+
+def holder_of(node: Node) -> Holder:
+    """Who made a Document."""
+    told = node.attributes()
+    return Holder(*(first(told, f"GURNEY_{what}") for what in ("ADMIN", "HOST", "PROCESS", "STARTED")))
+
+
+def _announce(desk: Desk, community: str, making: Iterable[str], undoing: Iterable[str]) -> int:
+    """Make the Document; when the answer is lost, it is found again by a token that only this call has."""
+    me, token = this_process(), secrets.token_hex(8)
+    text = render(
+        "applying",
+        resource_name=object_name(community, APPLYING),
+        mark=Mark(community, APPLYING, ""),
+        admin=me.admin,
+        host=me.host,
+        process=me.process,
+        started=me.started,
+        making=" ".join(making),
+        undoing=" ".join(sorted(undoing)),
+        token=token,
+    )
+    try:
+        return int(desk.cloud.call("document.allocate", text, DOCUMENT_TYPE))
+    except CloudUnreachable:
+        mine = [node.id for node in _documents(desk, community) if first(node.attributes(), "GURNEY_TOKEN") == token]
+        if not mine:
+            raise
+        return mine[0]
+
+
+def _settle(desk: Desk, community: str, number: int, undoing: Iterable[str], *, take_over: bool) -> frozenset[str]:
+    """Clear away the dead who stand before us, or give way to the living; what the dead were to undo comes back."""
+    before = [node for node in _documents(desk, community) if node.id < number]
+    for holder in map(holder_of, before):
+        if not (holder.dead or take_over):
+            raise Busy(f"another admin applies: {holder}. Wait, or if that is certainly over, use --take-over")
+    left = frozenset(name for node in before for name in undoing_in(node))
+    if left:
+        text = render("undoing", undoing=" ".join(sorted({*undoing, *left})))
+        desk.cloud.call("document.update", number, text, MERGE)
+    for node in before:
+        _withdraw(desk, node.id)
+    return left
+
+
+def _documents(desk: Desk, community: str) -> list[Node]:
+    call, arguments, tag = POOLS["document"]
+    uid = desk.cloud.read("user.info", -1).id
+    return list(applying(elements(desk.cloud.read(call, *arguments), tag), community, uid))
+
+
+def _withdraw(desk: Desk, number: int) -> None:
+    desk.cloud.call("document.unlock", number)
+    desk.cloud.call("document.delete", number)
+
+
+def _began(number: str) -> str:
+    """When a process began, in ticks since the machine did; empty when there is none of that number."""
+    try:
+        state, *fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, ValueError):
+        return ""
+    return "" if state == "Z" else fields[18]
+
+
+def _admin() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

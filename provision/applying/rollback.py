@@ -1,0 +1,70 @@
+"""Undo what a new branch had so far when making it failed; nothing that stood before is touched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provision.kinds.table import KINDS
+from provision.planning.comparison import steps_between
+from provision.planning.resource import Ref
+from provision.planning.step import CREATE, DELETE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from provision.planning.found import Found
+    from provision.planning.plan import Plan
+    from provision.planning.resource import Existing
+    from provision.planning.step import Step
+
+
+def branch_of(ref: Ref) -> str:
+    """The branch that a resource is for; a cloud user's key is `branch.login`."""
+    return ref.key.partition(".")[0]
+
+
+def new_branches(the_plan: Plan) -> frozenset[str]:
+    """The branches of which nothing stands that an apply could take away again."""
+    made = {step.key for step in the_plan if step.kind == "group" and step.action == "create"}
+    known = {branch_of(ref) for ref in the_plan.standing if KINDS[ref.kind].remove is not None}
+    return frozenset(made - known)
+
+
+def unfinished(branches: Iterable[str], left: Plan, found: Found) -> frozenset[str]:
+    """Those of some branches, all new in this apply, for which something is still to be done."""
+    return (frozenset(branches) & {branch_of(step.ref) for step in left}) - found.view.published.enrolled.keys()
+
+
+def interrupted(branches: Iterable[str], left: Plan, found: Found, allow: frozenset[str]) -> frozenset[str]:
+    """Those that an apply which died was to undo, and that were never whole.
+
+    What is left to do may be towards another declaration, weeks later: so only what is still to be made counts, and an
+    archive is lost with leave alone. Without it such a branch is finished, and not undone.
+    """
+    lacking = {branch_of(step.ref) for step in left if step.action == CREATE and step.ref not in left.standing}
+    half_made = {name for name in branches if name in lacking and not ever_whole(name, found)}
+    return frozenset(name for name in half_made if name in allow or Ref("archive", name) not in found.resources)
+
+
+def ever_whole(branch: str, found: Found) -> bool:
+    """Whether a branch was complete once: it is enrolled, or its VM stands, which is made last."""
+    return branch in found.view.published.enrolled or Ref("appliance", branch) in found.resources
+
+
+def conditions_of_rollback(found: Found) -> Iterator[str]:
+    """The branches that an apply which did not end was to undo."""
+    for branch in sorted(found.undoing):
+        if not ever_whole(branch, found):
+            yield (
+                f"An `apply --rollback` that made branch {branch} has not ended. If it is dead, the next apply takes "
+                f"away what there is of {branch}, but where its archive stands only with --allow-destroy {branch}: "
+                "without that it finishes the branch."
+            )
+
+
+def steps_back(branches: frozenset[str], found: Found) -> tuple[Step, ...]:
+    """The steps that take away all that was made for branches."""
+    existing: Mapping[Ref, Existing] = found.resources
+    kept = {ref: each for ref, each in existing.items() if branch_of(ref) not in branches}
+    steps = steps_between(kept, existing)
+    return tuple(step for step in steps if step.action == DELETE and branch_of(step.ref) in branches)

@@ -1,0 +1,1 @@
+"""What a community file declares, read with every mistake told at once."""

@@ -1,0 +1,1 @@
+"""Take branches up into the directory, and out of it."""

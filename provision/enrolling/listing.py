@@ -1,0 +1,91 @@
+"""The branches as the directory names them, beside those that are declared."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from exchange.certificate import Certificate
+from provision.errors import ProvisionError
+from provision.planning.found import found
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from exchange.directory import DirectoryBranch
+    from provision.declaring.community import Community
+    from provision.desk import Desk
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A branch in the list.
+
+    Attributes
+    ----------
+    state
+        enrolled, revoked, or "not enrolled".
+    fingerprint
+        Of its keys; empty while it is not enrolled.
+    certificate_until
+        When the TLS certificate of its appliance ends; None where it has none.
+    """
+
+    name: str
+    title: str
+    ae_title: str
+    state: str
+    fingerprint: str = ""
+    vm_id: int = -1
+    certificate_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class BranchList:
+    """All branches, at one version of the directory; 0 before the first.
+
+    `authority_fingerprint` is that of the community's own certificate authority, as browsers show it (SHA-256).
+    """
+
+    community: str
+    version: int
+    branches: tuple[Listed, ...]
+    authority_fingerprint: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The list for programs."""
+        return asdict(self)
+
+
+def listed(desk: Desk, community: Community) -> BranchList:
+    """Every branch that is declared, or that the directory names."""
+    directory = found(desk, community.community).view.published.directory
+    known = {entry.name: _known(entry) for entry in (directory.branches if directory else ())}
+    declared = {
+        name: Listed(name, each.title, each.ae_title, "not enrolled") for name, each in community.branches.items()
+    }
+    branches = tuple(sorted({**declared, **known}.values(), key=lambda each: each.name))
+    authority = Certificate(directory.authority).fingerprint if directory and directory.authority else ""
+    return BranchList(community.community, directory.version if directory else 0, branches, authority)
+
+
+def authority_of(desk: Desk, community: Community) -> Certificate:
+    """The certificate of the community's own authority.
+
+    Raises
+    ------
+    ProvisionError
+        There is none yet.
+    """
+    directory = found(desk, community.community).view.published.directory
+    if directory is None or not directory.authority:
+        raise ProvisionError(
+            "the community has no authority's certificate yet: it comes with the first enrolled branch"
+        )
+    return Certificate.from_text(directory.authority)
+
+
+def _known(entry: DirectoryBranch) -> Listed:
+    state = "revoked" if entry.revoked else "enrolled"
+    until = Certificate(entry.certificate).until if entry.certificate else None
+    return Listed(entry.name, entry.title, entry.ae_title, state, entry.keys.fingerprint, entry.vm_id, until)

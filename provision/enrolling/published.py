@@ -1,0 +1,202 @@
+"""What the community has published in the exchange: its directory, and each branch's settings."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from exchange import directory as directories
+from exchange import places
+from exchange import settings as all_settings
+from exchange.errors import AlreadyThere, NoDirectory, NotThere
+from exchange.invitation import invite
+from provision.enrolling.certificates import authority_of
+from provision.errors import Busy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from exchange.community import CommunityKeys
+    from exchange.directory import Directory, DirectoryBranch
+    from exchange.settings import Modality, Settings, StaffMember
+    from exchange.store import Writer
+
+
+#: How often another admin may be first.
+TRIES = 10
+
+#: A file that stands so many versions above the newest is nobody's predecessor.
+STRAY = 1_000_000
+
+
+@dataclass(frozen=True)
+class Published:
+    """The newest of each that the community signed; nothing before its keys exist."""
+
+    directory: Directory | None = None
+    settings: dict[str, Settings] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def enrolled(self) -> dict[str, DirectoryBranch]:
+        """The branches that the directory names, without the revoked ones."""
+        branches = self.directory.branches if self.directory else ()
+        return {branch.name: branch for branch in branches if not branch.revoked}
+
+
+@dataclass(frozen=True)
+class NewInvitation:
+    """A person's invitation; the code is known here and nowhere else."""
+
+    branch: str
+    login: str
+    role: str
+    code: str
+    expires: datetime
+
+
+def published(store: Writer, community: str, keys: CommunityKeys) -> Published:
+    """Read what is published."""
+    try:
+        latest = directories.latest(store, community, keys.trusted, now=datetime.now(UTC))
+    except NoDirectory:
+        return Published()
+    settings: dict[str, Settings] = {}
+    for branch in latest.value.branches:
+        try:
+            found = all_settings.latest(store, community, branch.name, keys.trusted, keys.seal)
+        except NotThere:
+            continue
+        settings[branch.name] = found.value
+    return Published(latest.value, settings, latest.warnings)
+
+
+def publish_directory(
+    store: Writer,
+    keys: CommunityKeys,
+    community: str,
+    branches: Iterable[DirectoryBranch],
+    referrals: Iterable[tuple[str, str]],
+    *,
+    seen: Directory | None = None,
+    forgotten: frozenset[str] = frozenset(),
+    readmitted: frozenset[str] = frozenset(),
+) -> int:
+    """Publish the next directory; returns its version. Another admin's, published meanwhile, is taken up.
+
+    Parameters
+    ----------
+    seen
+        The directory from which the entries were made. Of a branch whose entry is another by now, the keys and the
+        certificate stay as they are now: they may have been replaced because they were stolen.
+    forgotten
+        Branches that it shall not name any more: if they come again, it is with a first key.
+    readmitted
+        Branches whose keys, or which themselves after a revocation, an admin takes by their fingerprint. Any other
+        stays revoked, whatever was meant for it before the revocation was seen.
+    """
+    wanted = {branch.name: branch for branch in branches}
+    for _ in range(TRIES):
+        now = datetime.now(UTC)
+        before = published(store, community, keys).directory
+        known = before.branches if before else ()
+        mine = list(_as_of_now(wanted.values(), seen, before, readmitted))
+        kept = [branch for branch in known if branch.name not in wanted and branch.name not in forgotten]
+        all_of_them = (*mine, *kept)
+        following = directories.Directory(
+            community=community,
+            version=_next_version(store, places.DIRECTORY, before.version if before else 0),
+            issued=now,
+            expires=now + directories.LIFETIME,
+            branches=tuple(sorted(all_of_them, key=lambda branch: branch.name)),
+            referrals=tuple(referrals),
+            authority=authority_of(all_of_them, before.authority if before else "", keys, community, now),
+        )
+        with suppress(AlreadyThere):
+            directories.publish(store, following, keys.sign)
+            return following.version
+    raise Busy("other admins publish directories all the time: try again")
+
+
+def _as_of_now(
+    wanted: Iterable[DirectoryBranch], seen: Directory | None, now: Directory | None, readmitted: frozenset[str]
+) -> Iterator[DirectoryBranch]:
+    """The wanted entries; where one was changed since it was seen, its present one with what is wanted but keys.
+
+    One that another admin has taken out altogether stays out.
+    """
+    for each in wanted:
+        before, present = (directory.find(each.name) if directory else None for directory in (seen, now))
+        if present == before or each.name in readmitted:
+            yield each
+        elif present is not None:
+            revoked = present.revoked or each.revoked
+            certificate = "" if revoked else present.certificate
+            now_called = replace(present, title=each.title, ae_title=each.ae_title)
+            yield replace(now_called, revoked=revoked, certificate=certificate)
+
+
+def publish_settings(
+    store: Writer,
+    keys: CommunityKeys,
+    branch: DirectoryBranch,
+    community: str,
+    staff: Iterable[tuple[str, str]],
+    modalities: Iterable[Modality],
+) -> list[NewInvitation]:
+    """Publish a branch's next settings; returns the invitations of people who are new in them."""
+    wanted, devices = list(staff), tuple(modalities)
+    for _ in range(TRIES):
+        before = _settings(store, keys, community, branch.name)
+        members, invitations = _invited(branch.name, wanted, before)
+        following = all_settings.Settings(
+            community=community,
+            branch=branch.name,
+            version=_next_version(store, places.settings_of(branch.name), before.version if before else 0),
+            staff=tuple(members),
+            modalities=devices,
+        )
+        with suppress(AlreadyThere):
+            all_settings.publish(store, following, keys.sign, [branch.keys.seal, keys.seal.public])
+            return invitations
+    raise Busy(f"other admins publish settings of {branch.name} all the time: try again")
+
+
+def _next_version(store: Writer, folder: str, newest: int) -> int:
+    """One more than the newest valid version, and than invalid ones that follow it: a name is never used again.
+
+    Invalid ones are those of a community before this one, with other keys. A stray file far above is passed by: one
+    above `9999999999.json` could not be named.
+    """
+    names = (entry.name.partition(".")[0] for entry in store.list(folder))
+    following = newest + 1
+    for number in sorted(int(name) for name in names if name.isdecimal()):
+        if following <= number < following + STRAY:
+            following = number + 1
+    return following
+
+
+def _settings(store: Writer, keys: CommunityKeys, community: str, branch: str) -> Settings | None:
+    try:
+        return all_settings.latest(store, community, branch, keys.trusted, keys.seal).value
+    except NotThere:
+        return None
+
+
+def _invited(
+    branch: str, staff: Iterable[tuple[str, str]], before: Settings | None
+) -> tuple[list[StaffMember], list[NewInvitation]]:
+    """The staff, those who are known with their invitation of before, those who are new with one of their own."""
+    known = {member.login: member for member in before.staff} if before else {}
+    members: list[StaffMember] = []
+    invitations: list[NewInvitation] = []
+    for login, role in sorted(staff):
+        if login in known:
+            invitation = known[login].invitation
+        else:
+            code, invitation = invite(datetime.now(UTC))
+            invitations.append(NewInvitation(branch, login, role, code, invitation.expires))
+        members.append(all_settings.StaffMember(login=login, role=role, invitation=invitation))  # type: ignore[arg-type] # checked by pydantic
+    return members, invitations

@@ -1,0 +1,1 @@
+"""The community as it runs: its branches at a glance, their health, their acceptance, their bad days."""

@@ -1,0 +1,145 @@
+"""How far each branch's appliance is: its VM, whether it answers, and what it still waits for."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exchange.certificate import Certificate
+from exchange.trust import trust_in
+from provision.fleet.health import DICOM_PORT, HTTP_PORT, HTTPS_PORT, Health, health_of, in_url
+from provision.fleet.vm_state import address_of, state_name, state_words
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from provision.declaring.community import Community
+    from provision.node import Node
+    from provision.planning.found import Found
+
+#: Appliances that are asked at a time how they are.
+ASKED = 16
+
+
+@dataclass(frozen=True)
+class BranchStatus:
+    """How far a branch's appliance is.
+
+    Attributes
+    ----------
+    state
+        Its VM's, in OpenNebula's words.
+    http
+        The root of its page: over TLS where it has a certificate.
+    dicom
+        AE@host:port.
+    enrolled
+        Whether the directory names it.
+    ready
+        Whether it is enrolled, knows its settings, and answers.
+    words
+        What it waits for; "ready" when for nothing.
+    answers
+        Whether an appliance answers at its address.
+    certificate_until
+        When its TLS certificate ends; None where it has none.
+    revoked
+        Whether the directory says so: nobody waits for it.
+    """
+
+    name: str
+    vm_id: int
+    state: str
+    address: str
+    http: str
+    dicom: str
+    enrolled: bool
+    ready: bool
+    words: str
+    answers: bool = False
+    certificate_until: datetime | None = None
+    revoked: bool = False
+
+
+def statuses_of(community: Community, now: Found, refused: Mapping[str, str] | None = None) -> Iterator[BranchStatus]:
+    """How each declared branch's appliance is; all are asked side by side."""
+    vms = now.view.appliances
+    running = {name: address_of(vm) for name, vm in vms.items() if state_name(vm) == "RUNNING"}
+    with ThreadPoolExecutor(ASKED) as askers:
+        vouched = trust_of(now)
+        trusts = [vouched if _is_certified(now, name) else None for name in running]
+        answers = dict(zip(running, askers.map(health_of, running.values(), trusts), strict=True))
+    for name in community.branches:
+        vm = vms.get(name)
+        if vm is None:
+            yield BranchStatus(name, -1, "", "", "", "", enrolled=False, ready=False, words="it has no VM")
+        else:
+            yield _status(community, now, name, vm, answers.get(name), (refused or {}).get(name, ""))
+
+
+def trust_of(now: Found) -> ssl.SSLContext | None:
+    """Trust in the community's authority; None where it has none yet."""
+    directory = now.view.published.directory
+    return trust_in(Certificate(directory.authority)) if directory is not None and directory.authority else None
+
+
+def _is_revoked(now: Found, name: str) -> bool:
+    directory = now.view.published.directory
+    entry = directory.find(name) if directory is not None else None
+    return entry is not None and entry.revoked
+
+
+def _is_certified(now: Found, name: str) -> bool:
+    entry = now.view.published.enrolled.get(name)
+    return entry is not None and bool(entry.certificate)
+
+
+def _status(community: Community, now: Found, name: str, vm: Node, health: Health | None, refused: str) -> BranchStatus:
+    address = address_of(vm)
+    entry = now.view.published.enrolled.get(name)
+    enrolled, certificate = entry is not None, entry.certificate if entry is not None else ""
+    words = refused or _words(now, name, vm, health, enrolled=enrolled)
+    return BranchStatus(
+        name=name,
+        vm_id=vm.id,
+        state=state_name(vm),
+        address=address,
+        http=f"https://{in_url(address)}:{HTTPS_PORT}" if certificate else f"http://{in_url(address)}:{HTTP_PORT}",
+        dicom=f"{community.branches[name].ae_title}@{in_url(address)}:{DICOM_PORT}",
+        enrolled=enrolled,
+        ready=words == "ready",
+        words=words,
+        answers=health is not None,
+        certificate_until=Certificate(certificate).until if certificate else None,
+        revoked=_is_revoked(now, name),
+    )
+
+
+def _enrolling(now: Found, name: str) -> str:
+    """What an appliance waits for that the directory does not name."""
+    if _is_revoked(now, name):
+        return "it is revoked"
+    by_hand = f"it waits to be enrolled over SSH, for the cloud has no OneGate: gurney branch enrol {name}"
+    return "it has not reported its keys yet" if now.pools.has_onegate else by_hand
+
+
+def _words(now: Found, name: str, vm: Node, health: Health | None, *, enrolled: bool) -> str:
+    """What an appliance waits for, the first thing first."""
+    settled, directory = now.view.published.settings.get(name), now.view.published.directory
+    if state_name(vm) != "RUNNING":
+        return f"its VM is {state_words(vm)}"
+    if health is None:
+        return "it does not answer yet"
+    waiting = {
+        f"the service at its address is that of {health.branch}": health.branch != name,
+        _enrolling(now, name): not enrolled,
+        "it has not read the directory yet": not health.enrolled,
+        "it has not read the newest directory yet": directory is None or health.directory < directory.version,
+        "it has not read its settings yet": settled is None or health.settings < settled.version,
+        f"its certificate is not accepted: {health.distrust}": bool(health.distrust),
+        "it does not take DICOM yet": not health.dicom,
+    }
+    return next((words for words, holds in waiting.items() if holds), "ready")

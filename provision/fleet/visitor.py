@@ -1,0 +1,61 @@
+"""A visitor in a branch: a person and a device that are there for an acceptance test, and gone after it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exchange.settings import Modality
+from provision.enrolling.published import publish_settings, published
+from provision.errors import NotReady
+from provision.kinds import settings
+from provision.planning.found import found
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provision.declaring.community import Community
+    from provision.desk import Desk
+
+LOGIN, ROLE, AE_TITLE = "gurney.verify", "doctor", "GURNEY-VERIFY"
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who may log in at a branch for a while, and the settings in which that stands."""
+
+    branch: str
+    code: str
+    settings_version: int
+
+
+@contextmanager
+def visiting(desk: Desk, community: Community, host: str) -> Iterator[dict[str, Visitor]]:
+    """Let a visitor into every enrolled branch, sending from `host`; afterwards settings are as declared again.
+
+    Raises
+    ------
+    NotReady
+        When a branch is not enrolled yet.
+    """
+    now = found(desk, community.community)
+    late = sorted(set(community.branches) - set(now.view.published.enrolled))
+    if late or now.keys is None:
+        raise NotReady(f"not enrolled yet: {', '.join(late)}: run `gurney apply --wait` first")
+    keys, enrolled = now.keys, now.view.published.enrolled
+
+    def publish(name: str, *, guest: bool) -> str:
+        wanted = settings.declared_for(community, name)
+        staff = [(member.login, member.role) for member in wanted.staff] + [(LOGIN, ROLE)] * guest
+        devices = settings.devices_of(wanted) + [Modality(AE_TITLE, host)] * guest
+        news = publish_settings(desk.store, keys, enrolled[name], community.community, staff, devices)
+        return next((each.code for each in news if each.login == LOGIN), "")
+
+    try:
+        codes = {name: publish(name, guest=True) for name in community.branches}
+        versions = published(desk.store, community.community, keys).settings
+        yield {name: Visitor(name, code, versions[name].version) for name, code in codes.items()}
+    finally:
+        for name in community.branches:
+            publish(name, guest=False)

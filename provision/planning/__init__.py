@@ -1,0 +1,1 @@
+"""What stands, what is declared, and the steps between them: pure comparison."""

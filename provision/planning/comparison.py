@@ -1,0 +1,144 @@
+"""What is found against what is wanted: the steps between them, and what has to be made anew."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from provision.kinds.table import KINDS
+from provision.planning.resource import Change, Existing, Ref, Resource, differences, refs_in
+from provision.planning.step import CREATE, DELETE, UPDATE, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: Kinds whose loss loses patients' images.
+PRECIOUS = frozenset({"archive"})
+
+
+def steps_between(wanted: Mapping[Ref, Resource], existing: Mapping[Ref, Existing]) -> list[Step]:
+    """The steps from what exists to what is wanted, in an order in which they can be taken."""
+    changes = {ref: _changes(wanted[ref], existing[ref]) for ref in wanted if ref in existing}
+    anew = _made_anew(wanted, existing, changes)
+    steps: list[Step] = []
+    for ref, resource in wanted.items():
+        if ref not in existing or ref in anew:
+            steps.append(_creation(resource, anew.get(ref, "")))
+        elif changes[ref]:
+            steps.append(_change(resource, existing[ref], changes[ref]))
+    for ref, each in existing.items():
+        if KINDS[ref.kind].remove is not None and (ref not in wanted or ref in anew):
+            reason = anew.get(ref, "it is no longer declared")
+            before = _first_of_all(wanted[ref], existing) if ref in anew else frozenset()
+            steps.append(Step(DELETE, ref, each.name, None, each, reason=reason, loses=_loss(each), after=before))
+    steps = list(_parted(steps))
+    users = _users(steps)
+    return in_order([replace(step, after=step.after | users[step.id]) for step in steps])
+
+
+def _creation(resource: Resource, reason: str) -> Step:
+    again = frozenset({(DELETE, resource.ref)}) if reason else frozenset()
+    return Step(CREATE, resource.ref, resource.name, resource, reason=reason, after=_needs(resource) | again)
+
+
+def _change(resource: Resource, existing: Existing, changes: tuple[Change, ...]) -> Step:
+    tells = KINDS[resource.ref.kind].tells
+    words = "; ".join(dict.fromkeys(tells[each.field] for each in changes if each.field in tells))
+    return Step(UPDATE, resource.ref, resource.name, resource, existing, changes, reason=words, after=_needs(resource))
+
+
+def _parted(steps: list[Step]) -> Iterator[Step]:
+    """The steps; what changes a resource through one that is made meanwhile comes after that, as a step of its own."""
+    made = {step.ref for step in steps if step.action == CREATE}
+    for step in steps:
+        through = {name: Ref(kind, step.key) for name, kind in KINDS[step.kind].through.items()}
+        late = tuple(change for change in step.changes if through.get(change.field) in made)
+        rest = tuple(change for change in step.changes if change not in late)
+        if rest or not late:
+            yield replace(step, changes=rest)
+        if late:
+            after = frozenset((CREATE, through[change.field]) for change in late)
+            yield replace(step, changes=late, late=True, after=step.after | after)
+
+
+def _changes(resource: Resource, existing: Existing) -> tuple[Change, ...]:
+    """The fields that differ; name and mark only where the kind can change them."""
+    can = KINDS[resource.ref.kind].in_place
+    changes = list(differences(existing.spec, resource.spec))
+    if "name" in can and existing.name != resource.name:
+        changes.append(Change("name", existing.name, resource.name))
+    if "key" in can and existing.marked_key not in {None, resource.ref.key}:
+        changes.append(Change("key", existing.marked_key, resource.ref.key))
+    return tuple(changes)
+
+
+def _made_anew(
+    wanted: Mapping[Ref, Resource], existing: Mapping[Ref, Existing], changes: dict[Ref, tuple[Change, ...]]
+) -> dict[Ref, str]:
+    """What cannot be changed where it stands, and why; what stands upon it follows, or is written anew."""
+    anew: dict[Ref, str] = {}
+    news = [(ref, _reason(ref, found)) for ref, found in changes.items() if _reason(ref, found)]
+    while news:
+        ref, reason = news.pop()
+        anew[ref] = reason
+        for other, resource in wanted.items():
+            touched = [name for name in _fields_naming(resource.spec, ref) if other in existing and other not in anew]
+            for name in touched:
+                value = getattr(resource.spec, name)
+                if name in KINDS[other.kind].in_place:
+                    changes[other] = (*changes[other], Change(name, value, value))
+                else:
+                    news.append((other, f"{ref} is made anew"))
+    return anew
+
+
+def _reason(ref: Ref, changes: tuple[Change, ...]) -> str:
+    fixed = [change for change in changes if change.field not in KINDS[ref.kind].in_place]
+    return ", ".join(f"{change.field} cannot be changed where it stands" for change in fixed)
+
+
+def _fields_naming(spec: Any, ref: Ref) -> list[str]:
+    return [name for name in spec.__dataclass_fields__ if ref in refs_in(getattr(spec, name))]
+
+
+def _loss(existing: Existing) -> str:
+    return f"all images of {existing.ref.key}, {existing.spec.size}" if existing.ref.kind in PRECIOUS else ""
+
+
+def _needs(resource: Resource) -> frozenset[tuple[str, Ref]]:
+    """The steps that must come before a resource can be made or changed."""
+    named = {Ref("keys") if ref.kind == "keys" else ref for ref in refs_in(resource.spec)}
+    beside = {Ref(kind, resource.ref.key) for kind in KINDS[resource.ref.kind].after}
+    return frozenset((CREATE, ref) for ref in named | beside)
+
+
+def _first_of_all(resource: Resource, existing: Mapping[Ref, Existing]) -> frozenset[tuple[str, Ref]]:
+    """What must stand before the old one is taken away: what only the new one needs, which may fail to be made."""
+    return frozenset(each for each in _needs(resource) if each[1] not in existing and each[1].kind in KINDS)
+
+
+def _users(steps: list[Step]) -> dict[tuple[str, Ref], set[tuple[str, Ref]]]:
+    """For each deletion: the steps that take their hands off what it deletes."""
+    deleted = {step.ref for step in steps if step.action == DELETE}
+    found: dict[tuple[str, Ref], set[tuple[str, Ref]]] = defaultdict(set)
+    for step in steps if deleted else ():
+        before = deleted.intersection(refs_in(step.existing.spec)) if step.existing else set()
+        still = set(refs_in(step.declared.spec)) if step.declared else set()
+        for ref in before - still:
+            if step.id != (DELETE, ref):
+                found[DELETE, ref].add(step.id)
+    return found
+
+
+def in_order(steps: list[Step]) -> list[Step]:
+    """The same steps, each after those that it waits for, otherwise as they were."""
+    left = {step.id: step for step in steps}
+    result: list[Step] = []
+    while left:
+        ready = [step for step in left.values() if not (step.after & left.keys())]
+        assert ready, f"steps wait for each other: {[str(step) for step in left.values()]}"
+        result += ready
+        for step in ready:
+            del left[step.id]
+    return result

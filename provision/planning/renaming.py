@@ -1,0 +1,49 @@
+"""What was found under a branch's former name, as what it is called now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from provision.kinds.table import KINDS
+from provision.planning.resource import Existing, Ref
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from provision.planning.resource import Resource
+
+
+def renamed(
+    found: Mapping[Ref, Existing], former: Mapping[str, str], wanted: Mapping[Ref, Resource]
+) -> Iterator[tuple[Ref, Existing]]:
+    """What was found, under the branches' present names."""
+    present = {old: new for new, old in former.items()}
+    for ref, each in found.items():
+        now = Ref(ref.kind, _key(ref.key, present))
+        moved = now != ref and KINDS[ref.kind].renamed and now in wanted and now not in found
+        yield (now, _moved(each, present)) if moved else (ref, each)
+
+
+def _key(key: str, present: Mapping[str, str]) -> str:
+    """A key, `branch` or `branch.login`, with the name that the branch has now."""
+    branch, dot, rest = key.partition(".")
+    return f"{present.get(branch, branch)}{dot}{rest}"
+
+
+def _moved(each: Existing, present: Mapping[str, str]) -> Existing:
+    now = Ref(each.ref.kind, _key(each.ref.key, present))
+    return replace(each, ref=now, spec=_in_new_names(each.spec, present))
+
+
+def _in_new_names(value: Any, present: Mapping[str, str]) -> Any:
+    """A spec whose references name branches as they are called now."""
+    if isinstance(value, Ref):
+        return Ref(value.kind, _key(value.key, present)) if value.kind in KINDS else value
+    if isinstance(value, tuple | frozenset):
+        return type(value)(_in_new_names(each, present) for each in value)
+    if hasattr(value, "__dataclass_fields__"):
+        return replace(
+            value, **{name: _in_new_names(getattr(value, name), present) for name in value.__dataclass_fields__}
+        )
+    return value

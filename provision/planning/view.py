@@ -1,0 +1,203 @@
+"""Which of the found things are this community's own, and what each is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from provision.enrolling.published import Published
+from provision.node import vectors
+from provision.planning.marks import Mark, mark_in, object_name
+from provision.planning.resource import Ref
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provision.node import Node
+    from provision.pools import Pools
+
+#: Kinds that carry their mark in their own template, and the pool they stand in.
+MARKED = {
+    "exchange": "datastore",
+    "image-datastore": "datastore",
+    "system-datastore": "datastore",
+    "keys": "document",
+    "security-group": "secgroup",
+    "network": "vn",
+    "appliance-image": "image",
+    "exchange-image": "image",
+    "archive": "image",
+    "outbox": "image",
+    "template": "template",
+    "vm-group": "vmgroup",
+    "backup-job": "backupjob",
+}
+
+#: What the owner of the cloud made, which community files name.
+NAMED = {"cluster": "cluster", "datastore": "datastore", "host": "host", "parent-network": "vn"}
+
+
+@dataclass(frozen=True)
+class View:
+    """The found cloud as one community's admin sees it.
+
+    Attributes
+    ----------
+    pools
+        What was read.
+    community
+        Whose things are looked for.
+    making
+        Names of groups, accounts and reservations that an interrupted apply was making, and may not have marked yet.
+    outboxes
+        Branches whose outbox stands in the exchange.
+    published
+        The directory and the settings that stand in the exchange.
+    """
+
+    pools: Pools
+    community: str
+    making: frozenset[str] = frozenset()
+    outboxes: frozenset[str] = frozenset()
+    published: Published = field(default_factory=Published)
+
+    @property
+    def uid(self) -> int:
+        """The service user, whose objects' marks are believed."""
+        return self.pools.user.id
+
+    @property
+    def gid(self) -> int:
+        """The service user's own group, in which objects are until they are handed to a branch's group."""
+        return self.pools.user.number("GID")
+
+    @cached_property
+    def vdcs(self) -> dict[str, Node]:
+        """Branch to VDC. Only the cloud's owner can make or mark a VDC, so its mark is believed."""
+        found: dict[str, Node] = {}
+        for node in self.pools.nodes["vdc"]:
+            mark = mark_in(node.attributes())
+            if mark and (mark.community, mark.kind) == (self.community, "vdc"):
+                found.setdefault(mark.key, node)
+        return found
+
+    @cached_property
+    def groups(self) -> dict[str, Node]:
+        """Branch to group.
+
+        A group's admin can rewrite its mark, but nobody can rename a group or put it into another VDC: so a group
+        is what our VDC holds, or what bears the very name that its mark gives it.
+        """
+        found = {key: node for key, vdc in self.vdcs.items() if (node := self._group_in(key, vdc)) is not None}
+        taken = {node.id for node in found.values()}
+        for node in self.pools.nodes["group"]:
+            key = self._key_by_name(node)
+            if key is not None and node.id not in taken:
+                found.setdefault(key, node)
+        return found
+
+    def _group_in(self, key: str, vdc: Node) -> Node | None:
+        """The group that a branch's VDC holds; another branch's, or a stranger's, got there by mistake."""
+        groups = (self.pools.by_id["group"].get(number) for number in vdc.ids("GROUPS"))
+        return next((node for node in groups if node is not None and self._may_be(node.name, key)), None)
+
+    def _may_be(self, name: str, key: str) -> bool:
+        """Whether a group of that name can be a branch's: it may have been made for the branch's former name."""
+        return name.startswith(f"{self.community}.") and self._names.get(name, key) == key
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """What the group of each branch that has a VDC is called, to the branch."""
+        return {object_name(self.community, key): key for key in self.vdcs}
+
+    def _key_by_name(self, node: Node) -> str | None:
+        mark = mark_in(node.attributes())
+        if mark is None:
+            prefix = object_name(self.community, "")
+            return node.name.removeprefix(f"{prefix}.") if node.name in self.making else None
+        ours = mark.community == self.community and mark.kind == "group"
+        return mark.key if ours and node.name == object_name(self.community, mark.key) else None
+
+    def believed(self, node: Node) -> Mark | None:
+        """The mark of an object, where nobody but the service user can have put it there.
+
+        An object in a branch's group can be marked by that group's admin, so it is believed only as that branch's.
+        """
+        mark = mark_in(node.attributes())
+        if mark is None or mark.community != self.community or node.number("UID") != self.uid:
+            return None
+        own = self.groups.get(mark.key)
+        return mark if node.number("GID") in {self.gid, own.id if own else self.gid} else None
+
+    def ours(self, kind: str) -> Iterator[tuple[str, Node]]:
+        """Every object of a marked kind with its key; of two with one key the older one."""
+        return iter(self._ours[kind].items())
+
+    @cached_property
+    def _ours(self) -> dict[str, dict[str, Node]]:
+        found: dict[str, dict[str, Node]] = {kind: {} for kind in MARKED}
+        for pool in sorted(set(MARKED.values())):
+            for node in self.pools.nodes[pool]:
+                mark = self.believed(node) or self._half_made(pool, node)
+                if mark is not None and MARKED.get(mark.kind) == pool:
+                    found[mark.kind].setdefault(mark.key, node)
+        return found
+
+    def _half_made(self, pool: str, node: Node) -> Mark | None:
+        """The mark that a reservation was about to get when an apply died: OpenNebula takes none when it makes one."""
+        ours = node.number("UID") == self.uid and node.name in self.making and mark_in(node.attributes()) is None
+        if pool != "vn" or not ours or node.number("PARENT_NETWORK_ID") < 0:
+            return None
+        return Mark(self.community, "network", node.name.removeprefix(f"{object_name(self.community, '')}."))
+
+    @cached_property
+    def appliances(self) -> dict[str, Node]:
+        """Branch to appliance VM.
+
+        A guest and a group's admin can rewrite a VM's attributes and its context. They cannot change its owner, the
+        template that it was made from, nor put a branch's archive into a VM of the service user.
+        """
+        found: dict[str, Node] = {}
+        for node in self.pools.nodes["vm"]:
+            key = self._branch_of(node) if node.number("UID") == self.uid else None
+            if key is not None:
+                found.setdefault(key, node)
+        return found
+
+    def _branch_of(self, vm: Node) -> str | None:
+        attributes = vm.attributes()
+        template = self.refs.get(("template", int(attributes.get("TEMPLATE_ID") or -1)))
+        if template is not None and template.kind == "template":
+            return template.key
+        disks = (self.refs.get(("image", int(disk.get("IMAGE_ID") or -1))) for disk in vectors(attributes, "DISK"))
+        return next((ref.key for ref in disks if ref is not None and ref.kind == "archive"), None)
+
+    @cached_property
+    def refs(self) -> dict[tuple[str, int], Ref]:
+        """Pool and id to what the object is for."""
+        named = {
+            (pool, node.id): Ref(kind, node.name) for kind, pool in NAMED.items() for node in self.pools.nodes[pool]
+        }
+        groups = {("group", node.id): Ref("group", key) for key, node in self.groups.items()}
+        marked = {(MARKED[kind], node.id): Ref(kind, key) for kind in MARKED for key, node in self.ours(kind)}
+        return named | groups | marked
+
+    def ref(self, pool: str, number: int) -> Ref:
+        """What an id stands for; an unknown one stays an id."""
+        return self.refs.get((pool, number)) or Ref(f"#{pool}", str(number))
+
+    def standing(self, pool: str, ref: Ref) -> Node | None:
+        """The object of a pool that a reference stands for, where there is one."""
+        number = next((number for (its_pool, number), its in self.refs.items() if (its_pool, its) == (pool, ref)), -1)
+        return self.pools.by_id[pool].get(number)
+
+    def owner(self, node: Node) -> Ref | None:
+        """The branch group that an object belongs to; None while it is the service user's own."""
+        gid = node.number("GID")
+        return None if gid == self.gid else self.ref("group", gid)
+
+    def key_text(self, kind: str) -> str:
+        """A public key of the community, from its keys document."""
+        document = dict(self.ours("keys")).get("")
+        return "" if document is None else str(document.attributes().get(kind, ""))
