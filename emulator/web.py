@@ -25,6 +25,7 @@ IDLE_TIMEOUT_S = 15.0  # OpenNebula's KEEPALIVE_TIMEOUT
 MAX_HEAD = 64 * 1024
 MAX_BODY = 256 * 1024 * 1024
 BACKLOG = 1024
+PAUSE_S = 0.1  # after a connection that could not be accepted
 REASONS = {
     200: "OK", 204: "No Content", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
     405: "Method Not Allowed", 411: "Length Required", 413: "Content Too Large", 500: "Internal Server Error",
@@ -77,6 +78,7 @@ class WebServer:
     def __init__(self, address: str, port: int, handler: Callable[[Request], Response]) -> None:
         self._handler = handler
         self._socket = listening_socket(address, port)
+        self._stopped = threading.Event()
         self.address: str
         self.port: int
         self.address, self.port = self._socket.getsockname()[:2]
@@ -92,6 +94,7 @@ class WebServer:
 
     def stop(self) -> None:
         """Accept no more; answers under way are finished."""
+        self._stopped.set()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)  # wakes the threads that wait in accept
         self._socket.close()
@@ -104,7 +107,9 @@ class WebServer:
             try:
                 connection, _peer = self._socket.accept()
             except OSError:
-                return  # the server was stopped
+                if self._stopped.wait(PAUSE_S):
+                    return
+                continue  # the client is gone already, or this machine is short of something
             with connection:
                 try:
                     self._answer(connection)
@@ -145,6 +150,7 @@ def listening_socket(address: str, port: int) -> socket.socket:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((address, port))
         made.listen(BACKLOG)
+        made.settimeout(None)  # whatever default others set in this process: pyone sets one for everybody
     except OSError as error:
         made.close()
         words = error.strerror or str(error)

@@ -180,10 +180,19 @@ def test_exit_tears_down_at_once_with_the_users_own_files(tmp_path: Path) -> Non
     assert processes_naming(state) == []
 
 
+def catches(process: subprocess.Popen[str], number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal (proc(5), SigCgt)."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
 @pytest.mark.parametrize("after_s", [0.5, 3.0, 8.0])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_leaves_no_process(tmp_path: Path, after_s: float, number: signal.Signals) -> None:
     process = started("--keep", str(tmp_path))
+    while not catches(process, signal.SIGTERM):
+        time.sleep(0.05)  # until then the interpreter itself is starting
     time.sleep(after_s)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)

@@ -45,7 +45,7 @@ def started(state: Path) -> subprocess.Popen[bytes]:
 
 def client(state: Path) -> Any:
     endpoint = json.loads((state / "endpoint.json").read_text())["endpoint"]
-    return pyone.OneServer(endpoint, session=(state / "one_auth").read_text().strip(), timeout=5)
+    return pyone.OneServer(endpoint, session=(state / "one_auth").read_text().strip())
 
 
 class Customer:

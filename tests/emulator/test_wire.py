@@ -125,3 +125,17 @@ def test_silent_clients_block_no_one(cloud: Cloud, monkeypatch: pytest.MonkeyPat
     finally:
         for one in silent:
             one.close()
+
+
+def test_a_default_timeout_of_the_process_ends_no_server(
+    make_cloud: Callable[..., Cloud], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    socket.setdefaulttimeout(0.05)
+    try:
+        cloud = make_cloud()
+        time.sleep(0.2)
+    finally:
+        socket.setdefaulttimeout(None)
+    monkeypatch.setattr(web, "PAUSE_S", 0.01)
+    status, _ = post(cloud, xmlrpc.client.dumps((SESSION,), "one.system.version").encode())
+    assert status == 200
