@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+#: That a signal has asked for the end, whatever became of the exception on its way.
+HEARD = threading.Event()
+
+
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
     """Let SIGTERM and a closed terminal end the block as Ctrl-C does."""
 
     def interrupt(*_: Any) -> None:
+        HEARD.set()
         raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():

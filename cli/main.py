@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import click
 
-from cli.ending import never_swallowed
+from cli.ending import HEARD, never_swallowed
 from cli.failure import exit_code_of, words_of
+
+INTERRUPTED = 130
 
 
 class Entry(NamedTuple):
@@ -91,7 +94,10 @@ def run(arguments: list[str] | None = None) -> None:
     # OpenBLAS would start a thread for each processor: 50 ms of CPU at `import numpy`, and threads before a fork.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     never_swallowed()
-    sys.exit(exit_of(arguments))
+    code = exit_of(arguments)
+    if code == INTERRUPTED:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it has been heard; one that comes again must not change the code
+    sys.exit(code)
 
 
 def exit_of(arguments: list[str] | None) -> Any:
@@ -102,10 +108,18 @@ def exit_of(arguments: list[str] | None) -> Any:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
-        return 130
+        return _interrupted()
     except Exception as error:
         if (code := exit_code_of(error)) is None:
             raise
         click.echo(f"Error: {words_of(error)}", err=True)
         return code
+    except BaseException:  # a library in Rust panics when a Ctrl-C strikes while it is imported
+        if not HEARD.is_set():
+            raise
+        return _interrupted()
+
+
+def _interrupted() -> int:
+    click.echo("Interrupted.", err=True)
+    return INTERRUPTED
