@@ -97,6 +97,9 @@ def run(arguments: list[str] | None = None) -> None:
     code = exit_of(arguments)
     if code == INTERRUPTED:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it has been heard; one that comes again must not change the code
+        # CPython remembers a Ctrl-C that broke off code which a library ran from a text (PyRun_String, as pyrage does
+        # when it is imported), and would end as killed by SIGINT; running any other text makes it forget.
+        exec("")  # noqa: S102 - a constant
     sys.exit(code)
 
 
