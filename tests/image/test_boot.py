@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(3600), pytest.mark.xdist_group("image")]
+pytestmark = [
+    pytest.mark.vm,
+    pytest.mark.long,
+    pytest.mark.slow,
+    pytest.mark.timeout(3600),
+    pytest.mark.xdist_group("image"),
+]
 
 ROUTER, COLLEAGUE, NEIGHBOUR, SERVER = "10.20.1.1", "10.20.1.77", "10.20.2.77", "10.20.1.53"
 GUEST6, ROUTER6, COLLEAGUE6, NEIGHBOUR6 = "2001:db8:1::10", "2001:db8:1::1", "2001:db8:1::77", "2001:db8:2::77"
