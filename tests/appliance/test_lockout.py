@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import appliance.accounts.lockout
 from appliance.accounts.lockout import Lockout
 
 HERE = "10.20.1.7"
@@ -68,7 +67,7 @@ def test_failures_are_forgotten_after_an_hour() -> None:
 
 
 def test_memory_is_bounded(monkeypatch) -> None:
-    monkeypatch.setattr(appliance.lockout, "REMEMBERED", 10)
+    monkeypatch.setattr("appliance.accounts.lockout.REMEMBERED", 10)
     lockout = Lockout(Clock())
     for number in range(1000):
         lockout.attempt(f"login{number}", f"10.20.{number // 250}.{number % 250}")

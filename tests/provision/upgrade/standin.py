@@ -204,7 +204,7 @@ def guest_text() -> list[tuple[str, str]]:
 
 def metadata(version: str, *requirements: str) -> str:
     """Of the program, with its real requirements."""
-    told = distribution("gurney").read_text("METADATA")
+    told = distribution("gurney").read_text("METADATA") or distribution("gurney").read_text("PKG-INFO")
     assert told is not None
     head = told.replace(f"Version: {distribution('gurney').version}\n", f"Version: {version}\n", 1).partition("\n\n")[0]
     return head + "".join(f"\nRequires-Dist: {each}" for each in requirements) + "\n\n"
