@@ -113,8 +113,13 @@ def found(kind: str, view: View) -> Iterator[Existing]:
 
 def create(act: Act, resource: Resource) -> int:
     """Make the datastore in its cluster, with its mark."""
+    return allocate(act, resource, "datastore")
+
+
+def allocate(act: Act, resource: Resource, template: str) -> int:
+    """Make a datastore of any kind from the template of its attributes."""
     (cluster,) = resource.spec.clusters
-    return int(act.call("datastore.allocate", act.text("datastore", resource, new=True), act.id_of(cluster)))
+    return int(act.call("datastore.allocate", act.text(template, resource, new=True), act.id_of(cluster)))
 
 
 def rewrite(act: Act, resource: Resource, number: int, _found: Existing | None) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provision.kind import MERGE, Kind, renaming
+from provision.kinds.datastore import allocate, set_clusters
 from provision.planning.marks import object_name
 from provision.planning.resource import Existing, Ref, Resource
 
@@ -51,22 +52,12 @@ def found(view: View) -> Iterator[Existing]:
 
 def create(act: Act, resource: Resource) -> int:
     """Make the datastore in its cluster, with its mark."""
-    (cluster,) = resource.spec.clusters
-    return int(act.call("datastore.allocate", act.text("exchange", resource, new=True), act.id_of(cluster)))
+    return allocate(act, resource, "exchange")
 
 
 def rewrite(act: Act, resource: Resource, number: int, _found: Existing | None) -> None:
     """Write the attributes anew; what the drivers added stays."""
     act.call("datastore.update", number, act.text("exchange", resource, new=False), MERGE)
-
-
-def set_clusters(act: Act, resource: Resource, number: int, found: Existing | None) -> None:
-    """Put the datastore into its cluster, and out of any other."""
-    before: frozenset[Ref] = found.spec.clusters if found else frozenset()
-    for ref in sorted(resource.spec.clusters - before):
-        act.call("cluster.adddatastore", act.id_of(ref), number)
-    for ref in sorted(before - resource.spec.clusters):
-        act.call("cluster.deldatastore", act.id_of(ref), number)
 
 
 def remove(act: Act, found: Existing) -> None:
