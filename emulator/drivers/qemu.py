@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from emulator.drivers import qemu_command, virtiofs
@@ -47,6 +47,8 @@ class _Machine:
     """Of its shared folders."""
     failure: str = ""
     """Why it could not be started."""
+    unwanted: threading.Event = field(default_factory=threading.Event)
+    """It was stopped before it had started."""
 
     @property
     def starting(self) -> bool:
@@ -76,6 +78,7 @@ class Machines:
             raise EmulatorError(f"{', '.join(missing)} not found: apt-get install --no-install-recommends {packages}")
         self._accelerator = own_accelerator()
         self._machines: dict[int, _Machine] = {}
+        self._lock = threading.Lock()  # for what is said of a machine that is starting
         # One thread starts them all and lives as long as the cloud: PR_SET_PDEATHSIG follows the thread that forks.
         self._starter = ThreadPoolExecutor(1, "machines")
 
@@ -88,7 +91,12 @@ class Machines:
     def stop(self, vm_id: int, *, hard: bool) -> None:
         """Press the power button; a hard stop pulls the plug, as does a guest's taking too long."""
         machine = self._machines.get(vm_id)
-        if machine is None or not machine.running:
+        if machine is None:
+            return
+        with self._lock:
+            if machine.starting:
+                machine.unwanted.set()
+        if not machine.running:
             self._machines.pop(vm_id, None)
             return
         if hard or not _press_power_button(machine.guest):
@@ -119,9 +127,9 @@ class Machines:
 
     def stop_all(self) -> None:
         """Stop all guests, and wait until they are gone."""
-        self._starter.shutdown(cancel_futures=True)
         for vm_id in list(self._machines):
             self.stop(vm_id, hard=False)
+        self._starter.shutdown()
         end = time.monotonic() + STOP_ALL_GRACE_S
         for machine in list(self._machines.values()):
             if machine.process is not None:
@@ -132,12 +140,18 @@ class Machines:
     def _start(self, machine: _Machine, before: _Machine | None) -> None:
         try:
             if before is not None and before.process is not None:
-                _wait(before)
+                _wait(before, STOP_ALL_GRACE_S if machine.unwanted.is_set() else GRACE_S)
+            if machine.unwanted.is_set():
+                return
             prepare(machine.guest)
             server = virtiofs.program()
             if server is not None:
                 machine.servers = virtiofs.serve(machine.guest, server)
-            machine.process = _run(machine.guest, self._accelerator, by_virtiofs=bool(machine.servers))
+            process = _run(machine.guest, self._accelerator, by_virtiofs=bool(machine.servers))
+            with self._lock:
+                machine.process = process
+            if machine.unwanted.is_set():
+                _kill(machine)
         except (OSError, subprocess.SubprocessError, EmulatorError) as error:
             virtiofs.end(machine.servers)
             machine.failure = str(error)
@@ -248,10 +262,10 @@ def _tell(lines: Any, order: str) -> dict[str, Any]:
             return answer
 
 
-def _wait(machine: _Machine) -> None:
+def _wait(machine: _Machine, grace_s: float) -> None:
     assert machine.process is not None
     try:
-        machine.process.wait(GRACE_S)
+        machine.process.wait(grace_s)
     except subprocess.TimeoutExpired:
         _kill(machine)
     virtiofs.end(machine.servers)

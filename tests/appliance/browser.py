@@ -25,6 +25,10 @@ FLAGS = (
 )
 
 
+class PageLeftError(RuntimeError):
+    """The page that was asked gave way to another before it could answer."""
+
+
 class Browser:
     """One page; Chromium reads commands from its descriptor 3 and answers on 4, each ended by a NUL."""
 
@@ -92,9 +96,16 @@ class Browser:
 
     def _until(self, script: str, timeout_s: float = 20) -> None:
         deadline = time.monotonic() + timeout_s
-        while not self.run(script):
+        while not self._holds(script):
             assert time.monotonic() < deadline, script
             time.sleep(0.05)
+
+    def _holds(self, script: str) -> bool:
+        """Whether it is true in a page that stands; asked while one page gives way to the next, it is not yet."""
+        try:
+            return bool(self.run(script))
+        except PageLeftError:
+            return False
 
     def _call(self, method: str, **parameters: Any) -> Any:
         self._number += 1
@@ -105,7 +116,8 @@ class Browser:
         while (answer := self._answer()).get("id") != self._number:
             pass
         if "error" in answer:
-            raise RuntimeError(f"{method}: {answer['error']}")
+            gone = "navigated" in answer["error"]["message"] or "context was destroyed" in answer["error"]["message"]
+            raise (PageLeftError if gone else RuntimeError)(f"{method}: {answer['error']}")
         return answer["result"]
 
     def _answer(self) -> dict[str, Any]:

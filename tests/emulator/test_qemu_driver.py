@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import subprocess
 import time
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyone
 import pytest
@@ -190,12 +191,44 @@ def test_machine_that_starts_anew_runs_all_the_time(cloud: Cloud) -> None:
     assert driver._machines[vm] is first
     one.vm.action("reboot-hard", vm)
     end = time.monotonic() + 60
-    while driver._machines.get(vm, first) is first and time.monotonic() < end:
+    while (driver._machines.get(vm, first) is first or driver.is_starting(vm)) and time.monotonic() < end:
         time.sleep(0.1)
     settled(one, vm, RUNNING)
-    assert driver._machines[vm].process is not first.process
+    second = driver._machines[vm].process
+    assert second is not None
+    assert second is not first.process
     one.vm.action("terminate-hard", vm)
     settled(one, vm, DONE)
+
+
+@needs_qemu
+@pytest.mark.parametrize("hard", [True, False])
+def test_machine_that_is_stopped_while_it_starts_does_not_run(
+    tmp_path: Path, hard: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also the one that it was to follow is gone at the end."""
+    seen: list[subprocess.Popen[bytes]] = []
+
+    def popen(*arguments: Any, **named: Any) -> subprocess.Popen[bytes]:
+        seen.append(real(*arguments, **named))
+        return seen[-1]
+
+    (tmp_path / "image").write_bytes(bytes(1 << 20))
+    guest = guest_in(tmp_path, system=tmp_path / "image")
+    for mount in guest.mounts:
+        mount.path.mkdir(exist_ok=True)
+    machines, real = Machines(), subprocess.Popen
+    monkeypatch.setattr("emulator.drivers.qemu.subprocess.Popen", popen)
+    machines.start(guest)
+    end = time.monotonic() + 20
+    while not seen and time.monotonic() < end:
+        time.sleep(0.002)
+    machines.stop(7, hard=hard)
+    assert not machines.is_there(7)
+    machines.start(guest)
+    machines.stop_all()
+    assert seen
+    assert [process.returncode is not None for process in seen] == [True] * len(seen)
 
 
 def reset(guest: Guest) -> None:
