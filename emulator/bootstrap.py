@@ -9,7 +9,7 @@ from emulator.acl import ALL, CREATE, GROUP, USE, Rule, resource
 from emulator.call import Call, Caller
 from emulator.objects.acl_rule import add_rule
 from emulator.objects.cluster import new_cluster
-from emulator.objects.datastore import new_datastore
+from emulator.objects.datastore import monitored, new_datastore
 from emulator.objects.group import new_group
 from emulator.objects.host import begin_monitoring, new_host
 from emulator.objects.market import new_market
@@ -53,6 +53,7 @@ def fill(cloud: Cloud, password: str) -> None:
         )
     ):
         new_datastore(call, name, dict(template), cluster, oid)
+        monitored(cloud, oid, {})  # no client comes before the first look at them
     new_security_group(call, "default", _open_to_all(), 0)
     _markets(call)
     for name in cloud.settings.hosts:

@@ -148,7 +148,6 @@ def allocated(cloud: Cloud, one: pyone.OneServer, content: bytes) -> int:
     image = cloud.settings.state / "host" / "var" / "tmp" / "disk"
     image.parent.mkdir(parents=True)
     image.write_bytes(content)
-    time.sleep(0.5)  # the datastore tells its size
     number = one.image.allocate('NAME="os"\nTYPE="OS"\nPATH="/var/tmp/disk"', 1)
     end = time.monotonic() + 10
     while one.image.info(number).STATE != 1 and time.monotonic() < end:
