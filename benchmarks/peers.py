@@ -51,7 +51,7 @@ SCALES = {
     "US": Scale(120, 120, multi_frame=True, gray=False),
     "JPEG-LS": Scale(100, 20),
     "JPEG lossless": Scale(100, 20, script=False),
-    "JPEG 2000": Scale(40, 10, dcmtk=False),
+    "JPEG 2000": Scale(40, 10, dcmtk=False, orthanc=False),  # neither decodes it without further plugins
 }
 
 
