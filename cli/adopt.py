@@ -7,25 +7,20 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.console import print_json, results
-from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, YES, opened
+from cli.desk import JSON, YES, at_desk
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from cli.desk import Where
 
 
 @click.command()
 @click.argument("kind")
 @click.argument("which", metavar="ID|NAME")
 @click.option("--as", "branch", default="", metavar="BRANCH", help="The branch that it shall belong to.")
-@FILE
-@ENDPOINT
-@EXCHANGE
+@at_desk
 @JSON
 @YES
-def adopt(
-    kind: str, which: str, branch: str, file: Path, endpoint: str | None, exchange: str | None,
-    *, as_json: bool, yes: bool,
-) -> None:  # fmt: skip
+def adopt(kind: str, which: str, branch: str, where: Where, *, as_json: bool, yes: bool) -> None:
     """Take an object over, so that from now on it is the community's; KIND as `gurney plan` names it.
 
     Its owner becomes the account that Gurney uses. What of it is not as declared, the next plan shows.
@@ -34,7 +29,7 @@ def adopt(
     from provision.applying.adopt import candidate
     from provision.planning.found import found
 
-    community, desk = opened(file, endpoint, exchange)
+    community, desk = where.opened()
     now = found(desk, community.community)
     node = candidate(community, now, kind, which, branch)
     if not yes:

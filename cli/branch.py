@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.console import print_json, results, table
-from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, YES, opened
+from cli.desk import JSON, YES, at_desk
 from cli.inviting import never_lost
 from cli.visit import IDENTITY, PORT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cli.desk import Where
     from cli.enrolling import Enrolled
+
 
 NAMES = click.argument("names", nargs=-1, required=True, metavar="NAME...")
 
@@ -47,9 +49,7 @@ def branch() -> None:
 
 
 @branch.command()
-@FILE
-@ENDPOINT
-@EXCHANGE
+@at_desk
 @JSON
 @PORT
 @IDENTITY
@@ -64,7 +64,7 @@ def branch() -> None:
 @click.option("--ssh", "by_ssh", is_flag=True, help="Ask over SSH, even where the cloud has OneGate.")
 @NAMES
 def enrol(
-    file: Path, endpoint: str | None, exchange: str | None, port: int, identity: Path | None,
+    where: Where, port: int, identity: Path | None,
     host_keys: tuple[tuple[str, str], ...], rekeys: tuple[tuple[str, str], ...], names: tuple[str, ...],
     *, as_json: bool, by_ssh: bool,
 ) -> None:  # fmt: skip
@@ -76,7 +76,7 @@ def enrol(
     from cli.enrolling import Ways, enrolled
 
     ways = Ways(port, identity, by_branch(host_keys, names, "--host-key"), by_ssh)
-    work, rekey = opened(file, endpoint, exchange), by_branch(rekeys, names, "--rekey")
+    work, rekey = where.opened(), by_branch(rekeys, names, "--rekey")
     with never_lost(work[1], as_json=as_json):
         done = enrolled(work, names, ways, rekey, quiet=as_json)
     if as_json:
@@ -87,15 +87,11 @@ def enrol(
 
 
 @branch.command()
-@FILE
-@ENDPOINT
-@EXCHANGE
+@at_desk
 @JSON
 @YES
 @NAMES
-def revoke(
-    file: Path, endpoint: str | None, exchange: str | None, names: tuple[str, ...], *, as_json: bool, yes: bool
-) -> None:
+def revoke(where: Where, names: tuple[str, ...], *, as_json: bool, yes: bool) -> None:
     """Take branches out of the community: nobody sends to them or takes anything of theirs any more.
 
     It takes effect at every appliance when it next reads the directory, within seconds. A branch comes back by
@@ -103,7 +99,7 @@ def revoke(
     """
     from provision.enrolling.revocation import revoke as publish_revocation
 
-    community, desk = opened(file, endpoint, exchange)
+    community, desk = where.opened()
     if not yes and not click.confirm(f"Revoke {', '.join(names)}?", err=True):
         click.echo("Nothing was changed.", err=True)
         return
@@ -115,15 +111,13 @@ def revoke(
 
 
 @branch.command("list")
-@FILE
-@ENDPOINT
-@EXCHANGE
+@at_desk
 @JSON
-def show_list(file: Path, endpoint: str | None, exchange: str | None, *, as_json: bool) -> None:
+def show_list(where: Where, *, as_json: bool) -> None:
     """Show which branches the directory names, with their fingerprints and how long their certificates hold."""
     from provision.enrolling.listing import listed
 
-    community, desk = opened(file, endpoint, exchange)
+    community, desk = where.opened()
     told = listed(desk, community)
     if as_json:
         print_json(told.to_json())
@@ -139,21 +133,19 @@ def show_list(file: Path, endpoint: str | None, exchange: str | None, *, as_json
 
 
 @branch.command()
-@FILE
-@ENDPOINT
-@EXCHANGE
+@at_desk
 @JSON
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write it to a file (PEM) instead of printing it."
 )
-def authority(file: Path, endpoint: str | None, exchange: str | None, output: Path | None, *, as_json: bool) -> None:
+def authority(where: Where, output: Path | None, *, as_json: bool) -> None:
     """Print the certificate of the community's own authority, which PCs, phones and devices shall trust.
 
     It vouches for the appliances' pages (HTTPS) and for DICOM over TLS. It is public; compare its fingerprint.
     """
     from provision.enrolling.listing import authority_of
 
-    community, desk = opened(file, endpoint, exchange)
+    community, desk = where.opened()
     found = authority_of(desk, community)
     if output is not None:
         output.write_text(found.pem, encoding="ascii")

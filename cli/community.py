@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path  # noqa: TC003 - click shows it
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.console import print_json, progress_bar, progress_console, results
-from cli.desk import ALLOW, ENDPOINT, EXCHANGE, FILE, JSON, TAKE_OVER, YES, opened, planned
+from cli.desk import ALLOW, JSON, TAKE_OVER, YES, at_desk, planned
 from cli.inviting import never_lost
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as ProgressBar
     from rich.progress import TaskID
 
+    from cli.desk import Where
     from provision.applying.apply import Applied
     from provision.applying.take import Progress
     from provision.declaring.community import Community
@@ -29,16 +29,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@FILE
-@ENDPOINT
-@EXCHANGE
+@at_desk
 @JSON
 @click.option(
     "--detailed-exitcode", is_flag=True, help="Exit with 2 where there are changes, with 0 where there are none."
 )
-def plan(file: Path, endpoint: str | None, exchange: str | None, *, as_json: bool, detailed_exitcode: bool) -> None:
+def plan(where: Where, *, as_json: bool, detailed_exitcode: bool) -> None:
     """Show what apply would change in the cloud; nothing is changed."""
-    community, desk = opened(file, endpoint, exchange)
+    community, desk = where.opened()
     the_plan = planned(desk, community)
     show(the_plan, as_json=as_json)
     if detailed_exitcode and the_plan:
@@ -46,9 +44,7 @@ def plan(file: Path, endpoint: str | None, exchange: str | None, *, as_json: boo
 
 
 @click.command()
-@FILE
-@ENDPOINT
-@EXCHANGE
+@at_desk
 @JSON
 @YES
 @ALLOW
@@ -58,13 +54,13 @@ def plan(file: Path, endpoint: str | None, exchange: str | None, *, as_json: boo
 @click.option("--timeout", "timeout_s", default=600.0, show_default=True, help="How long to wait, in seconds.")
 @click.option("--rekey", multiple=True, metavar="BRANCH=FINGERPRINT", help="Take a branch's changed keys (repeatable).")
 def apply(
-    file: Path, endpoint: str | None, exchange: str | None, allow: tuple[str, ...], timeout_s: float,
+    where: Where, allow: tuple[str, ...], timeout_s: float,
     rekey: tuple[str, ...], *, as_json: bool, yes: bool, wait: bool, take_over: bool, rollback: bool,
 ) -> None:  # fmt: skip
     """Make the cloud what the community file declares, and enrol its appliances."""
     from provision.applying.apply import refuse
 
-    community, desk = opened(file, endpoint, exchange)
+    community, desk = where.opened()
     the_plan = planned(desk, community)
     if not as_json:
         show(the_plan, as_json=False)
@@ -82,23 +78,18 @@ def apply(
 
 
 @click.command()
-@FILE
-@ENDPOINT
-@EXCHANGE
+@at_desk
 @JSON
 @YES
 @ALLOW
 @TAKE_OVER
-def destroy(
-    file: Path, endpoint: str | None, exchange: str | None, allow: tuple[str, ...],
-    *, as_json: bool, yes: bool, take_over: bool,
-) -> None:  # fmt: skip
+def destroy(where: Where, allow: tuple[str, ...], *, as_json: bool, yes: bool, take_over: bool) -> None:
     """Remove all that Gurney made for a community. What lies in the exchange's folders stays."""
     from provision.applying.apply import refuse
     from provision.applying.destroy import plan_to_destroy
     from provision.planning.found import found
 
-    community, desk = opened(file, endpoint, exchange)
+    community, desk = where.opened()
     the_plan = plan_to_destroy(found(desk, community.community))
     if not as_json:
         show(the_plan, as_json=False)

@@ -7,22 +7,18 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.console import print_json, results
-from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, opened
+from cli.desk import JSON, at_desk
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from cli.desk import Where
 
 
 @click.command()
 @click.argument("branch")
 @click.argument("login")
-@FILE
-@ENDPOINT
-@EXCHANGE
+@at_desk
 @JSON
-def credential(
-    branch: str, login: str, file: Path, endpoint: str | None, exchange: str | None, *, as_json: bool
-) -> None:
+def credential(branch: str, login: str, where: Where, *, as_json: bool) -> None:
     """Write a new login token for LOGIN of BRANCH to a file, encrypted where the community file names a key.
 
     For a person who lost the first one, or did not use it within its week. Older tokens stay good until they expire.
@@ -30,7 +26,7 @@ def credential(
     from provision.applying.credential import anew
     from provision.planning.found import found
 
-    community, desk = opened(file, endpoint, exchange)
+    community, desk = where.opened()
     path = anew(desk, community, found(desk, community.community), branch, login)
     if as_json:
         print_json({"branch": branch, "login": login, "file": str(path)})

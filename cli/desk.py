@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from provision.declaring.community import Community
     from provision.desk import Desk
     from provision.planning.plan import Plan
@@ -27,18 +31,39 @@ ALLOW = click.option(
 TAKE_OVER = click.option("--take-over", is_flag=True, help="Take the place of another admin's apply that is dead.")
 
 
-def opened(file: Path, endpoint: str | None, exchange: str | None) -> tuple[Community, Desk]:
-    """The community of a file, and the admin's desk for it."""
-    from exchange.stores import open_store
-    from provision.access import cloud_at
-    from provision.declaring.reading import load
-    from provision.desk import Desk
-    from provision.enrolling.identity import own_identity
+@dataclass(frozen=True)
+class Where:
+    """Where an admin works: the community file, and how its cloud and its exchange are reached."""
 
-    community = load(file)
-    cloud = cloud_at(endpoint)
-    store = open_store(exchange or community.exchange.admin)
-    return community, Desk(cloud, store, own_identity(), uploads_for(community, file))
+    file: Path
+    endpoint: str | None
+    exchange: str | None
+
+    def opened(self) -> tuple[Community, Desk]:
+        """The community of the file, and the admin's desk for it."""
+        from exchange.stores import open_store
+        from provision.access import cloud_at
+        from provision.declaring.reading import load
+        from provision.desk import Desk
+        from provision.enrolling.identity import own_identity
+
+        community = load(self.file)
+        cloud = cloud_at(self.endpoint)
+        store = open_store(self.exchange or community.exchange.admin)
+        return community, Desk(cloud, store, own_identity(), uploads_for(community, self.file))
+
+
+def at_desk(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say where an admin works, as its argument `where`."""
+
+    @FILE
+    @ENDPOINT
+    @EXCHANGE
+    @wraps(command)
+    def told(*, file: Path, endpoint: str | None, exchange: str | None, **others: Any) -> None:
+        command(where=Where(file, endpoint, exchange), **others)
+
+    return told
 
 
 def uploads_for(community: Community, file: Path) -> Uploads | None:

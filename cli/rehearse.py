@@ -9,28 +9,26 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.console import print_json, progress_console, results
-from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, YES, opened, planned
+from cli.desk import JSON, YES, at_desk, planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cli.desk import Where
     from provision.declaring.community import Community
     from provision.desk import Desk
     from provision.fleet.rehearsal import Scene
 
 
 @click.command()
-@FILE
-@ENDPOINT
-@EXCHANGE
+@at_desk
 @JSON
 @YES
 @click.option("--play", metavar="host=NAME|archive=BRANCH", help="Let it happen, on an embedded cloud alone.")
 @click.option("--state", type=click.Path(path_type=Path), help="The folder of the embedded cloud to play on.")
 @click.option("--patience", "patience_s", default=60.0, show_default=True, help="Seconds to wait for a restart.")
 def rehearse(
-    file: Path, endpoint: str | None, exchange: str | None, play: str | None, state: Path | None, patience_s: float,
-    *, as_json: bool, yes: bool,
+    where: Where, play: str | None, state: Path | None, patience_s: float, *, as_json: bool, yes: bool,
 ) -> None:  # fmt: skip
     """Say what happens when a host dies, the front end is lost, or an archive is: what stops, what is lost, what helps.
 
@@ -40,7 +38,7 @@ def rehearse(
     from provision.fleet.rehearsal import scenes
     from provision.planning.found import found
 
-    community, desk = opened(file, endpoint, exchange)
+    community, desk = where.opened()
     told = list(scenes(found(desk, community.community)))
     if play is None:
         show(told, as_json=as_json)

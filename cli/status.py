@@ -10,37 +10,34 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.console import print_json, results
-from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, opened
+from cli.desk import JSON, at_desk
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from cli.desk import Where
     from provision.declaring.community import Community
     from provision.desk import Desk
     from provision.fleet.branch_status import BranchStatus
     from provision.fleet.glance import FleetLine
     from provision.planning.plan import Plan
 
+
 #: Whom an appliance answers when it is asked how it is (C-ECHO is for anyone).
 CALLING = "GURNEY"
 
 
 @click.command()
-@FILE
-@ENDPOINT
-@EXCHANGE
+@at_desk
 @JSON
 @click.option("--watch", is_flag=True, help="Look again and again, until interrupted.")
 @click.option("--interval", "interval_s", default=5.0, show_default=True, help="Seconds between two looks.")
 @click.option(
     "--prometheus", type=click.Path(path_type=Path), help="Write a textfile for the Prometheus node exporter."
 )
-def status(
-    file: Path, endpoint: str | None, exchange: str | None, interval_s: float, prometheus: Path | None,
-    *, as_json: bool, watch: bool,
-) -> None:  # fmt: skip
+def status(where: Where, interval_s: float, prometheus: Path | None, *, as_json: bool, watch: bool) -> None:
     """Show how each branch's appliance is: its VM, whether it answers, quota, space, backup and drift."""
-    community, desk = opened(file, endpoint, exchange)
+    community, desk = where.opened()
     if not watch:
         lines, plan, echoes = look(desk, community, prometheus)
         show(lines, plan, echoes, as_json=as_json)

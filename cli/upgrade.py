@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.console import print_json
-from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, opened
-from cli.visit import HOST_KEY, IDENTITY, PORT, machines_of
+from cli.desk import JSON
+from cli.visit import visiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from cli.visit import Visit
     from provision.declaring.community import Community
     from provision.desk import Desk
     from provision.visit.far_side import FarSide
@@ -29,12 +30,7 @@ EXISTING = click.Path(exists=True, path_type=Path)
 
 
 @click.command()
-@FILE
-@ENDPOINT
-@EXCHANGE
-@PORT
-@IDENTITY
-@HOST_KEY
+@visiting
 @JSON
 @click.option("--wheel", type=EXISTING, help="The new version: a wheel of Gurney.")
 @click.option("--wheels", type=EXISTING, help="Folder of its libraries' wheels, where they have changed.")
@@ -47,8 +43,7 @@ EXISTING = click.Path(exists=True, path_type=Path)
 )  # fmt: skip
 @click.argument("branches", nargs=-1, metavar="[NAME]...")
 def upgrade(
-    file: Path, endpoint: str | None, exchange: str | None, port: int, identity: Path | None, compared: str,
-    wheel: Path | None, wheels: Path | None, patience_s: float | None, branches: tuple[str, ...],
+    visit: Visit, wheel: Path | None, wheels: Path | None, patience_s: float | None, branches: tuple[str, ...],
     *, by_image: bool, as_json: bool, everywhere: bool, keep_going: bool,
 ) -> None:  # fmt: skip
     """Put appliances on another version, one after the other; one that does not answer then is rolled back by itself.
@@ -63,13 +58,14 @@ def upgrade(
         raise click.UsageError("name branches, or say --all")
     if by_image == (wheel is not None):
         raise click.UsageError("give --wheel FILE.whl, or say --image")
-    machines = machines_of(file, endpoint, exchange, branches, port=port, identity=identity, compared=compared)
+    community, desk = visit.where.opened()
+    machines = visit.machines_of(community, desk, branches)
     if wheel is not None:
         limit_s = patience_s or WHEEL_PATIENCE_S
         done = upgrade_in_turn(machines, wheel, wheels, patience_s=limit_s, quiet=as_json, keep_going=keep_going)
     else:
-        work, limit_s = opened(file, endpoint, exchange), patience_s or IMAGE_PATIENCE_S
-        done = exchange_in_turn(work, machines, patience_s=limit_s, quiet=as_json, keep_going=keep_going)
+        limit_s = patience_s or IMAGE_PATIENCE_S
+        done = exchange_in_turn((community, desk), machines, patience_s=limit_s, quiet=as_json, keep_going=keep_going)
     show(done, as_json=as_json)
     done.check()
 

@@ -14,27 +14,27 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.console import print_json, progress_console, results
-from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, opened
+from cli.desk import JSON, at_desk
 
 if TYPE_CHECKING:
     from cli.acceptance import Check, Ward
     from cli.demo.branch import Session
+    from cli.desk import Where
     from provision.declaring.community import Community
     from provision.desk import Desk
     from provision.fleet.branch_status import BranchStatus
     from provision.fleet.visitor import Visitor
 
+
 SETTINGS_WITHIN_S = 120.0
 
 
 @click.command()
-@FILE
-@ENDPOINT
-@EXCHANGE
+@at_desk
 @JSON
 @click.option("--evidence", type=click.Path(path_type=Path), default=Path("evidence"), show_default=True,
               help="Name of the evidence files; .json and .html are added.")  # fmt: skip
-def verify(file: Path, endpoint: str | None, exchange: str | None, evidence: Path, *, as_json: bool) -> None:
+def verify(where: Where, evidence: Path, *, as_json: bool) -> None:
     """Try in every branch what must work, and what must not: echo, store, find, view, refer, isolation.
 
     A visitor is let into each branch for the time of the test. One test image stays in each archive.
@@ -42,7 +42,7 @@ def verify(file: Path, endpoint: str | None, exchange: str | None, evidence: Pat
     from provision.errors import NotReady
     from provision.fleet.evidence import write_evidence
 
-    community, desk = opened(file, endpoint, exchange)
+    community, desk = where.opened()
     checks = accepted(desk, community, quiet=as_json)
     told = evidence_of(community, desk, checks)
     write_evidence(evidence, told)

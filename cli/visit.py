@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, opened
+from cli.desk import JSON, at_desk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from cli.desk import Where
+    from provision.declaring.community import Community
+    from provision.desk import Desk
     from provision.visit.shell import Machine, Shell
 
 SSH_PORT = 22
@@ -26,47 +31,67 @@ HOST_KEY = click.option(
 BRANCH = click.argument("branch")
 
 
-def machines_of(
-    file: Path, endpoint: str | None, exchange: str | None, names: Sequence[str], **visit: Any
-) -> list[Machine]:
-    """Where the branches' appliances are; all of them where none is named."""
-    from provision.enrolling.identity import own_identity
-    from provision.errors import ProvisionError
-    from provision.fleet.branch_status import statuses_of
-    from provision.planning.found import found
-    from provision.visit.host_keys import HostKeys
-    from provision.visit.shell import Machine
+@dataclass(frozen=True)
+class Visit:
+    """Which appliances an admin visits from where, and how SSH gets there."""
 
-    community, desk = opened(file, endpoint, exchange)
-    statuses = {status.name: status for status in statuses_of(community, found(desk, community.community))}
-    for name in names:
-        if name not in statuses or not statuses[name].address:
-            raise ProvisionError(f"{name}: the community has no such branch, or it has no VM")
-    keys = HostKeys(own_identity().path.with_name("appliance_hosts"))
-    chosen = [statuses[name] for name in names] or [status for status in statuses.values() if status.address]
-    return [Machine(f"{community.community}.{each.name}", each.address, host_keys=keys, **visit) for each in chosen]
+    where: Where
+    port: int
+    identity: Path | None
+    compared: str
+
+    def machines(self, names: Sequence[str]) -> list[Machine]:
+        """Where the branches' appliances are; all of them where none is named."""
+        return self.machines_of(*self.where.opened(), names)
+
+    def machines_of(self, community: Community, desk: Desk, names: Sequence[str]) -> list[Machine]:
+        """Where they are in a community that was read before."""
+        from provision.enrolling.identity import own_identity
+        from provision.errors import ProvisionError
+        from provision.fleet.vm_state import address_of
+        from provision.planning.found import found
+        from provision.visit.host_keys import HostKeys
+        from provision.visit.shell import Machine
+
+        vms = found(desk, community.community).view.appliances
+        addresses = {name: address_of(vms[name]) for name in community.branches if name in vms}
+        for name in names:
+            if not addresses.get(name):
+                raise ProvisionError(f"{name}: the community has no such branch, or it has no VM")
+        keys = HostKeys(own_identity().path.with_name("appliance_hosts"))
+        chosen = names or [name for name, address in addresses.items() if address]
+        return [
+            Machine(f"{community.community}.{name}", addresses[name], self.port, keys, self.identity, self.compared)
+            for name in chosen
+        ]
+
+
+def visiting(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a visit over SSH, as its argument `visit`."""
+
+    @at_desk
+    @PORT
+    @IDENTITY
+    @HOST_KEY
+    @wraps(command)
+    def told(*, where: Where, port: int, identity: Path | None, compared: str, **others: Any) -> None:
+        command(visit=Visit(where, port, identity, compared), **others)
+
+    return told
 
 
 @click.command("exec", context_settings={"ignore_unknown_options": True})
-@FILE
-@ENDPOINT
-@EXCHANGE
-@PORT
-@IDENTITY
-@HOST_KEY
+@visiting
 @JSON
 @click.option("-b", "--branch", "names", multiple=True, help="Only in this branch (repeatable); else in all.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def execute(
-    file: Path, endpoint: str | None, exchange: str | None, port: int, identity: Path | None, compared: str,
-    names: tuple[str, ...], command: tuple[str, ...], *, as_json: bool,
-) -> None:  # fmt: skip
+def execute(visit: Visit, names: tuple[str, ...], command: tuple[str, ...], *, as_json: bool) -> None:
     """Run a command as root in appliances, several at once; each line says of which branch it is."""
     from cli.console import print_json
     from cli.enrolling import lines
     from provision.visit.rounds import visit_all
 
-    machines = machines_of(file, endpoint, exchange, names, port=port, identity=identity, compared=compared)
+    machines = visit.machines(names)
     with lines([machine.name for machine in machines], quiet=as_json) as tell:
         visits = visit_all(machines, lambda shell: shell.run(" ".join(command)), tell)
     if as_json:
@@ -80,22 +105,14 @@ def execute(
 
 
 @click.command()
-@FILE
-@ENDPOINT
-@EXCHANGE
-@PORT
-@IDENTITY
-@HOST_KEY
+@visiting
 @click.option("-n", "--lines", default=100, show_default=True, type=click.IntRange(1), help="How many of the newest.")
 @BRANCH
-def logs(
-    file: Path, endpoint: str | None, exchange: str | None, port: int, identity: Path | None, compared: str,
-    lines: int, branch: str,
-) -> None:  # fmt: skip
+def logs(visit: Visit, lines: int, branch: str) -> None:
     """Show what an appliance's service and boot have logged."""
     from provision.visit.shell import shell_in
 
-    machine = machines_of(file, endpoint, exchange, [branch], port=port, identity=identity, compared=compared)[0]
+    machine = visit.machines([branch])[0]
     with shell_in(machine) as shell:
         said = shell.run(f"journalctl --no-pager -o short-iso -n {lines} -u 'gurney*'")
     click.echo(said.out + said.err, nl=False)
@@ -103,20 +120,13 @@ def logs(
 
 
 @click.command()
-@FILE
-@ENDPOINT
-@EXCHANGE
-@PORT
-@IDENTITY
-@HOST_KEY
+@visiting
 @BRANCH
-def ssh(
-    file: Path, endpoint: str | None, exchange: str | None, port: int, identity: Path | None, compared: str, branch: str
-) -> None:
+def ssh(visit: Visit, branch: str) -> None:
     """Log in at an appliance as root, with OpenSSH and the host key that is known."""
     from provision.visit.shell import shell_in
 
-    machine = machines_of(file, endpoint, exchange, [branch], port=port, identity=identity, compared=compared)[0]
+    machine = visit.machines([branch])[0]
     with shell_in(machine):
         pass  # the host key is compared, and kept, before OpenSSH is started
     options = {
@@ -126,32 +136,24 @@ def ssh(
         "StrictHostKeyChecking": "yes",
     }
     words = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
-    own = ["-i", str(identity)] if identity else []
-    os.execvp("ssh", ["ssh", *words, *own, "-p", str(port), f"root@{machine.address}"])  # noqa: S606 - replaces us
+    own = ["-i", str(visit.identity)] if visit.identity else []
+    os.execvp("ssh", ["ssh", *words, *own, "-p", str(visit.port), f"root@{machine.address}"])  # noqa: S606 - replaces us
 
 
 @click.command("support-bundle")
-@FILE
-@ENDPOINT
-@EXCHANGE
-@PORT
-@IDENTITY
-@HOST_KEY
+@visiting
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path),
     help="Where to write it: a file, or a folder for several branches.  [default: BRANCH.tar.gz here]",
 )  # fmt: skip
 @click.argument("branches", nargs=-1, required=True, metavar="BRANCH...")
-def support_bundle(
-    file: Path, endpoint: str | None, exchange: str | None, port: int, identity: Path | None, compared: str,
-    output: Path | None, branches: tuple[str, ...],
-) -> None:  # fmt: skip
+def support_bundle(visit: Visit, output: Path | None, branches: tuple[str, ...]) -> None:
     """Gather what a support case needs of appliances, without patient data; several at once."""
     from cli.enrolling import lines
     from provision.visit.bundle import write_bundle
     from provision.visit.rounds import visit_all
 
-    machines = machines_of(file, endpoint, exchange, branches, port=port, identity=identity, compared=compared)
+    machines = visit.machines(branches)
     targets = targets_of(output, branches)
 
     def write(shell: Shell) -> Path:

@@ -7,21 +7,19 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.console import print_json
-from cli.desk import ENDPOINT, EXCHANGE, FILE, JSON, opened
+from cli.desk import JSON, at_desk
 from cli.visit import BRANCH
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from cli.desk import Where
 
 
 @click.command()
-@FILE
-@ENDPOINT
-@EXCHANGE
+@at_desk
 @JSON
 @click.option("-n", "--lines", default=200, show_default=True, type=click.IntRange(1), help="How many of the newest.")
 @BRANCH
-def console(file: Path, endpoint: str | None, exchange: str | None, lines: int, branch: str, *, as_json: bool) -> None:
+def console(where: Where, lines: int, branch: str, *, as_json: bool) -> None:
     """Show what the console of an appliance's VM has shown, such as the fingerprint of its host key.
 
     The embedded cloud keeps it. A real front end hands no console over through its API: the commands are told by which
@@ -30,7 +28,7 @@ def console(file: Path, endpoint: str | None, exchange: str | None, lines: int, 
     from provision.planning.found import found
     from provision.visit.console import console_of, own_auth_file
 
-    community, desk = opened(file, endpoint, exchange)
+    community, desk = where.opened()
     shown = console_of(found(desk, community.community), branch, desk.cloud.endpoint, own_auth_file())
     if as_json:
         print_json({**vars(shown), "ways": list(shown.ways()), "lines": shown.lines(lines)})
