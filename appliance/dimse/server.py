@@ -32,6 +32,9 @@ log = structlog.get_logger("appliance.dimse")
 
 MAXIMUM_ASSOCIATIONS = 32
 
+#: Of these, the most that one address has at a time: who connects and says nothing shall not keep the others out.
+PLACES_OF_ONE_ADDRESS = 16
+
 #: From the connection to the association request; and in the middle of a PDU.
 REQUEST_TIMEOUT_S = 10
 PDU_TIMEOUT_S = 30
@@ -115,25 +118,40 @@ class DicomServer:
                 try:
                     self.request = server.secured(self.request)
                 except OSError as error:
-                    server.say_unsecured(Caller("", plain_address(str(self.client_address[0]))), error)
+                    server.say(self.caller, "no TLS", str(error))
                     return
-                super().handle()
+                if server.has_place_for(self.caller):
+                    super().handle()
+                else:
+                    server.say(self.caller, "turned away", "this address has all the places that one may have")
+                    self.request.close()
 
             def _create_association(self) -> Association:
                 association = super()._create_association()
-                server.fit_out(association, Caller("", plain_address(str(self.client_address[0]))))
+                server.fit_out(association, self.caller)
                 return association
 
+            @property
+            def caller(self) -> Caller:
+                """Who is on the line, before it has said its AE title."""
+                return Caller("", plain_address(str(self.client_address[0])))
+
         return Handler
+
+    def has_place_for(self, caller: Caller) -> bool:
+        """Whether its address has fewer associations than one may have."""
+        active = self._server.active_associations if self._server is not None else ()
+        same = [one for one in active if plain_address(str(one.requestor.address)) == caller.address]
+        return len(same) < PLACES_OF_ONE_ADDRESS
 
     def secured(self, plain: socket.socket) -> socket.socket:
         """The connection over TLS, where this server speaks it; raises `OSError` where the caller does not."""
         return shake_hands(self._tls, plain) if self._tls is not None else plain
 
-    def say_unsecured(self, caller: Caller, error: OSError) -> None:
-        """Tell the log who did not come to TLS, now and then."""
+    def say(self, caller: Caller, event: str, reason: str) -> None:
+        """Tell the log who did not come to speak, now and then."""
         if self._is_news(caller):
-            log.warning("no TLS", address=caller.address, reason=str(error))
+            log.warning(event, address=caller.address, reason=reason)
 
     def fit_out(self, association: Association, caller: Caller) -> None:
         """Give a new association our wire and our reception, and let it not outlive the process."""

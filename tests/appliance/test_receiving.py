@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from pynetdicom.sop_class import CTImageStorage
 
 from appliance.audit import Audit
 from appliance.dimse.desk import StorageDesk
-from appliance.dimse.server import DicomServer
+from appliance.dimse.server import PLACES_OF_ONE_ADDRESS, DicomServer
 from appliance.index.queries import studies
 from appliance.keeping.archive import Archive, open_archive
 from exchange.settings import Modality
@@ -239,6 +240,24 @@ def test_a_senseless_message_ends_that_association_only(reception: Reception, fr
         until(lambda: not association.is_established)
     assert echoscu(reception.address) == 0
     assert reception.spooled() == []
+
+
+def test_one_address_does_not_take_all_the_places(reception: Reception) -> None:
+    """Its next connection is closed without a word, others are served, and it is heard again when one has ended."""
+    with ExitStack() as silent:
+        for _ in range(PLACES_OF_ONE_ADDRESS):
+            silent.enter_context(connected(reception, "127.0.0.1"))
+        until(lambda: echoscu(reception.address) != 0)
+        with connected(reception, "127.0.0.1") as one_more:
+            assert one_more.recv(1) == b""
+        with connected(reception, "127.0.0.2") as another:
+            another.sendall(b"\x42" * 6)
+            assert another.recv(1) != b""  # it is told that it makes no sense
+    until(lambda: echoscu(reception.address) == 0)
+
+
+def connected(reception: Reception, source: str) -> socket.socket:
+    return socket.create_connection((reception.address, 11112), timeout=20, source_address=(source, 0))
 
 
 def test_many_at_once(reception: Reception, tmp_path: Path) -> None:
