@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from threading import BoundedSemaphore
+from threading import Lock
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
-from xmlrpc.client import Error as XmlRpcError
+from xmlrpc.client import Fault, dumps
 
 import pyone
 from pyone.server_xrpc import OneServerXRPC
 
 from provision.errors import CloudError, CloudUnreachable, NotAccepted
 from provision.node import Node
-from provision.wire import NotOpenNebula, Wire
+from provision.reply import NotXmlRpc, tree_of, values_in
+from provision.wire import NoAddress, NotOpenNebula, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,10 +38,20 @@ ADVICE = (
 class _Server(OneServerXRPC):  # type: ignore[misc] # pyone has no types
     """pyone's server, whose answers stay trees: its bindings drop what their schemas do not know, and take long."""
 
+    def __init__(self, endpoint: str, session: str, wire: Wire) -> None:
+        super().__init__(endpoint, session)
+        self._wire = wire
+
     def _do_request(self, method: str, params: Any) -> Any:
-        done, answer, *rest = super()._do_request(method, params)
+        try:
+            values = values_in(self._wire.post(dumps(params, method).encode(errors="xmlcharrefreplace")))
+        except Fault as error:
+            raise pyone.OneException(str(error)) from error
+        if len(values) < 3:
+            raise NotXmlRpc("its answer is cut short")
+        done, answer, *rest = values
         if done and isinstance(answer, str) and answer.startswith("<"):
-            answer = Node(ET.fromstring(answer))  # noqa: S314 - expat bounds entities since 2.4.1
+            answer = Node(tree_of(answer))
         return [done, None if done and answer == "" else answer, *rest]
 
 
@@ -61,15 +71,16 @@ class Cloud:
     """
 
     def __init__(self, endpoint: str, auth: str, *, connections: int = CONNECTIONS, timeout_s: float = 60) -> None:
-        if not re.match(r"https?://", endpoint):
-            raise CloudUnreachable(endpoint, "no address of an XML-RPC API, as in http://front-end:2633/RPC2")
+        try:
+            wire = Wire(endpoint, connections=connections, timeout_s=timeout_s)
+        except NoAddress as error:
+            words = "no address of an XML-RPC API, as in http://front-end:2633/RPC2"
+            raise CloudUnreachable(endpoint, words) from error
         self.endpoint = endpoint
         self.connections = connections
         self.calls: Counter[str] = Counter()
-        self._turns = BoundedSemaphore(connections)
-        self._server = _Server(endpoint, session=auth)
-        wire = Wire(timeout_s, secure=endpoint.startswith("https"))
-        self._server.__dict__["_ServerProxy__transport"] = wire  # pyone offers no other way to give it one
+        self._counting = Lock()
+        self._server = _Server(endpoint, auth, wire)
 
     def call(self, method: str, *arguments: Any) -> Any:
         """What OpenNebula answers to one call, as in `call("image.chown", 7, -1, 100)`.
@@ -82,9 +93,9 @@ class Cloud:
         function: Callable[..., Any] = self._server
         for part in method.split("."):
             function = getattr(function, part)
-        with self._turns:
+        with self._counting:
             self.calls[method] += 1
-            return self._answer(method, function, arguments)
+        return self._answer(method, function, arguments)
 
     def read(self, method: str, *arguments: Any) -> Node:
         """The XML that OpenNebula answers to one call, as a tree."""
@@ -101,10 +112,10 @@ class Cloud:
         except pyone.OneException as error:
             words = re.sub(r"^\[[\w.]+\] ", "", str(error)) or "refused without a word"
             raise CloudError(f"one.{method}", words, advice=advice_for(words)) from error
-        except NotOpenNebula as error:
-            words = f"{self.endpoint} is no OpenNebula XML-RPC endpoint: {error.errmsg}"
+        except (NotOpenNebula, NotXmlRpc) as error:
+            words = f"{self.endpoint} is no OpenNebula XML-RPC endpoint: {error}"
             raise CloudUnreachable(f"one.{method}", words, advice=NO_API) from error
-        except (OSError, XmlRpcError) as error:
+        except OSError as error:
             words = f"{self.endpoint} does not answer: {_short(error)}"
             raise CloudUnreachable(f"one.{method}", words, advice="is oned running, and the address right?") from error
 

@@ -1,41 +1,70 @@
-"""How a call travels: one HTTP request on a connection of its own, with a time limit, and the answer's values."""
+"""How a call travels: one HTTP request on a connection of its own, with a time limit, and the body of its answer."""
 
 from __future__ import annotations
 
+import re
+import socket
 import ssl
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any
-from xml.parsers import expat
-from xmlrpc.client import ProtocolError, Transport, Unmarshaller
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-#: A pool comes as one long text, of which each `&lt;` would otherwise be a piece of its own.
-TEXT_BYTES = 1 << 20
+from provision.http_answer import NotHttp, read_answer
 
-HEADERS = {"Content-Type": "text/xml", "User-Agent": "gurney", "Connection": "close"}
+if TYPE_CHECKING:
+    from provision.http_answer import Answer
+
+#: Where OpenNebula's API stands on a front end when its address names no path.
+PATH = "/RPC2"
+PORTS = {"http": 80, "https": 443}
 
 
-class NotOpenNebula(ProtocolError):  # noqa: N818 - named for what answers
+class NoAddress(ValueError):  # noqa: N818 - named for what it is
+    """A text that is no address of a front end."""
+
+
+class NotOpenNebula(Exception):  # noqa: N818 - named for what answers
     """Something answers at the address, and it does not speak OpenNebula's XML-RPC."""
 
 
-class Wire(Transport):
-    """A transport for `xmlrpc.client`: 15 idle connections block a front end, so each is closed after its call.
+class Wire:
+    """The way to a front end.
+
+    15 idle connections block a front end, so few are open at a time, each is closed after its call, and none is opened
+    before it is needed.
 
     Parameters
     ----------
+    endpoint
+        URL of the XML-RPC API, as in http://front-end:2633/RPC2.
+    connections
+        How many are open at a time; who comes later waits for a turn.
     timeout_s
         How long it may take to connect, and between two pieces of an answer.
-    secure
-        Whether to speak TLS; the certificate is checked against this machine's authorities.
+
+    Raises
+    ------
+    NoAddress
+        When the endpoint is no URL of that kind.
     """
 
-    def __init__(self, timeout_s: float, *, secure: bool) -> None:
-        super().__init__()
-        self._timeout_s = timeout_s
-        self._tls = ssl.create_default_context() if secure else None
+    def __init__(self, endpoint: str, *, connections: int, timeout_s: float) -> None:
+        scheme, host, port, path = _parts(endpoint)
+        self._host, self._port, self._timeout_s = host, port, timeout_s
+        self._tls = (
+            ssl.create_default_context() if scheme == "https" else None
+        )  # checks against this machine's authorities
+        named = f"[{host}]" if ":" in host else host
+        self._head = (
+            f"POST {path} HTTP/1.1\r\nHost: {named}:{port}\r\nUser-Agent: gurney\r\nContent-Type: text/xml\r\n"
+            "Accept-Encoding: identity\r\nConnection: close\r\nContent-Length: "
+        ).encode("ascii")
+        self._turns: SimpleQueue[None] = SimpleQueue()
+        for _ in range(connections):
+            self._turns.put(None)
 
-    def request(self, host: Any, handler: str, request_body: Any, verbose: bool = False) -> Any:  # noqa: ARG002
-        """Post one call and read its answer.
+    def post(self, body: bytes) -> bytes:
+        """Send one call; the body of its answer.
 
         Raises
         ------
@@ -44,36 +73,39 @@ class Wire(Transport):
         OSError
             When nothing answers, or not in time.
         """
-        connection = self._to(host)
+        self._turns.get()
         try:
-            connection.request("POST", handler or "/RPC2", request_body, HEADERS)
-            answer = connection.getresponse()
-            body = answer.read()
-        except HTTPException as error:
-            raise NotOpenNebula(host, 0, f"it does not speak HTTP ({type(error).__name__})", {}) from error
+            answer = self._exchanged(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
+        except NotHttp as error:
+            raise NotOpenNebula(f"it does not speak HTTP ({error})") from error
         finally:
-            connection.close()
+            self._turns.put(None)
         if answer.status != 200:
-            raise NotOpenNebula(host, answer.status, f"it answers HTTP {answer.status} {answer.reason}", {})
-        return values_in(body, host)
+            raise NotOpenNebula(f"it answers HTTP {answer.status} {answer.reason}".rstrip())
+        return answer.body
 
-    def _to(self, host: str) -> HTTPConnection:
-        if self._tls is not None:
-            return HTTPSConnection(host, timeout=self._timeout_s, context=self._tls)
-        return HTTPConnection(host, timeout=self._timeout_s)
+    def _exchanged(self, request: bytes) -> Answer:
+        with socket.create_connection((self._host, self._port), self._timeout_s) as plain:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is None:
+                return _answer_to(plain, request)
+            with self._tls.wrap_socket(plain, server_hostname=self._host) as secure:
+                return _answer_to(secure, request)
 
 
-def values_in(body: bytes, host: str) -> Any:
-    """The values of an XML-RPC reply; a fault is raised as `xmlrpc.client.Fault`."""
-    reader = Unmarshaller()
-    reader.xml("", None)  # expat hands over texts that are decoded already
-    parser = expat.ParserCreate()
-    parser.buffer_text, parser.buffer_size = True, TEXT_BYTES
-    parser.StartElementHandler = reader.start
-    parser.EndElementHandler = reader.end
-    parser.CharacterDataHandler = reader.data
+def _answer_to(connection: socket.socket, request: bytes) -> Answer:
+    connection.sendall(request)
+    return read_answer(connection.recv)
+
+
+def _parts(endpoint: str) -> tuple[str, str, int, str]:
+    """Scheme, host, port and path of a URL; a name and password in it are not used, and not repeated."""
     try:
-        parser.Parse(body, True)
-        return reader.close()
-    except (expat.ExpatError, IndexError, ValueError, AttributeError) as error:
-        raise NotOpenNebula(host, 200, "its answer is not XML-RPC", {}) from error
+        url = urlsplit(endpoint)
+        port = url.port if url.port is not None else PORTS[url.scheme]
+    except (ValueError, KeyError) as error:
+        raise NoAddress(endpoint) from error
+    path = (url.path or PATH) + (f"?{url.query}" if url.query else "")
+    if not url.hostname or not re.fullmatch(r"[!-~]+", path) or not re.fullmatch(r"[!-~]+", url.hostname):
+        raise NoAddress(endpoint)
+    return url.scheme, url.hostname, port, path
