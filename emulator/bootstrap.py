@@ -53,7 +53,8 @@ def fill(cloud: Cloud, password: str) -> None:
         )
     ):
         new_datastore(call, name, dict(template), cluster, oid)
-        monitored(cloud, oid, {})  # no client comes before the first look at them
+        if cloud.settings.measured:
+            monitored(cloud, oid, {})
     new_security_group(call, "default", _open_to_all(), 0)
     _markets(call)
     for name in cloud.settings.hosts:

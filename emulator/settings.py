@@ -92,6 +92,8 @@ class Settings:
         Of oneadmin in a new cloud; random when not given.
     datastore_mib
         Total, free and used space that datastores tell.
+    measured
+        Whether a new cloud's own datastores have told it when the first client comes; a real front end's need some 9 s.
     delay_ms
         How much later each call is answered.
     faults
@@ -117,6 +119,7 @@ class Settings:
     pace: Pace = field(default_factory=Pace)
     probe: Probe = field(default_factory=Probe)
     datastore_mib: tuple[int, int, int] = (1 << 30, 1 << 30, 0)
+    measured: bool = True
     delay_ms: int = 0
     faults: tuple[str, ...] = ()
     version: str = "7.4.0"

@@ -87,7 +87,8 @@ class View:
         """Branch to group.
 
         A group's admin can rewrite its mark, but nobody can rename a group or put it into another VDC: so a group
-        is what our VDC holds, or what bears the very name that its mark gives it.
+        is what our VDC holds, or what bears the very name that its mark gives it. Where both VDC and mark are lost,
+        it is known by what it holds: nobody but the service user hands over what is the service user's.
         """
         found = {key: node for key, vdc in self.vdcs.items() if (node := self._group_in(key, vdc)) is not None}
         taken = {node.id for node in found.values()}
@@ -112,12 +113,22 @@ class View:
         return {object_name(self.community, key): key for key in self.vdcs}
 
     def _key_by_name(self, node: Node) -> str | None:
+        key = node.name.removeprefix(f"{self.community}.")
+        if key != node.name and (key, node.id) in self._handed:
+            return key
         mark = mark_in(node.attributes())
         if mark is None:
-            prefix = object_name(self.community, "")
-            return node.name.removeprefix(f"{prefix}.") if node.name in self.making else None
+            return key if node.name in self.making else None
         ours = mark.community == self.community and mark.kind == "group"
         return mark.key if ours and node.name == object_name(self.community, mark.key) else None
+
+    @cached_property
+    def _handed(self) -> frozenset[tuple[str, int]]:
+        """Branch and group of what is the service user's, but not in the service user's own group."""
+        nodes = (node for pool in set(MARKED.values()) for node in self.pools.nodes[pool])
+        owned = [(mark_in(node.attributes()), node) for node in nodes if node.number("UID") == self.uid]
+        marked = [(mark.key, node.number("GID")) for mark, node in owned if mark and mark.community == self.community]
+        return frozenset((key, group) for key, group in marked if group != self.gid)
 
     def believed(self, node: Node) -> Mark | None:
         """The mark of an object, where nobody but the service user can have put it there.

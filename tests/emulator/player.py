@@ -138,6 +138,7 @@ def recording_cloud(state: Path) -> Cloud:
         password="opennebula",
         probe=probe,
         datastore_mib=(258020, 61280, 42618),
+        measured=False,
         hooks=host,
         pace=Pace(host_monitor_s=3600.0),  # the hosts were monitored once while it was recorded
     )

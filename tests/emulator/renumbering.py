@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.emulator.recording import Call
 
 FLOOR, RANGE = 700_000_000, 1_000_000
-OURS = re.compile(r"(?<![\d.])7\d{8}(?!\d)")
+OURS = re.compile(r"(?<![0-9a-f.])7\d{8}(?![0-9a-f])")  # and no piece of a name drawn by lot, 32 hexadecimal digits
 ENCODED = re.compile(r"\bPEN[A-Za-z0-9+/=]{100,}")
 HEXADECIMAL = re.compile(r"(<(?:USER|RESOURCE)>(?:<!\[CDATA\[)?)([0-9a-f]+)\b")
 PORT = re.compile(r"(<PORT><!\[CDATA\[)(\d+)")

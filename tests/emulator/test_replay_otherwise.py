@@ -12,7 +12,7 @@ import pytest
 
 from tests.emulator.player import Player, Score, play_files, prepare, recording_cloud
 from tests.emulator.recording import ALONE, CHAIN, Call, alike, recorded
-from tests.emulator.renumbering import Renumbering
+from tests.emulator.renumbering import FLOOR, Renumbering
 from tests.emulator.shuffling import agree, shuffled
 
 if TYPE_CHECKING:
@@ -94,6 +94,14 @@ def test_another_order(tmp_path: Path, seed: int) -> None:
             scores[call.file].count(call, reply, agrees=agree(alike(reply), alike(call.reply)))
     text = told_of(scores)
     assert all(one.part >= 0.97 for one in scores.values()), text
+
+
+@pytest.mark.parametrize("name", ["712345678" + "ab" * 11 + "c", "f712345678" + "0a" * 11, "d" * 23 + "712345678"])
+def test_a_name_drawn_by_lot_has_no_id_in_it(name: str) -> None:
+    """Seen once in some dozens of runs: digits of a random name that look like an id of ours are not translated."""
+    reply = [True, f"<IMAGE><ID>{FLOOR + 5}</ID><SOURCE>/datastores/1/{name}</SOURCE></IMAGE>", 0]
+    heard = Renumbering({}).heard(Call("", 0, None, "one.image.info", [5], reply), reply)
+    assert heard[1] == f"<IMAGE><ID>5</ID><SOURCE>/datastores/1/{name}</SOURCE></IMAGE>"
 
 
 def _moved(calls: list[Call], ordered: list[Call]) -> int:

@@ -210,6 +210,21 @@ def test_a_thing_that_somebody_deleted_is_made_again(applied: Office) -> None:
     assert not applied.apply().after
 
 
+def test_a_group_without_vdc_and_mark_is_known_by_what_was_handed_to_it(applied: Office) -> None:
+    """Found by the random roads: nothing of the branch was believed to be ours any more, and all names were taken."""
+    view = applied.found().view
+    group, others = view.groups["erode"].id, {ref.key for ref in applied.found().resources if ref.kind == "archive"}
+    applied.raw("vdc.delete", view.vdcs["erode"].id)
+    applied.raw("group.update", group, 'GURNEY_KEY="x"', 1)
+    stranger = applied.raw("group.allocate", "kongu.namakkal")
+    assert applied.found().view.groups["erode"].id == group
+    assert "namakkal" not in applied.found().view.groups
+    assert [(step.action, step.kind) for step in applied.plan()] == [("update", "group"), ("create", "vdc")]
+    assert not applied.apply().after
+    assert {ref.key for ref in applied.found().resources if ref.kind == "archive"} == others
+    assert applied.found().pools.by_id["group"][stranger].name == "kongu.namakkal"
+
+
 def test_an_image_that_cannot_be_made_leaves_the_old_appliances_running(office: Office, example_text: str) -> None:
     """What an appliance is to be made anew from has to stand before the old one is ended."""
     office.apply()
