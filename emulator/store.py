@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from emulator.errors import EmulatorError
 from emulator.record import Body, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from pathlib import Path
+    from types import TracebackType
 
 State = tuple[int, int]
 
@@ -23,6 +23,9 @@ CREATE TABLE IF NOT EXISTS object
 CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS event (id INTEGER PRIMARY KEY, due REAL, name TEXT, oid INTEGER, arguments TEXT);
 """
+
+#: Documents are trees, so there is no circle to look for.
+as_json = json.JSONEncoder(check_circular=False).encode
 
 STATEFUL = frozenset({"vm", "host", "image", "vn"})
 
@@ -52,6 +55,7 @@ class Store:
 
     def __init__(self, path: Path | str) -> None:
         self.lock = threading.RLock()
+        self._begun = False
         try:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + SCHEMA)
@@ -81,8 +85,7 @@ class Store:
 
     def all(self, kind: str) -> list[Record]:
         """All objects of a kind by ascending id."""
-        pool = self._pools.get(kind, {})
-        return [pool[oid] for oid in sorted(pool)]
+        return list(self._pools.get(kind, {}).values())
 
     def has_any(self) -> bool:
         """Whether anything was ever made."""
@@ -90,23 +93,12 @@ class Store:
 
     # changing
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Hold the lock; write all that was edited at the end, or undo it when the block raises."""
-        with self.lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._flush()
-                self._db.execute("COMMIT")
-                self._states.update(self._new_states)
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                self._undo()
-                raise
-            finally:
-                self._dirty.clear()
-                self._new_states.clear()
+    def transaction(self) -> Transaction:
+        """Hold the lock; write all that was edited at the end, or undo it when the block raises.
+
+        What the block made is in SQLite when it is left; a block that changed nothing does not touch the file.
+        """
+        return Transaction(self)
 
     def next_id(self, counter: str, first: int = 0) -> int:
         """The counter's next number, from `first` on."""
@@ -117,12 +109,12 @@ class Store:
     def set_counter(self, counter: str, value: int) -> None:
         """The number that was given last."""
         self._counters[counter] = value
-        self._db.execute("INSERT OR REPLACE INTO counter VALUES (?, ?)", (counter, value))
+        self._write("INSERT OR REPLACE INTO counter VALUES (?, ?)", (counter, value))
 
     def add(self, kind: str, oid: int, body: Body, hidden: Body | None = None) -> Record:
         """Keep a new object."""
         record = Record(kind, oid, body, hidden or {})
-        self._pools.setdefault(kind, {})[oid] = record
+        self._put(record)
         return self.edit(record)
 
     def edit(self, record: Record) -> Record:
@@ -140,8 +132,8 @@ class Store:
 
     def add_event(self, due: float, name: str, oid: int, arguments: Body) -> None:
         """Remember to do something at a time."""
-        row = (due, name, oid, json.dumps(arguments))
-        self._db.execute("INSERT INTO event (due, name, oid, arguments) VALUES (?, ?, ?, ?)", row)
+        row = (due, name, oid, as_json(arguments))
+        self._write("INSERT INTO event (due, name, oid, arguments) VALUES (?, ?, ?, ?)", row)
 
     def next_event(self) -> tuple[int, float, str, int, Body] | None:
         """The event that is due first."""
@@ -150,11 +142,11 @@ class Store:
 
     def remove_event(self, event_id: int) -> None:
         """Forget an event."""
-        self._db.execute("DELETE FROM event WHERE id = ?", (event_id,))
+        self._write("DELETE FROM event WHERE id = ?", (event_id,))
 
     def remove_events(self, name: str, oid: int) -> None:
         """Forget all events of a name for an object."""
-        self._db.execute("DELETE FROM event WHERE name = ? AND oid = ?", (name, oid))
+        self._write("DELETE FROM event WHERE name = ? AND oid = ?", (name, oid))
 
     def query(self, sql: str) -> Iterable[Any]:
         """Rows of a SELECT on the state."""
@@ -162,14 +154,59 @@ class Store:
 
     # inside
 
+    def begin(self) -> None:
+        """Begin a transaction; it is ended by `end`."""
+        self.lock.acquire()
+        if self._begun:
+            self.lock.release()
+            raise RuntimeError("a transaction within another")
+        self._begun = True
+
+    def end(self, *, undo: bool) -> None:
+        """Keep what was edited since `begin`, or undo it; what cannot be kept is undone."""
+        try:
+            if not undo:
+                self._keep()
+        except BaseException:
+            undo = True
+            raise
+        finally:
+            if undo:
+                self._undo()
+            self._dirty.clear()
+            self._new_states.clear()
+            self._begun = False
+            self.lock.release()
+
+    def _keep(self) -> None:
+        self._flush()
+        if self._db.in_transaction:
+            self._db.execute("COMMIT")
+        self._states.update(self._new_states)
+
+    def _write(self, sql: str, values: tuple[Any, ...]) -> None:
+        if not self._begun:
+            raise RuntimeError("a change outside a transaction")
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN IMMEDIATE")
+        self._db.execute(sql, values)
+
+    def _put(self, record: Record) -> None:
+        """Keep a record in its pool, which stays in the order of ids."""
+        pool = self._pools.setdefault(record.kind, {})
+        late = bool(pool) and record.oid < next(reversed(pool))
+        pool[record.oid] = record
+        if late:  # a removal that is undone
+            self._pools[record.kind] = dict(sorted(pool.items()))
+
     def _flush(self) -> None:
         for (kind, oid), record in list(self._dirty.items()):
             if self.get(kind, oid) is record:
-                row = (kind, oid, json.dumps(record.body), json.dumps(record.hidden))
-                self._db.execute("INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?)", row)
+                row = (kind, oid, as_json(record.body), as_json(record.hidden))
+                self._write("INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?)", row)
                 self._note_state(record)
             else:
-                self._db.execute("DELETE FROM object WHERE kind = ? AND oid = ?", (kind, oid))
+                self._write("DELETE FROM object WHERE kind = ? AND oid = ?", (kind, oid))
 
     def _note_state(self, record: Record) -> None:
         if record.kind not in STATEFUL:
@@ -182,6 +219,8 @@ class Store:
                 self.on_state(record, old)
 
     def _undo(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
         self._counters = dict(self._db.execute("SELECT name, value FROM counter"))
         for kind, oid in self._dirty:
             self._reload(kind, oid)
@@ -195,4 +234,19 @@ class Store:
             record.body, record.hidden = json.loads(row[0]), json.loads(row[1])
             record.xml.clear()
         else:
-            pool[oid] = Record(kind, oid, json.loads(row[0]), json.loads(row[1]))
+            self._put(Record(kind, oid, json.loads(row[0]), json.loads(row[1])))
+
+
+class Transaction:
+    """A block of changes to a store; one at a time, and none within another."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __enter__(self) -> None:
+        self._store.begin()
+
+    def __exit__(self, kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> None:
+        self._store.end(undo=kind is not None)

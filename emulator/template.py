@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
 
 from emulator.errors import Code, Refused
@@ -132,5 +131,13 @@ def restricted(template: Body, names: Iterable[str]) -> str:
 
 
 def copied(template: Body) -> Body:
-    """A copy that shares nothing."""
-    return copy.deepcopy(template)
+    """A copy that shares nothing that can be changed."""
+    return {name: _copied(value) for name, value in template.items()}
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_copied(one) for one in value]
+    if isinstance(value, dict):
+        return type(value)((name, _copied(one)) for name, one in value.items())
+    return value

@@ -14,23 +14,28 @@ from emulator.errors import Code, Refused
 if TYPE_CHECKING:
     from emulator.record import Body
 
-INITIAL = [  # flex takes the longest match, and the first of equals
-    ("skip", re.compile(r"[ \t]*#.*\n")),
-    ("skip", re.compile(r"[ \t\n]+")),
-    ("VARIABLE", re.compile(r"[A-Za-z0-9_]+")),
-    ("EQUAL", re.compile(r"[ \t]*=[ \t]*")),
-    ("EQUAL_EMPTY", re.compile(r"[ \t]*=[ \t]*\n")),
-    ("COMMA", re.compile(r"[ \t\n]*,[ \t\n]*")),
-    ("CBRACKET", re.compile(r"[ \t\n]*\][ \t\n]*")),
-]
-VALUE = [
+# flex takes the longest match, and the first of equals. Where a name may stand, the first that matches here is the
+# longest: what follows the spaces tells all alternatives apart, except the spaces themselves, which are the shortest.
+INITIAL = re.compile(
+    r"""(?P<VARIABLE>[A-Za-z0-9_]+)
+      | (?P<skip>[ \t]*\#.*\n)
+      | (?P<EQUAL_EMPTY>[ \t]*=[ \t]*\n)
+      | (?P<EQUAL>[ \t]*=[ \t]*)
+      | (?P<COMMA>[ \t\n]*,[ \t\n]*)
+      | (?P<CBRACKET>[ \t\n]*\][ \t\n]*)
+      | (?P<space>[ \t\n]+)""",
+    re.VERBOSE,
+)
+VALUE = [  # an exclusive state of the lexer, which has none of the rules above
     ("OBRACKET", re.compile(r"[ \t]*\[[ \t\n]*")),
     ("CCDATA", re.compile(r".*\]\]>.*")),
     ("STRING", re.compile(r'"(?:\\"|[^"])*"')),
     ("STRING", re.compile(r"[^=# \t\n,\[\]]+")),
 ]
-# Both states share the rules of INITIAL that have no state of their own only in an inclusive condition;
-# VALUE is exclusive.
+QUOTED = VALUE[2][1]
+#: What ends a value without quotes; a quoted one that ends before one of these is the longest match.
+DELIMITERS = frozenset("=# \t\n,[]")
+UNSEEN = frozenset({"skip", "space", "echo"})
 
 
 @dataclass
@@ -38,40 +43,54 @@ class Lexer:
     """Tokens of a template, with the columns that OpenNebula's lexer would count (it never starts them anew)."""
 
     source: str
+    begin: int = 0
     position: int = 0
     in_value: bool = False
-    line: int = 0
-    columns: tuple[int, int] = (1, 1)
-    token: str = ""
+    symbol: str = ""
     value: str = ""
+    _has_ccdata: bool = field(init=False)
 
-    def advance(self) -> str:
+    def __post_init__(self) -> None:
+        self._has_ccdata = "]]>" in self.source
+
+    def advance(self) -> None:
         """Read the next token; `$end` at the end."""
-        while True:
-            kind, matched = self._match()
-            if kind == "end":
-                return self._set("$end", "")
-            self.position += len(matched)
-            self.line += matched.count("\n")
-            self.columns = (self.columns[1], self.columns[1] + len(matched.encode()))
-            if kind not in {"skip", "echo"}:
+        while self.position < len(self.source):
+            kind, end = self._in_value() if self.in_value else self._initial()
+            self.begin, self.position = self.position, end
+            if kind not in UNSEEN:
                 self.in_value = kind == "EQUAL"
-                return self._set(kind, matched)
+                self.symbol, self.value = kind, self.source[self.begin : end]
+                return
+        self.symbol, self.value = "$end", ""
 
-    def _match(self) -> tuple[str, str]:
-        if self.position >= len(self.source):
-            return "end", ""
-        best = ("echo", self.source[self.position])
-        longest = 0
-        for kind, pattern in VALUE if self.in_value else INITIAL:
+    @property
+    def place(self) -> str:
+        """Where the last match stands, as flex's actions count: lines from 0, columns in bytes and over all lines."""
+        before, matched = self.source[: self.begin], self.source[self.begin : self.position]
+        first = 1 + len(before.encode())
+        line = before.count("\n") + matched.count("\n")
+        return f"line {line}, columns {first}:{first + len(matched.encode())}"
+
+    def _initial(self) -> tuple[str, int]:
+        found = INITIAL.match(self.source, self.position)
+        return (str(found.lastgroup), found.end()) if found else ("echo", self.position + 1)
+
+    def _in_value(self) -> tuple[str, int]:
+        if not self._has_ccdata and (found := QUOTED.match(self.source, self.position)):
+            end = found.end()
+            if end == len(self.source) or self.source[end] in DELIMITERS:
+                return "STRING", end
+        return self._longest()
+
+    def _longest(self) -> tuple[str, int]:
+        best = ("echo", self.position + 1)
+        longest = self.position
+        for kind, pattern in VALUE:
             found = pattern.match(self.source, self.position)
-            if found and len(found[0]) > longest:
-                best, longest = (kind, found[0]), len(found[0])
+            if found and found.end() > longest:
+                best, longest = (kind, found.end()), found.end()
         return best
-
-    def _set(self, token: str, value: str) -> str:
-        self.symbol, self.value = token, value
-        return token
 
 
 @dataclass
@@ -137,8 +156,7 @@ class Parser:
             )
 
     def _fail(self, words: str) -> None:
-        first, last = self.lexer.columns
-        raise Refused(Code.INTERNAL, f"Parse error: {words} at line {self.lexer.line}, columns {first}:{last}")
+        raise Refused(Code.INTERNAL, f"Parse error: {words} at {self.lexer.place}")
 
 
 def attribute_name(name: str) -> str:
