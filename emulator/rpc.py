@@ -47,7 +47,7 @@ def parse_call(body: bytes) -> tuple[str, list[Any]]:
     parser.buffer_text = True
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
-    parser.CharacterDataHandler = reader.characters
+    parser.CharacterDataHandler = reader.texts.append
     parser.StartDoctypeDeclHandler = reader.refuse
     try:
         parser.Parse(body, True)
@@ -65,7 +65,7 @@ class _CallReader:
         self.method = ""
         self.values: list[Any] = []
         self._stack: list[list[Any]] = [self.values]
-        self._texts: list[str] = []
+        self.texts: list[str] = []
         self._typed = False
         self._depth = 0
 
@@ -73,23 +73,22 @@ class _CallReader:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             self.refuse()
-        self._texts = []
+        self.texts.clear()
         if tag == "value":
             self._typed = False
+        elif tag in SCALARS:
+            self._typed = True
         elif tag in {"array", "struct"}:
             self._stack.append([])
-        self._typed = self._typed or tag in SCALARS
-
-    def characters(self, data: str) -> None:
-        self._texts.append(data)
 
     def end(self, tag: str) -> None:
         self._depth -= 1
-        text = "".join(self._texts)
-        if tag == "methodName":
-            self.method = text.strip()
-        elif tag in SCALARS:
+        text = "".join(self.texts)
+        self.texts.clear()
+        if tag in SCALARS:
             self._stack[-1].append(SCALARS[tag](text))
+        elif tag == "methodName":
+            self.method = text.strip()
         elif tag == "name":
             self._stack[-1].append(text)
         elif tag in {"array", "struct"}:
@@ -100,7 +99,6 @@ class _CallReader:
             if not self._typed:  # a value without a type is a string
                 self._stack[-1].append(text)
             self._typed = True
-        self._texts = []
 
     def refuse(self, *_arguments: object) -> None:
         raise Fault(PARSE_ERROR, "Call is not valid XML.  Document types and deep nesting are refused")

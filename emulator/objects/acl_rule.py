@@ -20,8 +20,7 @@ LOCAL_ZONE = INDIVIDUAL | 0
 
 def is_kept(store: Store, rule: Rule) -> bool:
     """Whether a rule is there already."""
-    numbers = vars(rule)
-    return any(one.hidden == numbers for one in store.all("acl"))
+    return vars(rule) in [one.hidden for one in store.all("acl")]
 
 
 def add_rule(store: Store, rule: Rule) -> int:
