@@ -108,14 +108,13 @@ DONE = reply("<value><boolean>1</boolean></value><value><i4>7</i4></value><value
     "pieces",
     [
         (OK + b"Content-Length: 5\r\n\r\nhello",),
-        (OK + b"content-length:5 \r\n\r\nhello and more",),
-        (OK + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",),
+        (OK + b"content-length:5 \r\n\r\nhello",),
         (b"HTTP/1.0 200\r\n\r\nhe", b"llo"),
         (OK + b"Transfer-Encoding: Chunked\r\n\r\n3;x=y\r\nhel\r\n02\r\nlo\r\n0\r\nX: y\r\n\r\n",),
         tuple(bytes([each]) for each in OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
         (b"HTTP/1.1 100 Continue\r\n\r\n", OK + b"Content-Length: 5\r\n\r\nhello"),
     ],
-    ids=["length", "loosely", "twice the same", "until closed", "chunks", "byte by byte", "after 100"],
+    ids=["length", "loosely", "until closed", "chunks", "byte by byte", "after 100"],
 )
 def test_every_way_to_tell_a_length_is_read(pieces: tuple[bytes, ...]) -> None:
     assert posted(*pieces) == b"hello"
@@ -141,7 +140,7 @@ def test_every_way_to_tell_a_length_is_read(pieces: tuple[bytes, ...]) -> None:
         OK + b"Transfer-Encoding: chunked\r\n\r\n4\r\nhello\r\n0\r\n\r\n",
         OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
         OK + b"Transfer-Encoding: chunked\r\n\r\n%x\r\nhello\r\n0\r\n\r\n" % (MAX_BODY + 1),
-        OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"0" * 5000 + b"5\r\nhello\r\n0\r\n\r\n",
+        OK + b"Content-Length: 5\r\n\r\nhello and more",
         OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * MAX_HEAD,
         OK + b"X-Folded: one\r\n two\r\n\r\nhello",
         OK + b"No Name: x\r\n\r\nhello",
