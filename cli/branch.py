@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from cli.authority import authority
 from cli.console import print_json, results, table
 from cli.desk import JSON, YES, at_desk
 from cli.inviting import never_lost
@@ -14,6 +14,7 @@ from cli.visit import IDENTITY, PORT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from cli.desk import Where
     from cli.enrolling import Enrolled
@@ -45,7 +46,7 @@ def by_branch(given: Sequence[tuple[str, str]], names: Sequence[str], option: st
 
 @click.group()
 def branch() -> None:
-    """Enrol, revoke and list the branches of a community; print its authority's certificate."""
+    """Enrol, revoke and list the branches of a community; print its authority's certificate, or replace it."""
 
 
 @branch.command()
@@ -132,28 +133,7 @@ def show_list(where: Where, *, as_json: bool) -> None:
         results().print(f"The community's authority (SHA-256): {told.authority_fingerprint}")
 
 
-@branch.command()
-@at_desk
-@JSON
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Write it to a file (PEM) instead of printing it."
-)
-def authority(where: Where, output: Path | None, *, as_json: bool) -> None:
-    """Print the certificate of the community's own authority, which PCs, phones and devices shall trust.
-
-    It vouches for the appliances' pages (HTTPS) and for DICOM over TLS. It is public; compare its fingerprint.
-    """
-    from provision.enrolling.listing import authority_of
-
-    community, desk = where.opened()
-    found = authority_of(desk, community)
-    if output is not None:
-        output.write_text(found.pem, encoding="ascii")
-    if as_json:
-        print_json({"pem": found.pem, "fingerprint_sha256": found.fingerprint, "until": found.until})
-    elif output is None:
-        click.echo(found.pem, nl=False)
-    click.echo(f"SHA-256 fingerprint: {found.fingerprint}", err=True)
+branch.add_command(authority)
 
 
 def show_enrolled(done: Enrolled) -> None:

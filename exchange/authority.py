@@ -23,9 +23,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from exchange.certificate import Certificate
 from exchange.errors import Malformed
+from exchange.revocation_list import RevocationList
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
@@ -111,9 +112,31 @@ class Authority:
         alternatives = [_general_name(name) for name in sorted(names)]
         builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-        issued_by = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(self._key_id)
-        builder = builder.add_extension(issued_by, critical=False)
+        builder = builder.add_extension(self._issued_by, critical=False)
         return Certificate.of(builder.sign(self._key, SHA256()))
+
+    def revocation_list(
+        self, community: str, revoked: Mapping[int, datetime], number: int, now: datetime, until: datetime
+    ) -> RevocationList:
+        """Its list of certificates that are good no longer.
+
+        Parameters
+        ----------
+        revoked
+            Serial number to when the certificate was withdrawn.
+        number
+            Higher than that of every list before (RFC 5280 5.2.3).
+        until
+            By when there is a newer one.
+        """
+        builder = x509.CertificateRevocationListBuilder().issuer_name(_name(community, COMMON_NAME))
+        builder = builder.last_update(now - BACKDATED).next_update(until)
+        builder = builder.add_extension(self._issued_by, critical=False)
+        builder = builder.add_extension(x509.CRLNumber(number), critical=False)
+        for serial, since in sorted(revoked.items()):
+            entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(since)
+            builder = builder.add_revoked_certificate(entry.build())
+        return RevocationList.of(builder.sign(self._key, SHA256()))
 
     @property
     def _key(self) -> EllipticCurvePrivateKey:
@@ -128,6 +151,10 @@ class Authority:
     @property
     def _key_id(self) -> x509.SubjectKeyIdentifier:
         return x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
+
+    @property
+    def _issued_by(self) -> x509.AuthorityKeyIdentifier:
+        return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(self._key_id)
 
 
 def permits(root: Certificate, names: Iterable[str]) -> bool:

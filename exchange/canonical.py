@@ -28,6 +28,8 @@ AeTitle = Annotated[str, StringConstraints(pattern=r"^[ -\[\]-~]{1,16}$")]
 Line = Annotated[str, StringConstraints(max_length=1024)]
 CertificateText = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9+/=]*$", max_length=1 << 16)]
 """DER as base64: ours have 600 bytes, an authority's grows by 20 for each branch."""
+RevocationsText = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9+/=]*$", max_length=1 << 20)]
+"""DER as base64: 50 bytes for each certificate that was withdrawn in the last 13 months."""
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 Ordinal = Annotated[int, Field(ge=1, lt=2**53)]
 Version = Annotated[int, Field(ge=1, le=9_999_999_999)]

@@ -64,6 +64,11 @@ class Certificate:
         return self.x509.fingerprint(SHA256()).hex(":").upper()
 
     @property
+    def serial(self) -> int:
+        """Its number among those of its authority (RFC 5280 4.1.2.2)."""
+        return self.x509.serial_number
+
+    @property
     def until(self) -> datetime:
         """When it ends."""
         return self.x509.not_valid_after_utc

@@ -37,6 +37,7 @@ class _Locked(Document):
     seal: str
     recovery: str
     authority: str = ""
+    next_authority: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,14 @@ class CommunityKeys:
 
     The recovery key is one Ed25519 key in OpenSSH's form, which signs, and to which `age` can seal as well:
     one text to keep in a safe restores all. `authority` signs certificates; keys from before there was one have none.
+    `next_authority` is announced to take its place.
     """
 
     sign: SigningKey
     seal: SealingKey
     recovery: VerifyKey
     authority: Authority | None = None
+    next_authority: Authority | None = None
 
     @classmethod
     def generate(cls) -> tuple[Self, str]:
@@ -62,6 +65,14 @@ class CommunityKeys:
     def with_authority(self) -> Self:
         """The same, with an authority if there was none."""
         return self if self.authority is not None else replace(self, authority=Authority.generate())
+
+    def with_next_authority(self) -> Self:
+        """The same, with an announced authority if there was none."""
+        return self if self.next_authority is not None else replace(self, next_authority=Authority.generate())
+
+    def with_authority_replaced(self) -> Self:
+        """The same with another authority: the one that was announced, or a new one."""
+        return replace(self, authority=self.next_authority or Authority.generate(), next_authority=None)
 
     @property
     def trusted(self) -> tuple[VerifyKey, VerifyKey]:
@@ -78,8 +89,8 @@ class CommunityKeys:
         """
         if not recipients:
             raise ValueError("keys locked to no admin could be used with the recovery key only")
-        authority = self.authority.text if self.authority is not None else ""
-        content = _Locked(self.sign.text, self.seal.text, self.recovery.text, authority)
+        authorities = (each.text if each is not None else "" for each in (self.authority, self.next_authority))
+        content = _Locked(self.sign.text, self.seal.text, self.recovery.text, *authorities)
         return sealed_to(content.encode(), [*recipients, _ssh_recipient(self.recovery)], armored=True).decode()
 
 
@@ -102,7 +113,7 @@ def unlocked(text: str, identities: Sequence[str]) -> CommunityKeys:
         SigningKey.from_text(fields.sign),
         SealingKey.from_text(fields.seal),
         VerifyKey(fields.recovery),
-        Authority(fields.authority) if fields.authority else None,
+        *(Authority(text) if text else None for text in (fields.authority, fields.next_authority)),
     )
 
 

@@ -8,7 +8,18 @@ from typing import Self
 from pydantic.dataclasses import dataclass as document
 
 from exchange import places, versions
-from exchange.canonical import STRICT, AeTitle, CertificateText, Count, Document, Line, Moment, Name, Version
+from exchange.canonical import (
+    STRICT,
+    AeTitle,
+    CertificateText,
+    Count,
+    Document,
+    Line,
+    Moment,
+    Name,
+    RevocationsText,
+    Version,
+)
 from exchange.errors import DirectoryExpired, Malformed, NoDirectory, NotAllowed
 from exchange.keys import PublicKeys, SigningKey, VerifyKey
 from exchange.signing import open_signed, sign
@@ -54,7 +65,9 @@ class DirectoryBranch(Document):
 class Directory(Document):
     """All branches of a community, at one version; `referrals` are all pairs (from, to) that may refer.
 
-    `authority` is the certificate of the community's own authority, DER as base64, empty where it has none.
+    `authority` is the certificate of the community's own authority, DER as base64, empty where it has none;
+    `next_authority` that of the one that shall take its place, empty where none is announced; `former_authorities` are
+    those that were replaced, the last one last. `revocations` is the authority's revocation list.
 
     That it is expired takes nothing from a branch that it has: only new referrals wait for a newer one,
     because a revocation may be missing. A wrong clock thus delays, and never refuses or loses.
@@ -67,6 +80,9 @@ class Directory(Document):
     branches: tuple[DirectoryBranch, ...]
     referrals: tuple[tuple[Name, Name], ...]
     authority: CertificateText = ""
+    next_authority: CertificateText = ""
+    former_authorities: tuple[CertificateText, ...] = ()
+    revocations: RevocationsText = ""
 
     def __post_init__(self) -> None:
         names = [branch.name for branch in self.branches]

@@ -46,23 +46,24 @@ class Modality(Document):
 
 @document(frozen=True, config=STRICT)
 class Settings(Document):
-    """All that an appliance is told, besides its context."""
+    """All that an appliance is told, besides its context; `sealed_to` is the branch's key to which it was sealed."""
 
     community: Name
     branch: Name
     version: Version
     staff: tuple[StaffMember, ...]
     modalities: tuple[Modality, ...]
+    sealed_to: Line = ""
 
     def same_as(self, other: "Settings") -> bool:
-        """Whether they say the same, but for version and invitations, which no community file declares."""
+        """Whether they say the same, but for version, invitations and key, which no community file declares."""
         return self.declared == other.declared
 
     @property
     def declared(self) -> "Settings":
-        """What is left of them when version and invitations are set aside."""
+        """What is left of them when version, invitations and key are set aside."""
         staff = tuple(replace(member, invitation=None) for member in self.staff)
-        return replace(self, version=1, staff=staff)
+        return replace(self, version=1, staff=staff, sealed_to="")
 
 
 def publish(store: Writer, settings: Settings, key: SigningKey, recipients: Sequence[str]) -> str:

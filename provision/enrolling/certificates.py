@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from exchange.community import CommunityKeys
-    from exchange.directory import DirectoryBranch
+    from exchange.directory import Directory, DirectoryBranch
     from provision.planning.view import View
 
 #: In the community's Document: which authority's key signs certificates.
@@ -71,19 +71,9 @@ def with_certificates(
     ]
 
 
-def authority_of(
-    entries: Iterable[DirectoryBranch], present: str, keys: CommunityKeys, community: str, now: datetime
-) -> str:
-    """The authority's certificate for a directory: the present one as long as it serves all of its branches."""
-    if keys.authority is None:
-        return present
-    names = {name for entry in entries if entry.certificate for name in Certificate(entry.certificate).names}
-    known = Certificate(present) if present else None
-    return keys.authority.root_like(known, community, names, now).text if names or known else ""
-
-
 def words_about(view: View, now: datetime) -> Iterator[str]:
-    """A line for each certificate that is in the last third of its life, or has ended."""
+    """What is left to do about the authority; a line for each certificate that is in its last third, or has ended."""
+    yield from _words_about_authority(view)
     for name, entry in view.published.enrolled.items():
         if not entry.certificate:
             continue
@@ -93,6 +83,27 @@ def words_about(view: View, now: datetime) -> Iterator[str]:
             yield f"{name}: its TLS certificate ended on {until}: browsers and devices refuse it; apply renews it."
         elif certificate.is_old(now):
             yield f"{name}: its TLS certificate ends in {days} days, on {until}; apply renews it."
+
+
+def is_half_replaced(directory: Directory | None, authority: str) -> bool:
+    """Whether the directory still has another authority than the one that signs, named by its key id."""
+    standing = directory.authority if directory is not None else ""
+    return bool(standing and authority) and Certificate(standing).key_id != authority
+
+
+def _words_about_authority(view: View) -> Iterator[str]:
+    directory = view.published.directory
+    if is_half_replaced(directory, view.key_text(AUTHORITY_KEY)):
+        yield (
+            "The replacement of the community's authority was interrupted: apply finishes it, and so does "
+            "`gurney branch authority --replace`."
+        )
+    elif directory is not None and directory.next_authority:
+        yield (
+            "The community's next authority is announced, SHA-256 "
+            f"{Certificate(directory.next_authority).fingerprint}: have it installed where the present one is "
+            "(/trust shows it), then `gurney branch authority --replace`."
+        )
 
 
 def _is_loopback(address: str) -> bool:

@@ -139,7 +139,7 @@ def _pass(
             now = _published_anew(desk, now)
         for name in late:
             if now.view.published.enrolled.get(name) == entries[name]:
-                invitations += _tell(desk, community, keys, entries[name])
+                invitations += _tell(desk, community, keys, name)
         now = _published_anew(desk, now)
     directory = now.view.published.directory
     statuses = tuple(statuses_of(community, now, refused))
@@ -217,10 +217,10 @@ def _told(community: Community, now: Found, name: str, entry: DirectoryBranch) -
     return before == entry and standing.get(name) == settings.declared_for(community, name)
 
 
-def _tell(desk: Desk, community: Community, keys: CommunityKeys, entry: DirectoryBranch) -> list[NewInvitation]:
+def _tell(desk: Desk, community: Community, keys: CommunityKeys, name: str) -> list[NewInvitation]:
     """Publish a branch's settings, sealed to its keys."""
-    wanted = settings.declared_for(community, entry.name)
+    wanted = settings.declared_for(community, name)
     staff = [(member.login, member.role) for member in wanted.staff]
-    made = publish_settings(desk.store, keys, entry, community.community, staff, settings.devices_of(wanted))
+    made = publish_settings(desk.store, keys, name, community.community, staff, settings.devices_of(wanted))
     desk.invitations.extend(made)
     return made

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from exchange.certificate import Certificate
-from provision.errors import ProvisionError
 from provision.planning.found import found
 
 if TYPE_CHECKING:
@@ -67,22 +66,6 @@ def listed(desk: Desk, community: Community) -> BranchList:
     branches = tuple(sorted({**declared, **known}.values(), key=lambda each: each.name))
     authority = Certificate(directory.authority).fingerprint if directory and directory.authority else ""
     return BranchList(community.community, directory.version if directory else 0, branches, authority)
-
-
-def authority_of(desk: Desk, community: Community) -> Certificate:
-    """The certificate of the community's own authority.
-
-    Raises
-    ------
-    ProvisionError
-        There is none yet.
-    """
-    directory = found(desk, community.community).view.published.directory
-    if directory is None or not directory.authority:
-        raise ProvisionError(
-            "the community has no authority's certificate yet: it comes with the first enrolled branch"
-        )
-    return Certificate.from_text(directory.authority)
 
 
 def _known(entry: DirectoryBranch) -> Listed:

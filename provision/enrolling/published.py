@@ -12,8 +12,8 @@ from exchange import places
 from exchange import settings as all_settings
 from exchange.errors import AlreadyThere, NoDirectory, NotThere
 from exchange.invitation import invite
-from provision.enrolling.certificates import authority_of
-from provision.errors import Busy
+from exchange.vouching import vouched, was_replaced
+from provision.errors import Busy, ProvisionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from exchange.directory import Directory, DirectoryBranch
     from exchange.settings import Modality, Settings, StaffMember
     from exchange.store import Writer
+    from exchange.versions import Latest
 
 
 #: How often another admin may be first.
@@ -59,18 +60,19 @@ class NewInvitation:
 
 def published(store: Writer, community: str, keys: CommunityKeys) -> Published:
     """Read what is published."""
-    try:
-        latest = directories.latest(store, community, keys.trusted, now=datetime.now(UTC))
-    except NoDirectory:
+    latest = _directory(store, community, keys)
+    if latest is None:
         return Published()
-    settings: dict[str, Settings] = {}
-    for branch in latest.value.branches:
-        try:
-            found = all_settings.latest(store, community, branch.name, keys.trusted, keys.seal)
-        except NotThere:
-            continue
-        settings[branch.name] = found.value
+    found = {each.name: _settings(store, keys, community, each.name) for each in latest.value.branches}
+    settings = {name: each for name, each in found.items() if each is not None}
     return Published(latest.value, settings, latest.warnings)
+
+
+def _directory(store: Writer, community: str, keys: CommunityKeys) -> Latest[Directory] | None:
+    try:
+        return directories.latest(store, community, keys.trusted, now=datetime.now(UTC))
+    except NoDirectory:
+        return None
 
 
 def publish_directory(
@@ -96,26 +98,32 @@ def publish_directory(
     readmitted
         Branches whose keys, or which themselves after a revocation, an admin takes by their fingerprint. Any other
         stays revoked, whatever was meant for it before the revocation was seen.
+
+    Raises
+    ------
+    Busy
+        Other admins publish all the time, or one of them has replaced the authority since the keys were read.
     """
     wanted = {branch.name: branch for branch in branches}
     for _ in range(TRIES):
         now = datetime.now(UTC)
-        before = published(store, community, keys).directory
+        latest = _directory(store, community, keys)
+        before = latest.value if latest is not None else None
+        if was_replaced(keys.authority, before):
+            raise Busy("another admin has replaced the community's authority meanwhile: start again")
         known = before.branches if before else ()
         mine = list(_as_of_now(wanted.values(), seen, before, readmitted))
         kept = [branch for branch in known if branch.name not in wanted and branch.name not in forgotten]
-        all_of_them = (*mine, *kept)
         following = directories.Directory(
             community=community,
             version=_next_version(store, places.DIRECTORY, before.version if before else 0),
             issued=now,
             expires=now + directories.LIFETIME,
-            branches=tuple(sorted(all_of_them, key=lambda branch: branch.name)),
+            branches=tuple(sorted((*mine, *kept), key=lambda branch: branch.name)),
             referrals=tuple(referrals),
-            authority=authority_of(all_of_them, before.authority if before else "", keys, community, now),
         )
         with suppress(AlreadyThere):
-            directories.publish(store, following, keys.sign)
+            directories.publish(store, vouched(following, before, keys), keys.sign)
             return following.version
     raise Busy("other admins publish directories all the time: try again")
 
@@ -141,27 +149,52 @@ def _as_of_now(
 def publish_settings(
     store: Writer,
     keys: CommunityKeys,
-    branch: DirectoryBranch,
+    branch: str,
     community: str,
     staff: Iterable[tuple[str, str]],
     modalities: Iterable[Modality],
 ) -> list[NewInvitation]:
-    """Publish a branch's next settings; returns the invitations of people who are new in them."""
+    """Publish a branch's next settings; returns the invitations of people who are new in them.
+
+    They are sealed to the keys that the directory names when they are written, and written again where another admin
+    has published other keys of the branch meanwhile.
+
+    Raises
+    ------
+    ProvisionError
+        The directory does not name the branch any more, or it is revoked: it is told nothing but that it has no people.
+    Busy
+        Other admins publish all the time.
+    """
     wanted, devices = list(staff), tuple(modalities)
+    invitations: list[NewInvitation] = []
     for _ in range(TRIES):
-        before = _settings(store, keys, community, branch.name)
-        members, invitations = _invited(branch.name, wanted, before)
+        key = _sealing_key(store, keys, community, branch, even_revoked=not wanted)
+        before = _settings(store, keys, community, branch)
+        members, news = _invited(branch, wanted, before)
         following = all_settings.Settings(
             community=community,
-            branch=branch.name,
-            version=_next_version(store, places.settings_of(branch.name), before.version if before else 0),
+            branch=branch,
+            version=_next_version(store, places.settings_of(branch), before.version if before else 0),
             staff=tuple(members),
             modalities=devices,
+            sealed_to=key,
         )
         with suppress(AlreadyThere):
-            all_settings.publish(store, following, keys.sign, [branch.keys.seal, keys.seal.public])
-            return invitations
-    raise Busy(f"other admins publish settings of {branch.name} all the time: try again")
+            all_settings.publish(store, following, keys.sign, [key, keys.seal.public])
+            invitations += news
+            if _sealing_key(store, keys, community, branch, even_revoked=True) == key:
+                return invitations
+    raise Busy(f"other admins publish settings or keys of {branch} all the time: try again")
+
+
+def _sealing_key(store: Writer, keys: CommunityKeys, community: str, branch: str, *, even_revoked: bool) -> str:
+    """The branch's key as the directory names it now."""
+    latest = _directory(store, community, keys)
+    entry = latest.value.find(branch) if latest is not None else None
+    if entry is None or (entry.revoked and not even_revoked):
+        raise ProvisionError(f"{branch} is not in the directory any more: it gets no settings")
+    return entry.keys.seal
 
 
 def _next_version(store: Writer, folder: str, newest: int) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exchange.certificate import Certificate
+from exchange.revocation_list import RevocationList
 from exchange.trust import trust_in
 from provision.fleet.health import DICOM_PORT, HTTP_PORT, HTTPS_PORT, Health, health_of, in_url
 from provision.fleet.vm_state import address_of, state_name, state_words
@@ -81,9 +82,12 @@ def statuses_of(community: Community, now: Found, refused: Mapping[str, str] | N
 
 
 def trust_of(now: Found) -> ssl.SSLContext | None:
-    """Trust in the community's authority; None where it has none yet."""
+    """Trust in the community's authority, but not in what it has withdrawn; None where it has none yet."""
     directory = now.view.published.directory
-    return trust_in(Certificate(directory.authority)) if directory is not None and directory.authority else None
+    if directory is None or not directory.authority:
+        return None
+    revoked = RevocationList(directory.revocations) if directory.revocations else None
+    return trust_in(Certificate(directory.authority), revoked=revoked)
 
 
 def _is_revoked(now: Found, name: str) -> bool:

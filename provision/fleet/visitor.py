@@ -43,13 +43,13 @@ def visiting(desk: Desk, community: Community, host: str) -> Iterator[dict[str, 
     late = sorted(set(community.branches) - set(now.view.published.enrolled))
     if late or now.keys is None:
         raise NotReady(f"not enrolled yet: {', '.join(late)}: run `gurney apply --wait` first")
-    keys, enrolled = now.keys, now.view.published.enrolled
+    keys = now.keys
 
     def publish(name: str, *, guest: bool) -> str:
         wanted = settings.declared_for(community, name)
         staff = [(member.login, member.role) for member in wanted.staff] + [(LOGIN, ROLE)] * guest
         devices = settings.devices_of(wanted) + [Modality(AE_TITLE, host)] * guest
-        news = publish_settings(desk.store, keys, enrolled[name], community.community, staff, devices)
+        news = publish_settings(desk.store, keys, name, community.community, staff, devices)
         return next((each.code for each in news if each.login == LOGIN), "")
 
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from exchange.community import CommunityKeys, unlocked
 from exchange.errors import CannotOpen
@@ -12,15 +12,17 @@ from provision.enrolling.identity import write_secret
 from provision.errors import NoIdentity
 from provision.kind import REPLACE, Kind
 from provision.node import first
-from provision.planning.marks import object_name
+from provision.planning.marks import Mark, object_name
 from provision.planning.resource import Existing, Ref, Resource
 from provision.pools import DOCUMENT_TYPE
+from templates.rendering import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from provision.declaring.community import Community
+    from provision.desk import Desk
     from provision.enrolling.identity import Identity
     from provision.kind import Act
     from provision.node import Node
@@ -77,12 +79,27 @@ def lock_anew(act: Act, resource: Resource, number: int, _found: Existing | None
     act.opened_keys = lambda: keys
 
 
+def relock(desk: Desk, community: Community, number: int, keys: CommunityKeys) -> None:
+    """Put other keys into the Document, locked as `apply` would lock them."""
+    (resource,) = declared(community)
+    text = render(
+        "keys",
+        mark=Mark(community.community, "keys", ""),
+        resource_name=resource.name,
+        **_values(desk.identity, resource, keys),
+    )
+    desk.cloud.call("document.update", number, text, REPLACE)
+
+
 def _text(act: Act, resource: Resource, keys: CommunityKeys) -> str:
+    return act.text("keys", resource, **_values(act.desk.identity, resource, keys))
+
+
+def _values(identity: Identity, resource: Resource, keys: CommunityKeys) -> dict[str, Any]:
     admins = sorted(resource.spec.admins)
-    body = keys.locked(list(dict.fromkeys([act.desk.identity.recipient, *admins])))
+    body = keys.locked(list(dict.fromkeys([identity.recipient, *admins])))
     authority = {AUTHORITY_KEY: keys.authority.key_id} if keys.authority is not None else {}
-    values = {"body": body, "public": public_texts(keys) | authority, "admins": "\n".join(admins)}
-    return act.text("keys", resource, **values)
+    return {"body": body, "public": public_texts(keys) | authority, "admins": "\n".join(admins)}
 
 
 def recovery_path(identity: Identity, community: str, keys: CommunityKeys) -> Path:

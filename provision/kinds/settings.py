@@ -43,10 +43,17 @@ class Device:
 
 @dataclass(frozen=True)
 class BranchSettings:
-    """What an appliance is told beside its context."""
+    """What an appliance is told beside its context.
+
+    Attributes
+    ----------
+    sealed_to_its_keys
+        Whether the branch can open them: they are sealed to the key that the directory names.
+    """
 
     staff: frozenset[Member]
     modalities: frozenset[Device]
+    sealed_to_its_keys: bool = True
 
 
 def declared(community: Community) -> Iterator[Resource]:
@@ -68,7 +75,9 @@ def found(view: View) -> Iterator[Existing]:
     for name, settings in view.published.settings.items():
         staff = frozenset(Member(each.login, each.role) for each in settings.staff)
         devices = frozenset(Device(each.ae_title, each.host, each.port or 0) for each in settings.modalities)
-        yield Existing(Ref("settings", name), name, BranchSettings(staff, devices), settings.version, name)
+        entry = view.published.enrolled.get(name)
+        opens = entry is None or settings.sealed_to == entry.keys.seal
+        yield Existing(Ref("settings", name), name, BranchSettings(staff, devices, opens), settings.version, name)
 
 
 def waits(resource: Resource, view: View) -> bool:
@@ -85,11 +94,10 @@ def create(act: Act, resource: Resource) -> int:
 def publish(act: Act, resource: Resource, _number: int, _found: Existing | None) -> None:
     """Publish settings anew; people who are new in them get an invitation."""
     spec: BranchSettings = resource.spec
-    branch = act.published.enrolled[resource.ref.key]
     invitations = publish_settings(
         act.desk.store,
         act.opened_keys(),
-        branch,
+        resource.ref.key,
         act.community,
         [(member.login, member.role) for member in spec.staff],
         devices_of(spec),
@@ -110,5 +118,5 @@ KIND = Kind(
     waits=waits,
     create=create,
     renamed=False,
-    in_place={"staff": publish, "modalities": publish},
+    in_place={"staff": publish, "modalities": publish, "sealed_to_its_keys": publish},
 )

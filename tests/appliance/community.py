@@ -18,7 +18,9 @@ from exchange.directory import Directory, DirectoryBranch
 from exchange.folder import Folder
 from exchange.invitation import invite
 from exchange.keys import PublicKeys
+from exchange.revocation_list import RevocationList
 from exchange.settings import Modality, Settings, StaffMember
+from exchange.vouching import revocations_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,6 +100,11 @@ class Community:
         assert self.directory is not None
         return Certificate(self.directory.authority)
 
+    def revocation_list(self) -> RevocationList:
+        """The authority's revocation list, as an admin hands it out."""
+        assert self.directory is not None
+        return RevocationList(self.directory.revocations)
+
     def publish(self, *entries: DirectoryBranch, referrals: tuple[tuple[str, str], ...] | None = None) -> Directory:
         """Publish the next directory, with these branches as they are given and all others as they were."""
         before = self.directory
@@ -114,7 +121,9 @@ class Community:
             branches=tuple(named.values()),
             referrals=tuple(permutations(BRANCHES, 2)) if referrals is None else referrals,
             authority=self.authority.root_like(present, NAME, names, now).text if names or present else "",
+            next_authority=before.next_authority if before else "",
         )
+        self.directory = replace(self.directory, revocations=revocations_of(self.directory, before, self.authority))
         directory.publish(self.store, self.directory, self.keys.sign)
         return self.directory
 
