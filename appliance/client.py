@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 30.0
 DETAIL_SIGNS = 300
+#: An appliance hangs up after 5 s of silence (uvicorn's timeout_keep_alive): a connection is not used again that late.
+SHORT = httpx.Limits(keepalive_expiry=1.0)
 
 
 class ApplianceAnswered(ApplianceError):  # noqa: N818 - a verdict, not a fault
@@ -45,7 +47,9 @@ class ApplianceClient:
         self._url = url.rstrip("/")
         with self._translated():
             verify = trust or ssl.create_default_context()
-            self._client = httpx.Client(base_url=self._url, timeout=TIMEOUT_S, trust_env=False, verify=verify)
+            self._client = httpx.Client(
+                base_url=self._url, timeout=TIMEOUT_S, trust_env=False, verify=verify, limits=SHORT
+            )
 
     def log_in(self, login: str, password: str) -> None:
         """Open a session.

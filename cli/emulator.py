@@ -55,6 +55,8 @@ DEFAULT_STATE = Path(".gurney-cloud")
 )
 @click.option("--cut-power", "cut", multiple=True, metavar="HOST", help="Let a host of the running cloud die; return.")
 @click.option("--restore-power", "restored", multiple=True, metavar="HOST", help="Let it come back; return.")
+@click.option("--lose-front-end", "lost", flag_value=True, default=None, help="Let the front end die; return.")
+@click.option("--restore-front-end", "lost", flag_value=False, help="Let it come back; return.")
 @click.option(
     "--until-closed", is_flag=True, help="Stop when standard input ends, so with the program that started it."
 )
@@ -72,6 +74,7 @@ def emulator(
     market: Path | None,
     cut: tuple[str, ...],
     restored: tuple[str, ...],
+    lost: bool | None,
     until_closed: bool,
 ) -> None:
     """Run the embedded cloud: OpenNebula's XML-RPC API and OneGate on loopback, with virtual machines that run.
@@ -79,10 +82,11 @@ def emulator(
     It prints what a client needs, and stops at Ctrl-C or SIGTERM together with all its guests. The same
     --state continues where it stopped.
 
-    With --cut-power or --restore-power it runs no cloud: it changes the one of the same --state, and returns.
+    With --cut-power, --restore-power, --lose-front-end or --restore-front-end it runs no cloud: it changes the one of
+    the same --state, and returns.
     """
-    if cut or restored:
-        _switch_power(state.resolve(), cut, restored)
+    if cut or restored or lost is not None:
+        _switch_power(state.resolve(), cut, restored, lost)
         return
     from emulator.cloud import Cloud
     from emulator.settings import Settings
@@ -123,10 +127,13 @@ def _checked(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts
 
 
-def _switch_power(state: Path, cut: tuple[str, ...], restored: tuple[str, ...]) -> None:
+def _switch_power(state: Path, cut: tuple[str, ...], restored: tuple[str, ...], lost: bool | None) -> None:
     from emulator.power import Power
 
     power = Power(state)
+    if lost is not None:
+        (power.lose_front_end if lost else power.restore_front_end)()
+        click.echo("the front end is without power" if lost else "the front end has power")
     for host in cut:
         power.cut(host)
         click.echo(f"{host} is without power")

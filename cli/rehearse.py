@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @at_desk
 @JSON
 @YES
-@click.option("--play", metavar="host=NAME|archive=BRANCH", help="Let it happen, on an embedded cloud alone.")
+@click.option("--play", metavar="host=NAME|archive=BRANCH|front-end", help="Let it happen, on an embedded cloud alone.")
 @click.option("--state", type=click.Path(path_type=Path), help="The folder of the embedded cloud to play on.")
 @click.option("--patience", "patience_s", default=60.0, show_default=True, help="Seconds to wait for a restart.")
 def rehearse(
@@ -32,8 +32,9 @@ def rehearse(
 ) -> None:  # fmt: skip
     """Say what happens when a host dies, the front end is lost, or an archive is: what stops, what is lost, what helps.
 
-    It is told from what stands in the cloud now. With --play it is done: a host loses its power and gets it back, or an
-    archive is deleted and made anew, empty. That is for an embedded cloud; of any other it is refused.
+    It is told from what stands in the cloud now. With --play it is done: a host loses its power and gets it back, an
+    archive is deleted and made anew, empty, or the front end is gone while its appliances are tried, and new ones are
+    asked for a plan. That is for an embedded cloud; of any other it is refused.
     """
     from provision.fleet.rehearsal import scenes
     from provision.planning.found import found
@@ -44,9 +45,9 @@ def rehearse(
         show(told, as_json=as_json)
         return
     event, _, name = play.partition("=")
-    scene = next((each for each in told if (each.event, each.name) == (event, name)), None)
-    if scene is None or event not in PLAYS:
-        playable = ", ".join(f"{each.event}={each.name}" for each in told if each.event in PLAYS) or "nothing"
+    scene = next((each for each in told if part_of(each) == play), None)
+    if scene is None:
+        playable = ", ".join(part_of(each) for each in told)
         raise click.BadParameter(f"{play!r} cannot be played; these can: {playable}", param_hint="--play")
     folder = embedded(state, desk)
     if not yes and not click.confirm(f"Let it happen ({play})?", err=True):
@@ -58,6 +59,11 @@ def rehearse(
     else:
         show([scene], as_json=False)
         results().print(f"Played: {played['words']}", markup=False)
+
+
+def part_of(scene: Scene) -> str:
+    """What `--play` calls a scene."""
+    return scene.event if scene.event == "front-end" else f"{scene.event}={scene.name}"
 
 
 def embedded(state: Path | None, desk: Desk) -> Path:
@@ -103,7 +109,14 @@ def archive(community: Community, desk: Desk, name: str, _state: Path, _patience
     return {"seconds": seconds, "steps": steps, "words": words}
 
 
-PLAYS = {"host": host, "archive": archive}
+def front_end(community: Community, desk: Desk, _name: str, state: Path, _patience_s: float) -> dict[str, Any]:
+    """The front end is lost."""
+    from cli.front_end_loss import play_front_end
+
+    return play_front_end(community, desk, state, _say)
+
+
+PLAYS = {"host": host, "archive": archive, "front-end": front_end}
 
 
 def _say(words: str) -> None:

@@ -236,6 +236,9 @@ class Cloud:
     def _run(self) -> None:
         while not self._stopping:
             self._news.clear()  # before the look: what is added after it wakes at once
+            if self.power.front_end_is_lost():
+                self._news.wait(self.pace.power_s)
+                continue
             self._look_at_power()
             wait_s = self._happen_if_due()
             if wait_s is None or wait_s > 0:

@@ -41,6 +41,8 @@ class Dispatcher:
 
     def __call__(self, request: Request) -> Response:
         """Answer an HTTP request."""
+        if self._cloud.power.front_end_is_lost():
+            raise Dropped
         if request.target.partition("?")[0] not in {PATH, "/"}:
             return Response(404, b"not found")
         if request.method != "POST":

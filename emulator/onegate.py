@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 from emulator.errors import Refused
 from emulator.template import merged, parse, restricted
-from emulator.web import Request, Response
+from emulator.web import Dropped, Request, Response
 
 if TYPE_CHECKING:
     from emulator.cloud import Cloud
@@ -37,6 +37,8 @@ class OneGate:
 
     def __call__(self, request: Request) -> Response:
         """Answer an HTTP request."""
+        if self._cloud.power.front_end_is_lost():
+            raise Dropped
         path, _, query = request.target.partition("?")
         with self._cloud.store.transaction():
             vm = self._guest(request)

@@ -1,7 +1,8 @@
-"""The electric power of the hosts: it can be cut off, and comes back, while the cloud runs.
+"""The electric power of the hosts, and of the front end: it can be cut off, and comes back, while the cloud runs.
 
 The file `STATE/powerless/NAME` cuts the power of host NAME off for as long as it is there, so that anyone can do it,
-from a shell or another process.
+from a shell or another process. So does the file `STATE/lost` to the front end: its API and OneGate hang up, nothing is
+scheduled or monitored, and the guests, which are on their hosts, go on.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Power:
         self._state = state
         self._folder = state / "powerless"
         self._seen: frozenset[str] = frozenset()
+        self._lost = state / "lost"
 
     def is_cut(self, host: str) -> bool:
         """Whether a host is without power."""
@@ -57,6 +59,25 @@ class Power:
         """
         self._check(host)
         self._file(host).unlink(missing_ok=True)
+
+    def lose_front_end(self) -> None:
+        """Take the power from the front end.
+
+        Raises
+        ------
+        EmulatorError
+            When the folder holds no cloud.
+        """
+        host_names(self._state)
+        self._lost.touch(mode=0o600)
+
+    def restore_front_end(self) -> None:
+        """Give the front end its power back: it goes on where it was."""
+        self._lost.unlink(missing_ok=True)
+
+    def front_end_is_lost(self) -> bool:
+        """Whether the front end is without power."""
+        return self._lost.exists()
 
     def has_changed(self) -> bool:
         """Whether it was cut off or came back anywhere since this was asked last."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 WAIT_S = 0.2
+#: An appliance hangs up after 5 s of silence (uvicorn's timeout_keep_alive): a connection is not used again that late.
+SHORT = httpx.Limits(keepalive_expiry=1.0)
 
 
 def checked(name: str, answer: httpx.Response) -> httpx.Response:
@@ -75,7 +77,7 @@ class Branch:
 
     def session(self, login: Login) -> Session:
         """Log in."""
-        client = httpx.Client(base_url=self.url, timeout=30, verify=self.trust)
+        client = httpx.Client(base_url=self.url, timeout=30, verify=self.trust, limits=SHORT)
         checked(self.name, client.post("/api/session", json={"login": login.name, "password": login.password}))
         return Session(self, client)
 

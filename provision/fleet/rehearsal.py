@@ -191,11 +191,19 @@ def _front_end_is_lost(found: Found) -> Scene:
         "Appliances run on: hosts need no front end for that. Scanners, doctors and referrals notice nothing.",
         "Nothing is placed, moved or changed until it is back; no hook acts when a host dies meanwhile.",
         "Reports through OneGate wait." if found.pools.has_onegate else "No OneGate is used here.",
-        "The community's keys lie in a Document of its database: a backup of that, or the recovery secret, has them.",
+        *LOST_DATABASE,
         *(f"If {name} lies on a disk of the front end, all that uses it stops with it." for name in _central(found)),
     )
     advice = ("Back up OpenNebula's database (onedb backup) every day, to another machine.",)
     return Scene("front-end", found.pools.version, (), course, 0, None, advice)
+
+
+LOST_DATABASE = (
+    "A new front end on a backup of the database goes on: `gurney plan` has nothing to do there.",
+    "An empty one knows nothing: `gurney apply` would make everything again, with empty archives and new keys.",
+    "The community's keys lie, locked, in a Document of the database: without a backup of it they are gone.",
+    "Where no admin's own key opens them any more, the recovery secret does.",
+)
 
 
 def _central(found: Found) -> list[str]:
