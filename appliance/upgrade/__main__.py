@@ -73,10 +73,11 @@ def _judge(upgrading: Upgrading, _given: argparse.Namespace) -> int:
 
 def _state(upgrading: Upgrading, _given: argparse.Namespace) -> int:
     programs = upgrading.programs
-    schema = ask(programs.archive, "revision")
+    now = programs.current()
+    index = {"schema": ask(programs.archive, "revision"), "knows": programs.schema(now)}
     free = shutil.disk_usage(programs.folder).free
     begin = begun(programs.journal) is not None
-    _tell(**asdict(programs.current()), schema=schema, free=free, under_way=begin, running=programs.busy())
+    _tell(**asdict(now), **index, free=free, under_way=begin, running=programs.busy())
     return 0
 
 

@@ -33,6 +33,8 @@ class State:
         Whether an upgrade was begun and not finished.
     running
         Whether somebody is at it now.
+    knows
+        The newest revision of an index that it can read; empty where it is too old to say.
     """
 
     version: str
@@ -41,6 +43,12 @@ class State:
     free: int
     under_way: bool
     running: bool = False
+    knows: str = ""
+
+    @property
+    def reads_its_index(self) -> bool:
+        """Whether it can serve what lies on the archive's disk; an upgrade that is under way sees to it itself."""
+        return self.under_way or not self.knows or self.schema <= self.knows
 
 
 @dataclass(frozen=True)
@@ -69,8 +77,8 @@ class FarSide:
     def state(self, shell: Shell) -> State:
         """What serves there."""
         told = self._last(shell, shlex.join([*self._program(), "state"]))
-        running = told.get("running", False)
-        return State(told["version"], told["digest"], told["schema"], told["free"], told["under_way"], running)
+        later = {name: told[name] for name in ("running", "knows") if name in told}
+        return State(told["version"], told["digest"], told["schema"], told["free"], told["under_way"], **later)
 
     def settle(self, shell: Shell) -> None:
         """Undo what was begun and not finished."""

@@ -33,6 +33,14 @@ PAUSE_S = 2.0
 BACK_S = 900.0
 
 
+class _NewerIndex(Exception):  # noqa: N818 - named for what it says
+    """An image is back whose version cannot read the index."""
+
+    def __init__(self, schema: str) -> None:
+        super().__init__(schema)
+        self.schema = schema
+
+
 @dataclass(frozen=True)
 class Exchange:
     """What the exchange of root disks works with.
@@ -87,7 +95,7 @@ class Exchange:
             self._wait(branch, self.patience_s, tell)
         except NotUpgraded as error:
             self._require_way_back(machine, before, str(error))
-            self._move_back(branch, former, str(error), tell)
+            self._move_back(branch, machine, former, str(error), tell)
 
     def _prepare(self, machine: Machine, tell: Callable[[str], None]) -> State:
         """Let it take in nothing more: what it had acknowledged before, either disk can serve."""
@@ -127,7 +135,7 @@ class Exchange:
             with shell_in(machine) as shell:
                 now = self.far.state(shell)
         except ProvisionError:
-            return  # it cannot be asked, and serves nobody
+            return  # it cannot be asked: should it have opened, the image before will tell
         if now.under_way or (before is not None and now.schema == before.schema and not before.digest):
             return
         raise NotUpgraded(
@@ -135,27 +143,50 @@ class Exchange:
             f"read its index ({now.schema}): see `gurney appliance logs`"
         )
 
-    def _move_back(self, branch: str, former: Ref | None, reason: str, tell: Callable[[str], None]) -> None:
+    def _move_back(
+        self, branch: str, machine: Machine, former: Ref | None, reason: str, tell: Callable[[str], None]
+    ) -> None:
         if former is None:
             raise NotUpgraded(f"{reason}: there is no image to go back to")
-        now = self._found()
-        plan = plan_with_images(self.community, now, present_images(self.community, now) | {branch: former})
-        if not plan:
+        if not self._put_on(branch, former, "goes back to the image that it had", tell):
             raise NotUpgraded(f"{reason}: it was not moved")
-        tell("goes back to the image that it had")
-        apply(self.desk, plan)
         try:
-            self._wait(branch, max(self.patience_s, BACK_S), tell)
+            self._wait(branch, max(self.patience_s, BACK_S), tell, lambda: self._require_its_index(machine))
+        except _NewerIndex as error:
+            self._put_on(branch, declared_image(self.community), "goes to the new image again", tell)
+            raise NotUpgraded(
+                f"{reason}: it cannot be reached, but it had opened: image {former.key} cannot read its index "
+                f"({error.schema}), and it is on the new one again: see its console"
+            ) from None
         except NotUpgraded as error:
             raise NotUpgraded(
                 f"{reason}: rolled back to image {former.key}, which is not ready either: {error}"
             ) from None
         raise NotUpgraded(f"{reason}: rolled back to image {former.key}, which is ready")
 
-    def _wait(self, branch: str, limit_s: float, tell: Callable[[str], None]) -> None:
+    def _put_on(self, branch: str, image: Ref, words: str, tell: Callable[[str], None]) -> bool:
+        """Exchange a root disk without asking the machine; False where it is of that image."""
+        now = self._found()
+        plan = plan_with_images(self.community, now, present_images(self.community, now) | {branch: image})
+        if plan:
+            tell(words)
+            apply(self.desk, plan)
+        return bool(plan)
+
+    def _require_its_index(self, machine: Machine) -> None:
+        """Nothing is waited for where an image is back that cannot read what was taken in meanwhile."""
+        with suppress(ProvisionError), shell_in(machine) as shell:
+            now = self.far.state(shell)
+            if not now.reads_its_index:
+                raise _NewerIndex(now.schema)
+
+    def _wait(
+        self, branch: str, limit_s: float, tell: Callable[[str], None], look: Callable[[], None] = lambda: None
+    ) -> None:
         """Wait until it is ready, taking up what it reports."""
         end, said = time.monotonic() + limit_s, ""
         while wrong := self._wrong(branch):
+            look()
             if wrong != said:
                 tell(wrong)
             if time.monotonic() > end:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,22 +17,53 @@ from provision.visit.far_side import FarSide
 from provision.visit.image_upgrade import Exchange
 from provision.visit.rolling import declared_image, former_image, present_images
 from tests.appliance.hospital import until
+from tests.exchange.test_stores import Sshd
 from tests.provision.test_enrolment import report
 from tests.provision.test_rolling import IMAGE, NEXT, move, moved, vms
+from tests.provision.test_visit import fingerprint
 from tests.provision.upgrade.standin import MIGRATION, OLD, in_service
+from tests.provision.upgrade.test_cut_off import NAMES
 from tests.provision.upgrade.test_exchange import NEW, Disks, disks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from provision.declaring.community import Community
+    from provision.visit.shell import Machine
     from tests.provision.conftest import Office
     from tests.provision.upgrade.standin import Admin, StandIn
 
 __all__ = ["disks", "moved"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+class Line:
+    """The admin's way to the appliance: an sshd that can be away for a while."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.sshd, self.running = Sshd(folder), ExitStack()
+        self.mend()
+
+    def machine(self, machine: Machine) -> Machine:
+        """The same machine, reached by this line."""
+        compared = fingerprint(self.sshd.host_key)
+        return replace(machine, port=self.sshd.port, identity=self.sshd.identity, compared=compared)
+
+    def cut(self) -> None:
+        self.running.close()
+
+    def mend(self) -> None:
+        self.running.enter_context(self.sshd.running())
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Line]:
+    made = Line(tmp_path / "line")
+    with made.running:
+        yield made
 
 
 def exchange(office: Office, community: Community, guest: StandIn) -> Exchange:
@@ -66,6 +99,31 @@ def test_disk_that_has_not_opened_is_taken_away(
     with pytest.raises(NotUpgraded, match=f"rolled back to image {declared_image(office.community).key}"):
         exchange(office, moved, guest).upgrade("erode", admin.machine, silent)
     assert present_images(moved, office.found())["erode"] == declared_image(office.community)
+
+
+def test_disk_that_has_opened_and_cannot_be_reached_is_put_in_again(
+    office: Office, moved: Community, admin: Admin, guest: StandIn, disks: Disks, line: Line
+) -> None:
+    """Nobody can be asked whether it has opened; the old disk, which can, finds an index that it cannot read."""
+    disks.make(NEW, MIGRATION)
+
+    def follow(words: str) -> None:
+        if words == "boots from the new image":
+            disks.put_in(NEW)
+            disks.boot()
+            assert guest.upgrade("judge") == (0, [{"opened": True}])
+            line.cut()
+        if words == "goes back to the image that it had":
+            guest.systemctl("stop")
+            disks.put_in(OLD)
+            disks.boot()
+            line.mend()
+
+    with pytest.raises(NotUpgraded, match=r"it had opened: image .* cannot read its index \(9001\)"):
+        exchange(office, moved, guest).upgrade("erode", line.machine(admin.machine), follow)
+    assert present_images(moved, office.found())["erode"] == declared_image(moved)
+    assert guest.schema == "9001"
+    assert guest.rows(NAMES) == [("changed by the migration",)], "what it has taken in is untouched"
 
 
 def test_desk_that_is_ended_lets_the_appliance_take_in_again(
