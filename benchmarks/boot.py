@@ -48,7 +48,8 @@ def measured(image: Path) -> dict[str, float]:
         key = make_key(folder / "key")
         foreign = folder / "none.raw"
         foreign.write_bytes(b"x" * MIB)
-        machine = LoneMachine(folder / "machine", image, f"local.type=unix,local.path={folder}/a", foreign)
+        wire = f"local.type=unix,local.path={folder}/card,remote.type=unix,remote.path={folder}/nobody"
+        machine = LoneMachine(folder / "machine", image, wire, foreign)
         context = variables(SSH_PUBLIC_KEY=key.with_suffix(".pub").read_text())
         begun = time.monotonic()
         machine.start({"context.sh": text_of(context).encode()}, "CONTEXT", uefi=False)
