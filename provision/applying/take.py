@@ -6,6 +6,7 @@ from collections import defaultdict
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from heapq import heapify, heappop, heappush
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -44,19 +45,20 @@ class Outcome:
 
 
 def take(steps: tuple[Step, ...], act: Act, on_progress: Callable[[Progress], None]) -> Outcome:
-    """Take every step that can be taken; what waits for one that failed is left."""
+    """Take every step that can be taken, those first behind which most is left; what waits for a failed one is left."""
     outcome = Outcome()
     queue = _Queue(steps)
     finished: SimpleQueue[tuple[Step, Future[None]]] = SimpleQueue()
     with ThreadPoolExecutor(IN_HAND) as workers:
         try:
-            running = _start(queue.ready(), workers, act, finished)
+            running = _start(queue.next(IN_HAND), workers, act, finished)
             while running:
                 step, future = finished.get()
                 running -= 1
                 if _succeeded(future, step, outcome):
-                    running += _start(queue.after(step), workers, act, finished)
+                    queue.done(step)
                     on_progress(Progress(outcome.done, len(steps), str(step)))
+                running += _start(queue.next(IN_HAND - running), workers, act, finished)
         except BaseException:
             act.watch.stop()
             workers.shutdown(wait=False, cancel_futures=True)
@@ -68,23 +70,33 @@ class _Queue:
     """Steps that wait for others, each with how many it still waits for."""
 
     def __init__(self, steps: tuple[Step, ...]) -> None:
-        self._steps = steps
         open_ids = {step.id for step in steps}
         self._left = {step.id: len(step.after & open_ids) for step in steps}
         self._waiting: dict[tuple[str, Ref], list[Step]] = defaultdict(list)
         for step in steps:
             for each in step.after & open_ids:
                 self._waiting[each].append(step)
+        self._place = self._places(steps)
+        self._ready = [(*self._place[step.id], step) for step in steps if not self._left[step.id]]
+        heapify(self._ready)
 
-    def ready(self) -> list[Step]:
-        """The steps that wait for none."""
-        return [step for step in self._steps if not self._left[step.id]]
+    def next(self, count: int) -> list[Step]:
+        """At most so many of the steps that wait for none any more, and are taken out."""
+        return [heappop(self._ready)[-1] for _ in range(min(count, len(self._ready)))]
 
-    def after(self, done: Step) -> list[Step]:
-        """The steps that waited for this one last."""
-        for step in self._waiting[done.id]:
-            self._left[step.id] -= 1
-        return [step for step in self._waiting[done.id] if not self._left[step.id]]
+    def done(self, step: Step) -> None:
+        """A step was taken: what waited for it last may be taken too."""
+        for each in self._waiting[step.id]:
+            self._left[each.id] -= 1
+            if not self._left[each.id]:
+                heappush(self._ready, (*self._place[each.id], each))
+
+    def _places(self, steps: tuple[Step, ...]) -> dict[tuple[str, Ref], tuple[int, int]]:
+        """Where each step stands: the longer the way to the end behind it the earlier, then as in the plan."""
+        ways: dict[tuple[str, Ref], int] = {}
+        for step in reversed(steps):  # each stands after those that it waits for
+            ways[step.id] = 1 + max((ways[each.id] for each in self._waiting[step.id]), default=0)
+        return {step.id: (-ways[step.id], place) for place, step in enumerate(steps)}
 
 
 def _start(

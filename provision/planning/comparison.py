@@ -83,8 +83,8 @@ def _made_anew(
         ref, reason = news.pop()
         anew[ref] = reason
         for other, resource in wanted.items():
-            touched = [name for name in _fields_naming(resource.spec, ref) if other in existing and other not in anew]
-            for name in touched:
+            stands = ref in resource.refs and other in existing and other not in anew
+            for name in _fields_naming(resource.spec, ref) if stands else ():
                 value = getattr(resource.spec, name)
                 if name in KINDS[other.kind].in_place:
                     changes[other] = (*changes[other], Change(name, value, value))
@@ -108,7 +108,7 @@ def _loss(existing: Existing) -> str:
 
 def _needs(resource: Resource) -> frozenset[tuple[str, Ref]]:
     """The steps that must come before a resource can be made or changed."""
-    named = {Ref("keys") if ref.kind == "keys" else ref for ref in refs_in(resource.spec)}
+    named = {Ref("keys") if ref.kind == "keys" else ref for ref in resource.refs}
     beside = {Ref(kind, resource.ref.key) for kind in KINDS[resource.ref.kind].after}
     return frozenset((CREATE, ref) for ref in named | beside)
 
@@ -123,8 +123,8 @@ def _users(steps: list[Step]) -> dict[tuple[str, Ref], set[tuple[str, Ref]]]:
     deleted = {step.ref for step in steps if step.action == DELETE}
     found: dict[tuple[str, Ref], set[tuple[str, Ref]]] = defaultdict(set)
     for step in steps if deleted else ():
-        before = deleted.intersection(refs_in(step.existing.spec)) if step.existing else set()
-        still = set(refs_in(step.declared.spec)) if step.declared else set()
+        before = deleted & step.existing.refs if step.existing else frozenset()
+        still = step.declared.refs if step.declared else frozenset()
         for ref in before - still:
             if step.id != (DELETE, ref):
                 found[DELETE, ref].add(step.id)

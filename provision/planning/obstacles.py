@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from provision.declaring.addresses import spanning
 from provision.planning.apart import obstacles_apart
 from provision.planning.host_failure import obstacles_of_restart
-from provision.planning.resource import Ref, refs_in
+from provision.planning.resource import Ref
 from provision.planning.versions import obstacles_of_version
 from provision.planning.view import NAMED
 from provision.upload.safe_folders import out_of_reach
@@ -65,7 +65,7 @@ def obstacles(wanted: Mapping[Ref, Resource], steps: Sequence[Step], found: Foun
 
 def _unknown_names(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[str]:
     """Clusters and datastores that the file names and the cloud does not have."""
-    named = {ref for resource in wanted.values() for ref in refs_in(resource.spec)}
+    named = {ref for resource in wanted.values() for ref in resource.refs}
     for ref in sorted(ref for ref in named if ref.kind in {"cluster", "datastore", "parent-network"}):
         if found.pools.named(NAMED[ref.kind], ref.key) is None:
             known = ", ".join(node.name for node in found.pools.nodes[NAMED[ref.kind]])

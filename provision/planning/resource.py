@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, is_dataclass
-from functools import cache
+from functools import cache, cached_property
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ class Resource:
     def __str__(self) -> str:
         return f"{self.ref.kind} {self.name}"
 
+    @cached_property
+    def refs(self) -> frozenset[Ref]:
+        """Every resource that the spec names, anywhere in it."""
+        return frozenset(refs_in(self.spec))
+
 
 @dataclass(frozen=True)
 class Existing(Resource):
@@ -67,18 +73,24 @@ def refs_in(value: Any) -> Iterator[Ref]:
     """Every resource that a spec names, anywhere in it."""
     if isinstance(value, Ref):
         yield value
-    elif is_dataclass(value):
-        for name in _names(value.__class__):
-            yield from refs_in(getattr(value, name))
     elif isinstance(value, tuple | frozenset | list):
         for each in value:
-            yield from refs_in(each)
+            if type(each) not in PLAIN:
+                yield from refs_in(each)
+    else:
+        for name in _names(value.__class__):
+            if type(each := getattr(value, name)) not in PLAIN:
+                yield from refs_in(each)
+
+
+#: What names nothing, and is most of what specs hold.
+PLAIN = frozenset({str, int, bool, float, type(None), IPv4Address})
 
 
 @cache
 def _names(kind: Any) -> tuple[str, ...]:
-    """The fields of a dataclass."""
-    return tuple(each.name for each in fields(kind))
+    """The fields of a dataclass; none of anything else."""
+    return tuple(each.name for each in fields(kind)) if is_dataclass(kind) else ()
 
 
 def places_of(text: str, value: Any, path: str = "") -> Iterator[str]:
