@@ -27,9 +27,9 @@ UNKNOWN_METHOD = -506
 
 
 class _NotDone(Exception):  # noqa: N818  (undoes a transaction whose answer is kept)
-    def __init__(self, reply: list[Any]) -> None:
+    def __init__(self, reply: list[Any], spent: dict[str, int]) -> None:
         super().__init__()
-        self.reply = reply
+        self.reply, self.spent = reply, spent
 
 
 class Dispatcher:
@@ -105,9 +105,12 @@ class Dispatcher:
         try:
             with store.transaction():
                 reply = self._reply_of(method, session, values)
-                _undo_if(noop, reply)
+                if noop:
+                    raise _NotDone(reply, store.counters())
         except _NotDone as not_done:
             reply = not_done.reply
+            with store.transaction():
+                store.spend(not_done.spent)
         except Refused as refused:
             if refused.spends:
                 with store.transaction():
@@ -126,11 +129,6 @@ class Dispatcher:
             if refused.keeps:
                 return _failure(method.name, refused)
             raise
-
-
-def _undo_if(noop: bool, reply: list[Any]) -> None:
-    if noop:
-        raise _NotDone(reply)
 
 
 def _failure(method: str, refused: Refused) -> list[Any]:

@@ -87,6 +87,10 @@ class Store:
         """All objects of a kind by ascending id."""
         return list(self._pools.get(kind, {}).values())
 
+    def counters(self) -> dict[str, int]:
+        """The number of each counter that was given last."""
+        return dict(self._counters)
+
     def has_any(self) -> bool:
         """Whether anything was ever made."""
         return bool(self._counters)
@@ -110,6 +114,12 @@ class Store:
         """The number that was given last."""
         self._counters[counter] = value
         self._write("INSERT OR REPLACE INTO counter VALUES (?, ?)", (counter, value))
+
+    def spend(self, counters: dict[str, int]) -> None:
+        """Give no number again that was given when the counters stood so: whoever was told it takes it for an id."""
+        for counter, value in counters.items():
+            if value > self._counters.get(counter, -1):
+                self.set_counter(counter, value)
 
     def add(self, kind: str, oid: int, body: Body, hidden: Body | None = None) -> Record:
         """Keep a new object."""

@@ -91,7 +91,7 @@ def found(view: View) -> Iterator[Existing]:
     for key, node in view.vdcs.items():
         held: dict[str, Any] = {name: frozenset(_held(view, node, name)) for name in HELD}
         groups = frozenset(view.ref("group", number) for number in node.ids("GROUPS"))
-        isolated = key not in view.groups or view.groups[key].id not in default
+        isolated = key in view.groups and view.groups[key].id not in default  # one that is made anew begins in there
         spec = Vdc(groups=groups, isolated=isolated, **held)
         mark = mark_in(node.attributes())
         yield Existing(Ref("vdc", key), node.name, spec, node.id, mark.key if mark else None, node)

@@ -134,12 +134,14 @@ class View:
         """The mark of an object, where nobody but the service user can have put it there.
 
         An object in a branch's group can be marked by that group's admin, so it is believed only as that branch's.
+        A group that somebody deleted has no admin.
         """
         mark = mark_in(node.attributes())
         if mark is None or mark.community != self.community or node.number("UID") != self.uid:
             return None
-        own = self.groups.get(mark.key)
-        return mark if node.number("GID") in {self.gid, own.id if own else self.gid} else None
+        own, gid = self.groups.get(mark.key), node.number("GID")
+        nobodys = gid not in self.pools.by_id["group"]
+        return mark if nobodys or gid in {self.gid, own.id if own else self.gid} else None
 
     def ours(self, kind: str) -> Iterator[tuple[str, Node]]:
         """Every object of a marked kind with its key; of two with one key the older one."""

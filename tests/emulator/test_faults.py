@@ -61,9 +61,10 @@ def test_dropped_and_lost_answers(faulty: Any) -> None:
 
 @pytest.mark.parametrize("faulty", [("template.*:noop@1",)], indirect=True)
 def test_accepted_but_not_done(faulty: Any) -> None:
-    """The call is answered with an id, and nothing is there."""
+    """The call is answered with an id, and nothing is there; nothing else ever has that id."""
     assert faulty.template.allocate('NAME="never"') == 0
     assert names(faulty) == []
+    assert faulty.template.allocate('NAME="another"') == 1
 
 
 @pytest.mark.parametrize("faulty", [("template.info:300ms",)], indirect=True)

@@ -133,6 +133,7 @@ DRIFTS: dict[str, Callable[[Office, int], Any]] = {
     "a quota of a datastore": lambda o, c: o.raw("group.quota", group(o, c).id, 'DATASTORE=[ID="1",SIZE="-2"]'),
     "a group's mark": lambda o, c: o.raw("group.update", group(o, c).id, 'GURNEY_KEY="x"', 1),
     "a group's mark is gone": lambda o, c: o.raw("group.update", group(o, c).id, 'A="b"', 0),
+    "a group": lambda o, c: o.raw("group.delete", group(o, c).id),
     "in the default VDC": lambda o, c: o.raw("vdc.addgroup", 0, group(o, c).id),
     "a right": lambda o, c: _rule(o, c, 0x8400000000, 7),
     "another right": lambda o, c: _rule(o, c, 0x1400000000, 1),
