@@ -19,6 +19,7 @@ from emulator.web import Dropped, Request, Response
 if TYPE_CHECKING:
     from emulator.cloud import Cloud
     from emulator.registry import Method
+    from emulator.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -105,8 +106,7 @@ class Dispatcher:
         try:
             with store.transaction():
                 reply = self._reply_of(method, session, values)
-                if noop:
-                    raise _NotDone(reply, store.counters())
+                _undo_if(noop, reply, store)
         except _NotDone as not_done:
             reply = not_done.reply
             with store.transaction():
@@ -129,6 +129,11 @@ class Dispatcher:
             if refused.keeps:
                 return _failure(method.name, refused)
             raise
+
+
+def _undo_if(noop: bool, reply: list[Any], store: Store) -> None:
+    if noop:
+        raise _NotDone(reply, store.counters())
 
 
 def _failure(method: str, refused: Refused) -> list[Any]:
