@@ -19,8 +19,8 @@ Found = tuple["Path", str]
 
 #: one.vm.backup of 7.4: "Cannot backup VM with FILESYSTEM disks".
 NO_BACKUP_OF_FOLDERS = (
-    "OpenNebula cannot back up a VM with a virtiofs disk: let the appliances back themselves up and leave this out, "
-    "or let them reach the exchange by NFS (exchange: {driver: nfs, server: ...})"
+    "OpenNebula cannot back up a VM with a virtiofs disk: let the appliances reach the exchange by NFS (exchange: "
+    "{driver: nfs, server: ...}), or leave this out and keep snapshots of the datastore of the archives, by its storage"
 )
 
 #: OpenNebula's include/VMGroupRole.h, MAX_ROLES.
