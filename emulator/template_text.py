@@ -37,6 +37,16 @@ QUOTED = VALUE[2][1]
 DELIMITERS = frozenset("=# \t\n,[]")
 UNSEEN = frozenset({"skip", "space", "echo"})
 
+# An attribute as most are written, from its name to its value. What it matches has one reading by the rules above:
+# `(?>…)` ends a quoted value where they do and nowhere else. Token by token takes five times as long.
+_QUOTED = r'"(?>(?:\\"|[^"])*)"'
+_PAIR = rf"[A-Za-z0-9_]+[ \t]*=[ \t]*{_QUOTED}"
+USUAL = re.compile(
+    r"[ \t\n]*([A-Za-z0-9_]+)[ \t]*=[ \t]*"
+    rf"(?:({_QUOTED})(?=[=# \t\n,\[\]]|\Z)|\[[ \t\n]*({_PAIR}(?:[ \t\n]*,[ \t\n]*{_PAIR})*)[ \t\n]*\][ \t\n]*)"
+)
+PAIR = re.compile(rf"([A-Za-z0-9_]+)[ \t]*=[ \t]*({_QUOTED})")
+
 
 @dataclass
 class Lexer:
@@ -102,10 +112,20 @@ class Parser:
 
     def read(self) -> Body:
         """All attributes."""
+        self.lexer.position = self._usual(self.lexer.source)
         self.lexer.advance()
         while self.lexer.symbol != "$end":
             self._attribute()
         return self.attributes
+
+    def _usual(self, source: str) -> int:
+        """Keep the attributes at the beginning that are as most are; where they end."""
+        place = 0
+        while "]]>" not in source and (found := USUAL.match(source, place)):
+            name, value, pairs = found.groups()
+            self._keep(attribute_name(name), unquoted(value) if value else _vector(PAIR.findall(pairs)))
+            place = found.end()
+        return place
 
     def _attribute(self) -> None:
         name = attribute_name(self._take("VARIABLE"))
@@ -157,6 +177,14 @@ class Parser:
 
     def _fail(self, words: str) -> None:
         raise Refused(Code.INTERNAL, f"Parse error: {words} at {self.lexer.place}")
+
+
+def _vector(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """The values of a vector; the first of a name counts."""
+    values: dict[str, str] = {}
+    for key, value in pairs:
+        values.setdefault(key.upper(), unquoted(value))
+    return values
 
 
 def attribute_name(name: str) -> str:

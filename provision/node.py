@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 #: A template: names to texts, to vectors of texts, or to lists of both where a name stands several times.
 Attributes = dict[str, Any]
+WHO = ("OWNER", "GROUP", "OTHER")
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,15 @@ class Node:
     @property
     def mode(self) -> str:
         """The permissions as three octal digits."""
-        who = ("OWNER", "GROUP", "OTHER")
-        return "".join(str(sum(self.number(f"PERMISSIONS/{w}_{r}", 0) * n for r, n in RIGHTS.items())) for w in who)
+        held = self.element.find("PERMISSIONS")
+        if held is None:
+            return "000"
+        bits = Node(held)
+        return "".join(str(sum(bits.number(name, 0) * n for name, n in digit)) for digit in DIGITS)
 
 
-#: The octal digit that each right counts for.
-RIGHTS = {"U": 4, "M": 2, "A": 1}
+#: Each octal digit's permissions, with what they count for.
+DIGITS = tuple(tuple((f"{who}_{right}", n) for right, n in zip("UMA", (4, 2, 1), strict=True)) for who in WHO)
 
 
 def attributes_of(element: Any) -> Attributes:

@@ -20,6 +20,9 @@ REFUSED = (
     (re.compile("[\ud800-\udfff\ufffe\uffff]"), "it contains a character that XML does not have"),
 )
 
+#: Whether any of them is there: most values are carried.
+SUSPECT = re.compile("|".join(pattern.pattern for pattern, _ in REFUSED))
+
 
 class NotCarriedError(ValueError):
     """A value that OpenNebula's template syntax cannot carry; `text` is the value."""
@@ -46,9 +49,9 @@ def quoted(value: Any) -> Text:
     if isinstance(value, Text):
         return value
     text = written(value)
-    for pattern, reason in REFUSED:
-        if pattern.search(text):
-            raise NotCarriedError(text, f"cannot be handed to OpenNebula: {reason}")
+    if SUSPECT.search(text):
+        reason = next(reason for pattern, reason in REFUSED if pattern.search(text))
+        raise NotCarriedError(text, f"cannot be handed to OpenNebula: {reason}")
     return Text('"' + text.replace('"', '\\"') + '"')
 
 

@@ -78,3 +78,19 @@ def test_tokens_are_those_of_the_rules(source: str) -> None:
 def test_mistakes_are_placed_in_bytes(source: str, words: str) -> None:
     with pytest.raises(Refused, match=re.escape(words)):
         parse_text(source)
+
+
+USUAL_PIECES = st.sampled_from(['A="1"', '\nB = "x, ]y"', 'C=[D="2"]', '\nE=[ F = "3",\n d="4", D="5" ]\n', "G=h", "="])
+
+
+@given(st.lists(st.one_of(USUAL_PIECES, PIECES), max_size=10).map("".join))
+def test_what_is_read_at_once_is_what_its_tokens_say(source: str) -> None:
+    """After a comment everything is read token by token."""
+    assert outcome(source) == outcome(f"#\n{source}")
+
+
+def outcome(source: str) -> object:
+    try:
+        return parse_text(source)
+    except Refused as refused:
+        return refused.text.partition(" at line")[0]
