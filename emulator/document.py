@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from emulator.record import Body
 
 # Attributes that users write are kept as OpenNebula keeps them: in a map, sorted by name.
@@ -21,24 +23,31 @@ def element(tag: str, value: Any, *, ordered: bool = True) -> str:
 
     Numbers stand bare and texts in CDATA, as OpenNebula writes them.
     """
-    if isinstance(value, dict):
-        in_order = ordered and (tag not in SORTED or isinstance(value, InOrder))
-        return f"<{tag}>{elements(value, ordered=in_order)}</{tag}>"
-    if isinstance(value, list):
-        return "".join([element(tag, one, ordered=ordered) for one in value])
-    return f"<{tag}>{text(value)}</{tag}>"
+    parts: list[str] = []
+    _write(parts.append, tag, value, ordered=ordered)
+    return "".join(parts)
 
 
 def elements(body: Body, *, ordered: bool = True) -> str:
     """The children of an element."""
-    parts = []
+    parts: list[str] = []
     for name in body if ordered else sorted(body):
-        value = body[name]
-        if type(value) is int:  # most are; half the time of a pool was spent on asking what they are
-            parts.append(f"<{name}>{value}</{name}>")
-        else:
-            parts.append(element(name, value, ordered=ordered))
+        _write(parts.append, name, body[name], ordered=ordered)
     return "".join(parts)
+
+
+def _write(put: Callable[[str], None], tag: str, value: Any, *, ordered: bool) -> None:
+    if isinstance(value, list):
+        for one in value:
+            _write(put, tag, one, ordered=ordered)
+    elif isinstance(value, dict):
+        in_order = ordered and (tag not in SORTED or isinstance(value, InOrder))
+        put(f"<{tag}>")
+        for name in value if in_order else sorted(value):
+            _write(put, name, value[name], ordered=in_order)
+        put(f"</{tag}>")
+    else:
+        put(f"<{tag}>{text(value)}</{tag}>")
 
 
 def text(value: str | float) -> str:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from jinja2 import Template
 
 FOLDER = Path(__file__).parent / "opennebula"
 
@@ -88,11 +94,27 @@ def comma(loop: Any) -> Text:
     return Text("" if loop.last else ",")
 
 
+class _Once(FileSystemLoader):
+    """Compiles each template once, however many threads are the first that want it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._lock = Lock()
+        self._compiled: dict[str, Template] = {}
+
+    def load(self, environment: Environment, name: str, globals: MutableMapping[str, Any] | None = None) -> Template:  # noqa: A002
+        """The template of a name."""
+        with self._lock:
+            if name not in self._compiled:
+                self._compiled[name] = super().load(environment, name, globals)
+            return self._compiled[name]
+
+
 @cache
 def _environment() -> Environment:
     """Every `{{ value }}` is quoted, so that no template can forget it."""
     environment = Environment(  # noqa: S701 - no HTML here; `finalize` quotes for OpenNebula
-        loader=FileSystemLoader(FOLDER),
+        loader=_Once(FOLDER),
         undefined=StrictUndefined,
         finalize=quoted,
         trim_blocks=True,
