@@ -49,6 +49,11 @@ class Tls:
         """Whether there is a certificate to show."""
         return self._context is not None
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that the certificate vouches for, as a browser asks for them."""
+        return self.certificate.dns_names if self.certificate is not None else frozenset()
+
     def restore(self) -> None:
         """Show the certificate that was kept, if it is for our key."""
         path = self._folder / CERTIFICATE_FILE

@@ -88,6 +88,12 @@ class Certificate:
         return frozenset(map(str, [*found.get_values_for_type(x509.DNSName), *_addresses_in(found)]))
 
     @property
+    def dns_names(self) -> frozenset[str]:
+        """Those of `names` that are no addresses."""
+        found = self._extension(x509.SubjectAlternativeName)
+        return frozenset(found.get_values_for_type(x509.DNSName)) if found is not None else frozenset()
+
+    @property
     def issuer_key_id(self) -> str:
         """Which authority's key signed it, in hexadecimal (RFC 5280 4.2.1.1)."""
         found = self._extension(x509.AuthorityKeyIdentifier)

@@ -57,6 +57,7 @@ def web_app(people: People) -> FastAPI:
     app.add_middleware(OwnOrigin)
     app.add_middleware(SmallBody)
     app.add_middleware(Encrypted, secure_port=lambda: people.secure_port)
-    app.add_middleware(OwnHost, names=frozenset({people.context.branch, socket.gethostname().lower()}))
+    own = frozenset({people.context.branch, socket.gethostname().lower()})
+    app.add_middleware(OwnHost, names=own, vouched=lambda: people.tls.names)
     app.add_middleware(Armour)
     return app

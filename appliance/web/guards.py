@@ -34,11 +34,20 @@ ANSWER_HEADERS = {
 
 
 class OwnHost:
-    """Refuses a Host header that is no address and none of our names: a foreign one may point at us (DNS rebinding)."""
+    """Refuses a Host header that is no address and none of our names: a foreign one may point at us (DNS rebinding).
 
-    def __init__(self, app: ASGIApp, names: frozenset[str]) -> None:
+    Parameters
+    ----------
+    names
+        What we are called, always.
+    vouched
+        What else we are called at this moment: the names that our certificate holds.
+    """
+
+    def __init__(self, app: ASGIApp, names: frozenset[str], vouched: Callable[[], frozenset[str]]) -> None:
         self.app = app
         self.names = names | {"localhost"}
+        self.vouched = vouched
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 421 Misdirected Request."""
@@ -49,7 +58,7 @@ class OwnHost:
 
     def _ours(self, host: str) -> bool:
         name = host_name(host)
-        return name in self.names or _is_address(name)
+        return name in self.names or _is_address(name) or name in self.vouched()
 
 
 def host_name(host: str) -> str:

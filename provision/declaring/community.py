@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from provision.declaring.account import CloudUser, Recipient  # noqa: TC001 - as above
 from provision.declaring.addresses import AddressText, NetworkText, RangeText  # noqa: TC001 - as above
+from provision.declaring.dns_name import DnsName  # noqa: TC001 - as above
 from provision.declaring.names import (
     SAFE_DIR,
     AeTitle,
@@ -175,6 +176,8 @@ class Branch:
     admins: Mapping[Login, CloudUser] = field(default_factory=dict)
     """People of the branch who have an OpenNebula account; none is needed to use the appliance."""
     modalities: tuple[Scanner, ...] = Field(default=())
+    names: tuple[DnsName, ...] = Field(default=(), max_length=16)
+    """Names of its own by which the appliance is reached, as the hospital's DNS has them: images.erode.example."""
     was: Label | None = None
     """The name that this branch had before: renames it, and destroys nothing."""
 

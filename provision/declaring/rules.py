@@ -178,6 +178,16 @@ def _addresses(name: str, branch: Branch) -> Iterator[tuple[Path, str, IPv4Addre
         yield (*base, "modalities", index, "host"), f"modality {scanner.ae_title}", scanner.host
 
 
+def own_names(draft: Draft) -> Iterator[Found]:
+    """A DNS name leads to one appliance."""
+    seen: dict[str, str] = {}
+    for name, branch in draft.community.branches.items():
+        for index, own in enumerate(branch.names):
+            if own in seen:
+                yield ("branches", name, "names", index), f"{own!r} is already that of {seen[own]}"
+            seen.setdefault(own, name)
+
+
 def own_ae_title(draft: Draft) -> Iterator[Found]:
     """No two branches share an AE title, nor does a modality bear one of its own branch's."""
     seen: dict[str, str] = {}
@@ -228,6 +238,7 @@ RULES: tuple[Callable[[Draft], Iterator[Found]], ...] = (
     reserved_networks,
     addresses_inside,
     own_ae_title,
+    own_names,
     room_for_the_appliance,
     free_former_names,
 )

@@ -12,7 +12,7 @@ from exchange.certification import certified, is_due
 from provision.node import vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from exchange.community import CommunityKeys
     from exchange.directory import Directory, DirectoryBranch
@@ -24,7 +24,7 @@ AUTHORITY_KEY = "GURNEY_AUTHORITY_KEY"
 
 @dataclass(frozen=True, order=True)
 class Due:
-    """A branch that should get a certificate, and the names and addresses that it shall be for."""
+    """A branch that should get a certificate, and the name and addresses by which it is reached."""
 
     branch: str
     names: tuple[str, ...]
@@ -60,13 +60,29 @@ def due(view: View, now: datetime) -> Iterator[Due]:
 
 
 def with_certificates(
-    entries: Iterable[DirectoryBranch], wanted: Iterable[Due], keys: CommunityKeys, community: str
+    entries: Iterable[DirectoryBranch],
+    wanted: Iterable[Due],
+    keys: CommunityKeys,
+    community: str,
+    called: Mapping[str, frozenset[str]],
 ) -> list[DirectoryBranch]:
-    """The entries, with new certificates for those that are due."""
+    """The entries, with new certificates for those that are due.
+
+    Parameters
+    ----------
+    wanted
+        By which name and addresses they are reached, where that is known to have changed.
+    called
+        By branch, the DNS names of its own; whoever is not named keeps those that are in its certificate.
+    """
     names = {each.branch: frozenset(each.names) for each in wanted}
     authority, now = keys.authority, datetime.now(UTC)
+    if authority is None:
+        return list(entries)
     return [
-        certified(entry, names[entry.name], authority, community, now) if authority and entry.name in names else entry
+        certified(entry, names.get(entry.name, frozenset()), authority, community, now, called.get(entry.name))
+        if entry.name in names or entry.name in called
+        else entry
         for entry in entries
     ]
 

@@ -125,7 +125,9 @@ def _pass(
     """Take up who can be taken up; the cloud and what is published then come back as well."""
     refused: dict[str, str] = {}
     told = reported(now.view) if reports is None else reports
-    entries = {entry.name: entry for entry in _certified(now, _admitted(community, now, told, rekey, refused))}
+    entries = {
+        entry.name: entry for entry in _certified(community, now, _admitted(community, now, told, rekey, refused))
+    }
     invitations: list[NewInvitation] = []
     late = [name for name, entry in entries.items() if not _told(community, now, name, entry)]
     keys = now.keys
@@ -176,13 +178,14 @@ def _admitted(
             refused[name] = str(error)
 
 
-def _certified(now: Found, entries: Iterable[DirectoryBranch]) -> Sequence[DirectoryBranch]:
+def _certified(community: Community, now: Found, entries: Iterable[DirectoryBranch]) -> Sequence[DirectoryBranch]:
     """The entries with certificates for the names by which their appliances are reached."""
     admitted_now = list(entries)
     if now.keys is None:
         return admitted_now
     wanted = [Due(entry.name, tuple(names_of(now.view, entry.name))) for entry in admitted_now]
-    return with_certificates(admitted_now, wanted, now.keys, now.community)
+    called = {entry.name: frozenset(community.branches[entry.name].names) for entry in admitted_now}
+    return with_certificates(admitted_now, wanted, now.keys, now.community, called)
 
 
 def _applicant(community: Community, name: str, vm: Node, report: Report) -> Applicant:

@@ -7,19 +7,27 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from exchange.certificate import Certificate
+from exchange.certification import own_names
 from exchange.directory import LIFETIME
-from provision.enrolling.certificates import Due, due, with_certificates
+from provision.enrolling.certificates import Due, due, names_of, with_certificates
 from provision.enrolling.published import publish_directory, publish_settings
 from provision.kind import Kind
 from provision.planning.resource import Existing, Ref, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from exchange.directory import Directory
     from provision.declaring.community import Community
     from provision.kind import Act
     from provision.planning.view import View
+
+
+#: Clients refuse a certificate with any name that its authority may not vouch for (RFC 5280 6.1.3).
+NEW_NAMES = (
+    "a name that is new is in a new certificate of the authority: who has installed the one before has to install it "
+    "as well, or that branch's pages are refused there"
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -34,6 +42,17 @@ class Listing:
         return f"{self.name} ({self.title}, {self.ae_title})"
 
 
+@dataclass(frozen=True, order=True)
+class Called:
+    """The DNS names of a branch's own, which its certificate holds."""
+
+    branch: str
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.branch} ({', '.join(self.names)})"
+
+
 @dataclass(frozen=True)
 class DirectoryEntries:
     """What of the directory is declared; keys come by enrolment.
@@ -43,14 +62,17 @@ class DirectoryEntries:
     fresh
         Whether half of its lifetime is left or more: once it has expired, new referrals wait. And whether its
         authority's certificate lasts.
+    names
+        The DNS names of branches' own, of those that have a certificate.
     certificates_due
-        The branches that should get a certificate, with the names that it shall be for.
+        The branches that should get a certificate, with the name and addresses by which they are reached.
     standing_for
         What may be taken away only after the directory says so: the appliances that it names, and its keys.
     """
 
     branches: frozenset[Listing]
     referrals: frozenset[tuple[str, str]]
+    names: frozenset[Called] = frozenset()
     fresh: bool = True
     certificates_due: frozenset[Due] = frozenset()
     standing_for: frozenset[Ref] = field(default=frozenset(), compare=False)
@@ -59,7 +81,8 @@ class DirectoryEntries:
 def declared(community: Community) -> Iterator[Resource]:
     """One directory, of all branches; those that are not enrolled yet are left out when it is compared."""
     branches = frozenset(Listing(name, each.title, each.ae_title) for name, each in community.branches.items())
-    spec = DirectoryEntries(branches, frozenset(community.referral_pairs()))
+    names = _called({name: each.names for name, each in community.branches.items()})
+    spec = DirectoryEntries(branches, frozenset(community.referral_pairs()), names)
     yield Resource(Ref("directory"), "directory", spec)
 
 
@@ -72,8 +95,13 @@ def found(view: View) -> Iterator[Existing]:
         fresh = directory.expires - now >= LIFETIME / 2 and not _has_old_authority(directory, now)
         named = frozenset({Ref("keys"), *(Ref("appliance", each.name) for each in directory.branches)})
         late = frozenset(due(view, now))
-        spec = DirectoryEntries(branches, frozenset(directory.referrals), fresh, late, named)
+        names = _called({name: own_names(entry) for name, entry in view.published.enrolled.items()})
+        spec = DirectoryEntries(branches, frozenset(directory.referrals), names, fresh, late, named)
         yield Existing(Ref("directory"), "directory", spec, directory.version, "")
+
+
+def _called(names: Mapping[str, Iterable[str]]) -> frozenset[Called]:
+    return frozenset(Called(branch, tuple(sorted(own))) for branch, own in names.items() if own)
 
 
 def _has_old_authority(directory: Directory, now: datetime) -> bool:
@@ -87,10 +115,12 @@ def waits(_resource: Resource, view: View) -> bool:
 
 
 def narrowed(resource: Resource, view: View) -> Resource:
-    """The same without branches that are not enrolled yet."""
+    """The same without branches that are not enrolled yet, and without names of those that can have no certificate."""
     enrolled = view.published.enrolled
     branches = frozenset(each for each in resource.spec.branches if each.name in enrolled)
-    return replace(resource, spec=replace(resource.spec, branches=branches))
+    certified = {name for name, each in enrolled.items() if each.certificate or (each.tls_key and names_of(view, name))}
+    names = frozenset(each for each in resource.spec.names if each.branch in certified)
+    return replace(resource, spec=replace(resource.spec, branches=branches, names=names))
 
 
 def create(_act: Act, _resource: Resource) -> int:
@@ -109,7 +139,9 @@ def publish(act: Act, resource: Resource, _number: int, found: Existing | None) 
     ]
     keys, referrals = act.opened_keys(), sorted(resource.spec.referrals)
     late = [each for each in (found.spec.certificates_due if found else ()) if each.branch in listed]
-    entries = with_certificates(entries, late, keys, act.community)
+    called = {name: frozenset[str]() for name in listed}
+    called |= {each.branch: frozenset(each.names) for each in resource.spec.names}
+    entries = with_certificates(entries, late, keys, act.community, called)
     publish_directory(act.desk.store, keys, act.community, entries, referrals, seen=act.published.directory)
 
 
@@ -135,7 +167,8 @@ KIND = Kind(
     waits=waits,
     narrowed=narrowed,
     create=create,
-    in_place={"branches": publish, "referrals": publish, "fresh": publish, "certificates_due": publish},
+    in_place=dict.fromkeys(("branches", "referrals", "names", "fresh", "certificates_due"), publish),
+    tells={"names": NEW_NAMES},
     after=("keys",),
     remove=remove,
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -102,3 +104,29 @@ def test_a_revoked_branch_goes_on_with_its_last_certificate(own: ApplianceProces
     own.stop()
     own.start()
     assert shown(own) == first
+
+
+def test_a_page_is_opened_by_a_name_that_the_certificate_holds(own: ApplianceProcess, tmp_path: Path) -> None:
+    """The hospital's own DNS name, as the community declares it; before and after it is a stranger's."""
+    own.enrol(CT1)
+    until(lambda: (own.health() or {}).get("secure") is True)
+    url, to = f"https://images.erode.example:{HTTPS}/login", ("--connect-to", f"::{own.address}:{HTTPS}")
+    reached = {"erode", own.address}
+
+    def asked() -> tuple[int, str]:
+        told = ["curl", "-sS", "--noproxy", "*", *to, "--cacert", root_file(own, tmp_path), "-o", os.devnull]
+        done = subprocess.run([*told, "-w", "%{http_code}", url], capture_output=True, text=True, timeout=30)
+        return done.returncode, done.stdout
+
+    assert asked() == (60, "000"), "its certificate is not for that name"
+    in_clear = {"headers": {"Host": "images.erode.example"}, "trust_env": False}
+    assert httpx.get(f"http://{own.address}:{HTTP}/trust", **in_clear).status_code == 421  # type: ignore[arg-type]
+    own.community.certify("erode", datetime.now(UTC), names=reached | {"images.erode.example"})
+    until(lambda: asked() == (0, "200"))
+    assert httpx.get(f"http://{own.address}:{HTTP}/trust", **in_clear).status_code == 200  # type: ignore[arg-type]
+    assert httpx.get(
+        f"http://{own.address}:{HTTP}/trust", headers={"Host": "x.erode.example"}, trust_env=False
+    ).is_error
+    own.community.certify("erode", datetime.now(UTC), names=reached)
+    until(lambda: asked() == (60, "000"))
+    assert httpx.get(f"http://{own.address}:{HTTP}/trust", **in_clear).status_code == 421  # type: ignore[arg-type]
