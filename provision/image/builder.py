@@ -86,13 +86,14 @@ class Ingredients:
         """Changes when anything changes from which the image is made."""
         values = values_for(own_version(), self.sources)
         texts = {str(path): text for path, text in guest_files(**values)}
+        home = folder_of("provision").parent
         parts = [
             [package.sha256 for package in self.packages.items],
             [wheel.sha256 for wheel in self.wheels.items],
             texts,
             script("setup.sh", **values),
             [LEFT_OUT, KEPT, own_metadata()],
-            {str(path): _digest(path) for path in own_files()},
+            {path.relative_to(home).as_posix(): _digest(path) for path in own_files()},
             {path.name: _digest(path) for path in sorted(folder_of("provision.image").glob("*.py"))},
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -30,7 +30,9 @@ def own_version() -> str:
 
 def own_metadata() -> dict[str, str]:
     """What is known about the installed program, by the name of the file."""
-    texts = {name: distribution("gurney").read_text(name) for name in METADATA}
+    own = distribution("gurney")
+    texts = {name: own.read_text(name) for name in METADATA}
+    texts["METADATA"] = texts["METADATA"] or own.read_text("PKG-INFO")  # where it is run from a checkout
     return {name: text for name, text in texts.items() if text is not None}
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import tarfile
 import threading
 import time
 from fnmatch import fnmatch
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -24,7 +28,7 @@ from provision.image.layout import SERVICE, STAFF, values_for
 from provision.image.left_out import KEPT, LEFT_OUT
 from provision.image.mirror import Source, own_sources, sources_at, sources_for
 from provision.image.packages import Package, Packages, _package
-from provision.image.program import PARTS, own_files
+from provision.image.program import NOT_CODE, PARTS, own_files, own_metadata
 from provision.image.release import Release, own_release
 from provision.image.wheels import Wheel, Wheels, find_wheels
 from templates.files import guest_files, script
@@ -46,6 +50,14 @@ Filename: pool/main/t/tzdata_1.0-1_all.deb
 Size: 12
 SHA256: ab12
 """
+KEY = """
+from pathlib import Path
+from provision.image.builder import Ingredients
+from provision.image.packages import Packages
+from provision.image.release import Release
+from provision.image.wheels import Wheels
+print(Ingredients(Release("bookworm", "3.11"), (), Packages(Path(), 0, ()), Wheels(Path(), Path(), ())).key)
+"""
 
 
 def test_release_is_that_of_the_python_that_runs() -> None:
@@ -53,6 +65,28 @@ def test_release_is_that_of_the_python_that_runs() -> None:
     assert own_release((3, 13)).suite == "trixie"
     with pytest.raises(ImageNotBuilt, match=r"3\.11 \(bookworm\) or 3\.13 \(trixie\)"):
         own_release((3, 12))
+
+
+def test_image_of_the_same_is_known_wherever_the_checkout_lies(tmp_path: Path) -> None:
+    places = [tmp_path / name for name in ("one", "two")]
+    for part, place in product((*PARTS, "provision", "templates"), places):
+        shutil.copytree(own_lock().parent / part, place / part, ignore=NOT_CODE)
+
+    def keys() -> set[str]:
+        return {subprocess.check_output([sys.executable, "-c", KEY], cwd=place, text=True) for place in places}
+
+    assert len(keys()) == 1
+    (places[0] / "appliance/service.py").write_text("# another\n")
+    assert len(keys()) == 2
+
+
+def test_version_is_known_where_it_is_run_from_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """setuptools lays `PKG-INFO` beside the code of an editable install; an image needs it as `METADATA`."""
+    told = own_metadata()["METADATA"]
+    (tmp_path / "gurney.egg-info").mkdir()
+    (tmp_path / "gurney.egg-info/PKG-INFO").write_text(told)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert own_metadata() == {"METADATA": told}
 
 
 def test_sources_are_debians_own_and_of_the_wanted_release() -> None:
