@@ -68,11 +68,11 @@ def at_desk(command: Callable[..., None]) -> Callable[..., None]:
 
 def uploads_for(community: Community, file: Path) -> Uploads | None:
     """What brings images from beside the community file to the front end, where the file says how."""
-    from provision.upload.front_end import Address
+    from exchange.ssh_host import SshHost
     from provision.upload.uploads import Uploads
 
     where = community.cloud.upload
-    return Uploads(Address.of(where), file.resolve().parent) if where else None
+    return Uploads(SshHost.of(where), file.resolve().parent) if where else None
 
 
 def planned(desk: Desk, community: Community) -> Plan:

@@ -5,30 +5,20 @@ from __future__ import annotations
 import stat
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import paramiko
 
-from exchange.errors import AlreadyThere, NotThere, UnknownHost, Unreachable, UnsafeEntry
+from exchange.errors import AlreadyThere, NotThere, Unreachable, UnsafeEntry
+from exchange.sftp_session import SftpSession
+from exchange.ssh_host import TIMEOUT_S, SshHost
 from exchange.store import TEMPORARY, Entry, Kind, Writer, bounded, check_size, parts_of, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-_TIMEOUT_S = 20.0
-
-
-class _Pinned(paramiko.MissingHostKeyPolicy):
-    """No host is trusted on first sight."""
-
-    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> NoReturn:  # noqa: ARG002
-        raise UnknownHost(
-            f"the key of {hostname} is not known: compare {key.get_name()} {key.fingerprint} with what its operator "
-            "says, then add it to known_hosts"
-        )
+    from pathlib import Path
 
 
 class SftpFolder(Writer):
@@ -49,12 +39,9 @@ class SftpFolder(Writer):
     """
 
     def __init__(self, url: str, known_hosts: Path | None = None, identity: Path | None = None) -> None:
-        where = urlsplit(url)
         self.url = url
-        self.root = unquote(where.path).rstrip("/")
-        self._host, self._port, self._user = where.hostname or "", where.port or 22, where.username
-        self._known_hosts = known_hosts or Path("~/.ssh/known_hosts").expanduser()
-        self._identity = identity
+        self.root = unquote(urlsplit(url).path).rstrip("/")
+        self._host = SshHost.of(url, known_hosts, identity)
 
     def __repr__(self) -> str:
         return f"SftpFolder({self.url!r})"
@@ -85,25 +72,26 @@ class SftpFolder(Writer):
 
     @contextmanager
     def create(self, name: str) -> Iterator[BinaryIO]:
-        """Temporary name, then SFTP's rename, which unlike POSIX's never replaces.
+        """Temporary name, flushed to disk, then SFTP's rename, which unlike POSIX's never replaces, flushed again.
 
-        SFTP has no fsync that every server knows: what an admin publishes is not on disk for sure until
-        the server says so to `plan`, which would publish it again.
+        Where the server has OpenSSH's request for that. A second one after the rename takes the name along: a
+        journalling file system writes it with the file's own change of status. Every piece is answered before the
+        next: paramiko drops the answers of those that it sends ahead, a full disk among them.
         """
         path = self._path(name)
-        parent = path.rpartition("/")[0]
-        temporary = f"{parent}/{TEMPORARY}{uuid4().hex}"
+        temporary = f"{path.rpartition('/')[0]}/{TEMPORARY}{uuid4().hex}"
         if "/" in name:
             self.make_folder(name.rpartition("/")[0])
         with _translated(name):
             stream = self._client.open(temporary, "wbx")
         try:
             with stream, _translated(name):
-                stream.set_pipelined(True)
                 yield cast("BinaryIO", stream)
                 stream.flush()
                 stream.chmod(0o644)
-            self._rename(temporary, path, name)
+                self._client.fsync(stream)
+                self._rename(temporary, path, name)
+                self._client.fsync(stream)
         except BaseException:
             with suppress(OSError, paramiko.SSHException, EOFError):
                 self._client.remove(temporary)
@@ -136,44 +124,17 @@ class SftpFolder(Writer):
 
     @cached_property
     def _ssh(self) -> paramiko.SSHClient:
-        ssh = paramiko.SSHClient()
-        ssh.set_missing_host_key_policy(_Pinned())
-        try:
-            if self._known_hosts.exists():
-                ssh.load_host_keys(str(self._known_hosts))
-            self._connect(ssh)
-        except paramiko.BadHostKeyException as error:
-            ssh.close()
-            raise UnknownHost(
-                f"{self._host} shows another key than the one in {self._known_hosts}: {error.key.fingerprint}"
-            ) from error
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            ssh.close()
-            raise Unreachable(f"{self._host}:{self._port} cannot be reached over SFTP: {error}") from error
-        except UnknownHost:
-            ssh.close()
-            raise
-        return ssh
-
-    def _connect(self, ssh: paramiko.SSHClient) -> None:
-        ssh.connect(
-            self._host,
-            self._port,
-            self._user,
-            key_filename=str(self._identity) if self._identity else None,
-            allow_agent=self._identity is None,
-            look_for_keys=self._identity is None,
-            timeout=_TIMEOUT_S,
-            banner_timeout=_TIMEOUT_S,
-            auth_timeout=_TIMEOUT_S,
-        )
+        return self._host.connected()
 
     @cached_property
-    def _client(self) -> paramiko.SFTPClient:
-        client = self._ssh.open_sftp()
+    def _client(self) -> SftpSession:
+        transport = self._ssh.get_transport()
+        client = SftpSession.from_transport(transport) if transport is not None else None
+        if client is None:
+            raise Unreachable(f"{self._host} opens no SFTP session")
         channel = client.get_channel()
         if channel is not None:
-            channel.settimeout(_TIMEOUT_S)
+            channel.settimeout(TIMEOUT_S)
         return client
 
     def _path(self, name: str) -> str:

@@ -31,7 +31,13 @@ MAY_IMPORT = {
 DOORS = {
     "pyone": {"provision/opennebula.py"},
     "pynetdicom": {"appliance/dimse/"},
-    "paramiko": {"exchange/sftp.py", "provision/upload/front_end.py", "provision/visit/shell.py"},
+    "paramiko": {
+        "exchange/ssh_host.py",
+        "exchange/sftp.py",
+        "exchange/sftp_session.py",
+        "provision/upload/front_end.py",
+        "provision/visit/shell.py",
+    },
     "obstore": {"exchange/bucket.py"},
     "pyrage": {"exchange/sealing.py", "exchange/keys.py", "exchange/community.py"},
     "click": {"cli/"},

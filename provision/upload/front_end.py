@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import shlex
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 import paramiko
 
+from exchange.errors import Unreachable
+from exchange.ssh_host import TIMEOUT_S
 from provision.errors import ProvisionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TIMEOUT_S = 20.0
+    from exchange.ssh_host import SshHost
+
 #: How long the front end may take for the checksum of an image.
 CHECKSUM_S = 1800.0
 #: Bytes on the way before an answer is waited for: a connection of 20 ms and 1 Gbit/s holds 2.5 MB.
@@ -25,32 +25,6 @@ CHUNK = 1 << 18
 
 class NotUploaded(ProvisionError):  # noqa: N818 - named for what it says
     """A file that could not be carried to the front end; what came there stays, and the next try goes on from it."""
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where the front end's SSH server is, from `sftp://user@host:port`.
-
-    Attributes
-    ----------
-    known_hosts
-        Names the host key that the front end must show.
-    identity
-        File of the admin's private key; without one the agent and the usual files are tried.
-    """
-
-    host: str
-    port: int
-    user: str | None
-    known_hosts: Path
-    identity: Path | None = None
-
-    @classmethod
-    def of(cls, url: str, known_hosts: Path | None = None, identity: Path | None = None) -> Address:
-        """The address that a URL names; host keys are those of the user's own `known_hosts`."""
-        where = urlsplit(url)
-        known = known_hosts or Path("~/.ssh/known_hosts").expanduser()
-        return cls(where.hostname or "", where.port or 22, where.username, known, identity)
 
 
 class FrontEnd:
@@ -108,7 +82,7 @@ class FrontEnd:
 
 
 @contextmanager
-def connected(address: Address) -> Iterator[FrontEnd]:
+def connected(host: SshHost) -> Iterator[FrontEnd]:
     """A connection to a front end whose host key is known.
 
     Raises
@@ -116,45 +90,13 @@ def connected(address: Address) -> Iterator[FrontEnd]:
     NotUploaded
         It is not the machine that is known, it does not answer, or does not accept the key.
     """
-    client = paramiko.SSHClient()
-    client.set_missing_host_key_policy(_Pinned())
-    place = f"{address.host}:{address.port}"
     try:
-        if address.known_hosts.exists():
-            client.load_host_keys(str(address.known_hosts))
-        _connect(client, address)
+        client = host.connected()
+    except Unreachable as error:
+        raise NotUploaded(str(error)) from error
+    try:
         yield FrontEnd(client)
-    except paramiko.BadHostKeyException as error:
-        shown = error.key.fingerprint
-        raise NotUploaded(f"{address.host} shows another key than the one in {address.known_hosts}: {shown}") from error
-    except paramiko.AuthenticationException as error:
-        raise NotUploaded(f"{place} does not accept the key of {address.user or 'this user'}") from error
     except (OSError, EOFError, paramiko.SSHException) as error:
-        raise NotUploaded(f"the connection to {place} failed: {error or type(error).__name__}") from error
+        raise NotUploaded(f"the connection to {host} failed: {error or type(error).__name__}") from error
     finally:
         client.close()
-
-
-def _connect(client: paramiko.SSHClient, address: Address) -> None:
-    client.connect(
-        address.host,
-        address.port,
-        address.user,
-        key_filename=str(address.identity) if address.identity else None,
-        allow_agent=address.identity is None,
-        look_for_keys=address.identity is None,
-        timeout=TIMEOUT_S,
-        banner_timeout=TIMEOUT_S,
-        auth_timeout=TIMEOUT_S,
-    )
-
-
-class _Pinned(paramiko.MissingHostKeyPolicy):
-    """No host is trusted on first sight."""
-
-    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> NoReturn:  # noqa: ARG002
-        """Refuse."""
-        raise NotUploaded(
-            f"the host key of {hostname} is not known: compare {key.get_name()} {key.fingerprint} with what its "
-            "operator says, then add it to known_hosts"
-        )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from provision.upload.front_end import Address
+    from exchange.ssh_host import SshHost
 
 
 class Uploads:
@@ -20,15 +20,15 @@ class Uploads:
 
     Parameters
     ----------
-    address
+    host
         The front end's SSH server.
     folder
         Where a file is looked for under the name that the image has on the front end.
     """
 
-    def __init__(self, address: Address, folder: Path) -> None:
+    def __init__(self, host: SshHost, folder: Path) -> None:
         self.on_progress: Callable[[str, Sent], None] = _silent
-        self._address = address
+        self._host = host
         self._folder = folder
 
     def bring(self, source: str) -> bool:
@@ -45,7 +45,7 @@ class Uploads:
         local = self._folder / name
         if not local.is_file():
             return False
-        with connected(self._address) as front_end:
+        with connected(self._host) as front_end:
             return sent(front_end, local, source, lambda progress: self.on_progress(name, progress))
 
 

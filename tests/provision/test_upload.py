@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from exchange.ssh_host import SshHost
 from provision.declaring.reading import parse
 from provision.errors import Blocked, NotFinished
-from provision.upload.front_end import Address, NotUploaded, connected
+from provision.upload.front_end import NotUploaded, connected
 from provision.upload.sending import Sent, sent
 from provision.upload.uploads import Uploads
 from tests.exchange.test_stores import Sshd, keygen
@@ -54,8 +55,8 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def address(sshd: Sshd, port: int | None = None) -> Address:
-    found = Address.of(sshd.url(sshd.folder).rpartition("/")[0], sshd.known_hosts, sshd.identity)
+def address(sshd: Sshd, port: int | None = None) -> SshHost:
+    found = SshHost.of(sshd.url(sshd.folder).rpartition("/")[0], sshd.known_hosts, sshd.identity)
     return replace(found, port=sshd.port if port is None else port)
 
 
@@ -136,7 +137,7 @@ def test_a_broken_connection_is_gone_on_from(sshd: Sshd, image: Path, folder: Pa
     assert MIB < kept < 8 * MIB
     seen: list[int] = []
     assert send(sshd, image, folder / "a.qcow2", lambda told: seen.append(told.done))
-    assert seen[0] == kept, "nothing that arrived is sent again"
+    assert kept <= seen[0] < 8 * MIB, "nothing that arrived is sent again; the server may have had more on its way"
     assert (folder / "a.qcow2").read_bytes() == image.read_bytes()
     assert only(folder) == ["a.qcow2"]
 
