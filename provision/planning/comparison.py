@@ -11,7 +11,7 @@ from provision.planning.resource import Change, Existing, Ref, Resource, differe
 from provision.planning.step import CREATE, DELETE, UPDATE, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
 #: Kinds whose loss loses patients' images.
 PRECIOUS = frozenset({"archive"})
@@ -30,7 +30,7 @@ def steps_between(wanted: Mapping[Ref, Resource], existing: Mapping[Ref, Existin
     for ref, each in existing.items():
         if KINDS[ref.kind].remove is not None and (ref not in wanted or ref in anew):
             reason = anew.get(ref, "it is no longer declared")
-            before = _first_of_all(wanted[ref], existing) if ref in anew else frozenset()
+            before = _first_of_all(wanted[ref], wanted, existing, anew) if ref in anew else frozenset()
             steps.append(Step(DELETE, ref, each.name, None, each, reason=reason, loses=_loss(each), after=before))
     steps = list(_parted(steps))
     users = _users(steps)
@@ -113,9 +113,21 @@ def _needs(resource: Resource) -> frozenset[tuple[str, Ref]]:
     return frozenset((CREATE, ref) for ref in named | beside)
 
 
-def _first_of_all(resource: Resource, existing: Mapping[Ref, Existing]) -> frozenset[tuple[str, Ref]]:
-    """What must stand before the old one is taken away: what only the new one needs, which may fail to be made."""
-    return frozenset(each for each in _needs(resource) if each[1] not in existing and each[1].kind in KINDS)
+def _first_of_all(
+    resource: Resource, wanted: Mapping[Ref, Resource], existing: Mapping[Ref, Existing], anew: Container[Ref]
+) -> frozenset[tuple[str, Ref]]:
+    """What must stand before the old one is taken away: what only the new one needs, which may fail to be made.
+
+    Not so what is itself made upon a thing that is made anew, and so has to wait until the old one lets go of that.
+    """
+    new = (each for each in _needs(resource) if each[1] not in existing and each[1].kind in KINDS)
+    return frozenset((action, ref) for action, ref in new if not _stands_on(ref, wanted, anew))
+
+
+def _stands_on(ref: Ref, wanted: Mapping[Ref, Resource], anew: Container[Ref]) -> bool:
+    """Whether a resource needs one that is made anew, itself or through others."""
+    needs = _needs(wanted[ref]) if ref in wanted else ()
+    return any(other in anew or _stands_on(other, wanted, anew) for _, other in needs)
 
 
 def _users(steps: list[Step]) -> dict[tuple[str, Ref], set[tuple[str, Ref]]]:

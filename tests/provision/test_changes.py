@@ -225,6 +225,16 @@ def test_a_group_without_vdc_and_mark_is_known_by_what_was_handed_to_it(applied:
     assert applied.found().pools.by_id["group"][stranger].name == "kongu.namakkal"
 
 
+def test_a_network_is_made_anew_though_a_template_is_gone(applied: Office, example_text: str) -> None:
+    """Found by the random roads: the old VM waited for the new template, and that for the network that the VM is on."""
+    applied.raw("template.delete", dict(applied.found().view.ours("template"))["erode"].id, False)
+    text = example_text.replace("vlan: 101", "vlan: 111")
+    anew = [(step.action, step.kind) for step in applied.plan(text) if step.key == "erode"]
+    assert anew.index(("delete", "appliance")) < anew.index(("delete", "network")) < anew.index(("create", "network"))
+    assert anew.index(("create", "network")) < anew.index(("create", "template")) < anew.index(("create", "appliance"))
+    assert not applied.apply(text).after
+
+
 def test_an_image_that_cannot_be_made_leaves_the_old_appliances_running(office: Office, example_text: str) -> None:
     """What an appliance is to be made anew from has to stand before the old one is ended."""
     office.apply()
