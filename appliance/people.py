@@ -92,7 +92,7 @@ class People:
         reading = Reading(context, me.keys, exchange, self.directory, self.settings, self.audit)
         self.enrolment = Enrolment(context, me.keys, self.tls, archive.keys, reading, self._is_serving)
         sending = Sending(me, index, exchange, outbox, self.directory, self.audit)
-        receiving = Receiving(me, archive, exchange, outbox, self.directory, self.audit)
+        receiving = Receiving(me, archive, exchange, outbox, self.directory, self.settings, self.audit)
         sending_loop = Loop("sending", sending.step, lambda: sending.pause_s)
         self._loops = (
             Loop("enrolment", self.enrolment.step, lambda: self.enrolment.pause_s),
@@ -100,12 +100,13 @@ class People:
             Loop("receiving", receiving.step, lambda: receiving.pause_s),
             Loop("shared folder", SmbAccounts(index, archive.folder).publish, lambda: PAUSE_S),
         )
-        self.desk = Desk(context.branch, index, self.directory, self.audit, archive.path_of, sending_loop.wake)
+        limit = self.settings.outbox_bytes
+        self.desk = Desk(context.branch, index, self.directory, self.audit, archive.path_of, sending_loop.wake, limit)
 
     def prepare(self) -> None:
         """Read what was known before the process was started. Once, before `app` is served."""
-        self.directory.restore()
-        self.settings.restore()
+        self.directory.restore(self.context.community_key)
+        self.settings.restore(self.context.community_key)
         self.tls.restore()
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - SQLAlchemy reads the annotations
 
-from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from appliance.index.models import Base, Moment
@@ -84,6 +84,7 @@ class SentReferral(Base):
     arrived: Mapped[int] = mapped_column(default=0)
     refused: Mapped[str] = mapped_column(default="")
     cleared: Mapped[bool] = mapped_column(default=False)
+    sealed_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     instances: Mapped[list[SentInstance]] = relationship(cascade="all, delete-orphan")
 
 

@@ -26,6 +26,10 @@ class CurrentSettings(Known[Settings]):
         """Every device that may send."""
         return self.value.modalities if self.value is not None else ()
 
+    def outbox_bytes(self) -> int:
+        """How much each branch may have in its outbox; 0 for as much as there is room for."""
+        return self.value.outbox_bytes if self.value is not None else 0
+
     def member(self, login: str) -> StaffMember | None:
         """The person of a login, or None."""
         return next((member for member in self.staff() if member.login == login), None)

@@ -112,7 +112,10 @@ def invitation_table(invitations: Iterable[NewInvitation]) -> Table:
     return made
 
 
-FLEET = ("branch", "VM", "host", "HTTP", "C-ECHO", "CPU", "memory", "disk", "archive", "free", "backup", "drift")
+MIB = 1 << 20
+FLEET = (
+    "branch", "VM", "host", "HTTP", "C-ECHO", "CPU", "memory", "disk", "archive", "free", "outbox", "backup", "drift",
+)  # fmt: skip
 
 
 def fleet_table(lines: Iterable[FleetLine], echoes: Mapping[str, bool]) -> Table:
@@ -132,10 +135,17 @@ def fleet_table(lines: Iterable[FleetLine], echoes: Mapping[str, bool]) -> Table
             _of_gib(line.disk_mib),
             f"{line.archive_mib / 1024:g} GiB",
             f"{line.datastore_free_mib / 1024:.0f} GiB",
+            _outbox(line),
             str(line.last_backup or "never"),
             _coloured(f"{line.drift} steps" if line.drift else "none", good=not line.drift),
         )
     return made
+
+
+def _outbox(line: FleetLine) -> str:
+    used, limit = line.status.outbox_bytes, line.status.outbox_limit_bytes
+    words = f"{used / MIB:.0f}/{limit / MIB:.0f} MiB" if limit else f"{used / MIB:.0f} MiB"
+    return _coloured(words, good=not limit or used <= limit)
 
 
 def _coloured(words: str, *, good: bool) -> str:

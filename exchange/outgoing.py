@@ -15,8 +15,11 @@ from exchange.directory import Directory
 from exchange.errors import TooLarge
 from exchange.manifest import MAX_INSTANCES, Instance, KeyId, PatientSummary, StudySummary
 from exchange.parcel import PARCEL_BYTES, packed
+from exchange.sealing import sealed_limit
 
 LIFETIME = timedelta(days=30)
+
+_PARCEL_IN_MANIFEST = 512
 
 
 @document(frozen=True, config=STRICT)
@@ -46,6 +49,13 @@ class Outgoing(Document):
     def parcels(self) -> tuple[slice, ...]:
         """Which files go into which parcel, numbered from 1."""
         return packed([file.size for file in self.files], self.parcel_bytes)
+
+    @property
+    def sealed_bytes(self) -> int:
+        """The most bytes that it has in the outbox: its parcels, and its manifest, which is signed as base64."""
+        runs = self.parcels
+        parcels = sum(sealed_limit(sum(file.size for file in self.files[run])) for run in runs)
+        return parcels + sealed_limit(2 * len(self.encode()) + _PARCEL_IN_MANIFEST * len(runs))
 
     @property
     def folder(self) -> str:

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 from pydantic.dataclasses import dataclass as document
 
 from exchange import places, versions
-from exchange.canonical import STRICT, AeTitle, Document, Line, Name, Version
+from exchange.canonical import STRICT, AeTitle, Count, Document, Line, Name, Version
 from exchange.errors import Malformed, NotThere
 from exchange.invitation import Invitation
 from exchange.keys import SealingKey, SigningKey, VerifyKey
@@ -46,7 +46,11 @@ class Modality(Document):
 
 @document(frozen=True, config=STRICT)
 class Settings(Document):
-    """All that an appliance is told, besides its context; `sealed_to` is the branch's key to which it was sealed."""
+    """All that an appliance is told, besides its context.
+
+    `sealed_to` is the branch's key to which it was sealed; `outbox_bytes` is how much each branch may have in its
+    outbox, 0 for as much as there is room for.
+    """
 
     community: Name
     branch: Name
@@ -54,6 +58,7 @@ class Settings(Document):
     staff: tuple[StaffMember, ...]
     modalities: tuple[Modality, ...]
     sealed_to: Line = ""
+    outbox_bytes: Count = 0
 
     def same_as(self, other: "Settings") -> bool:
         """Whether they say the same, but for version, invitations and key, which no community file declares."""

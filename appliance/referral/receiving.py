@@ -11,6 +11,7 @@ import structlog
 from appliance.errors import ApplianceError
 from appliance.referral.contents import kept_uids
 from appliance.referral.ledger import Ledger
+from appliance.referral.outbox import Shares
 from appliance.referral.unpacking import check_issuer, unpacked
 from appliance.remarks import Remarks
 from exchange.acknowledgement import acknowledge, remove_spent
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from appliance.keeping.archive import Archive
     from appliance.people_tables import ReceivedReferral
     from appliance.referral.branch import Branch
+    from appliance.settings import CurrentSettings
     from exchange.directory import Directory
     from exchange.manifest import Manifest
     from exchange.offers import Offer
@@ -43,7 +45,14 @@ class Receiving:
     """
 
     def __init__(
-        self, me: Branch, archive: Archive, exchange: Reader, outbox: Writer, directory: KnownDirectory, audit: Audit
+        self,
+        me: Branch,
+        archive: Archive,
+        exchange: Reader,
+        outbox: Writer,
+        directory: KnownDirectory,
+        settings: CurrentSettings,
+        audit: Audit,
     ) -> None:
         self._branch, self._keys = me.name, me.keys
         self._archive = archive
@@ -51,6 +60,7 @@ class Receiving:
         self._outbox = outbox
         self._directory = directory
         self._ledger = Ledger(archive.index, audit)
+        self._shares = Shares(settings.outbox_bytes)
         self._remarks = Remarks(log)
 
     @property
@@ -64,6 +74,7 @@ class Receiving:
         directory = self._directory.value
         if directory is None:
             return
+        self._shares.begin()
         known = self._ledger.known()
         found = waiting(self._exchange, recipient=self._branch, directory=directory, known=known)
         self._remarks.say("exchange", *found.warnings)
@@ -101,6 +112,7 @@ class Receiving:
             seen = partial(self._ledger.referral_of, manifest.sender)
             judge(manifest, directory, now=datetime.now(UTC), seen=seen)
             check_issuer(manifest, directory, self._branch, self._kept)
+            self._shares.take(manifest.sender, sum(parcel.size for parcel in manifest.parcels))
             self._file(manifest)
         except Refused as error:
             self._ledger.refuse(manifest, str(error))

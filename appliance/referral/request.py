@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 from appliance.errors import ApplianceError
 from appliance.people_tables import SentInstance, SentReferral
 from appliance.referral.contents import find_patient, new_files, studies_of, summary_of
+from appliance.referral.outbox import check_room
 from appliance.referral.states import CARRIED, OPEN, PREPARED, WITHDRAWN
 from exchange.errors import NoDirectory
 from exchange.outgoing import Outgoing, new_referral, next_sequence
@@ -58,7 +59,8 @@ class Asker:
 class Desk:
     """Where referrals are asked for and withdrawn.
 
-    `path_of` tells where the archive keeps an instance; `wake` is called once there is something to send.
+    `path_of` tells where the archive keeps an instance; `wake` is called once there is something to send;
+    `outbox_limit` tells how many bytes the outbox may hold, 0 for any number.
     """
 
     branch: str
@@ -67,6 +69,7 @@ class Desk:
     audit: Audit
     path_of: Callable[[str], Path]
     wake: Callable[[], None]
+    outbox_limit: Callable[[], int]
 
     def request(self, patient_id: str, issuer: str | None, recipient: str, by: Asker) -> Requested:
         """Freeze a referral of what the recipient has not got of a patient.
@@ -74,6 +77,8 @@ class Desk:
         Raises
         ------
         NoSuchPatient, NothingToRefer
+        OutboxFull
+            It does not fit beside what is on its way.
         exchange.errors.NotAllowed
             The directory does not allow it.
         exchange.errors.NotYet
@@ -87,6 +92,7 @@ class Desk:
             if not files:
                 return _earlier(session, patient, recipient)
             outgoing = self._frozen(session, directory, patient, recipient, files)
+            check_room(session, outgoing.sealed_bytes, self.outbox_limit())
             session.add(sent_referral(outgoing, patient.name, by.login))
             detail = {"patient": patient.patient_id, "issuer": patient.issuer, "to": recipient, "instances": len(files)}
             self._record(session, "refer", outgoing.referral_id, by, detail)
@@ -157,6 +163,7 @@ def sent_referral(outgoing: Outgoing, patient_name: str, requested_by: str) -> S
         frozen=outgoing.encode(),
         state=PREPARED,
         total=len(outgoing.files),
+        sealed_bytes=outgoing.sealed_bytes,
         instances=[SentInstance(sop_instance_uid=file.sop_instance_uid) for file in outgoing.files],
     )
 

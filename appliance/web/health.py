@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from appliance.referral.outbox import used_bytes
 from appliance.web.visitor import people_of
 
 router = APIRouter(tags=["health"])
@@ -12,7 +13,8 @@ class HealthOut(BaseModel):
     """Where an appliance stands; `directory` and `settings` are versions, 0 before the first are read.
 
     A `secure` one shows a certificate, over HTTPS and DICOM TLS. A `closed` one answers on loopback alone, while an
-    upgrade judges it.
+    upgrade judges it. `outbox_bytes` is what referrals on their way need of the outbox, at most `outbox_limit_bytes` (0
+    for any number).
     """
 
     branch: str
@@ -23,6 +25,8 @@ class HealthOut(BaseModel):
     pending_renditions: int
     closed: bool
     secure: bool
+    outbox_bytes: int
+    outbox_limit_bytes: int
 
 
 @router.get("/health")
@@ -30,6 +34,8 @@ def health(request: Request) -> HealthOut:
     """Whether it is enrolled, takes DICOM, and how many renditions are still to be made."""
     people = people_of(request)
     now = people.health()
+    with people.index.session() as session:
+        outbox_bytes = used_bytes(session)
     return HealthOut(
         branch=people.context.branch,
         enrolled=people.enrolment.enrolled,
@@ -39,4 +45,6 @@ def health(request: Request) -> HealthOut:
         pending_renditions=now.pending_renditions,
         closed=now.closed,
         secure=people.secure_port != 0,
+        outbox_bytes=outbox_bytes,
+        outbox_limit_bytes=people.settings.outbox_bytes(),
     )

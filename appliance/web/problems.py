@@ -13,6 +13,7 @@ from appliance.accounts.entrance import TooManyAttempts, WrongLogin
 from appliance.accounts.staff import InvitationRefused
 from appliance.errors import ApplianceError, ArchiveFull
 from appliance.referral.contents import NoSuchPatient
+from appliance.referral.outbox import OutboxFull
 from appliance.referral.request import NothingToRefer, NotOpen
 from appliance.web.page import page
 from appliance.web.visitor import NotLoggedIn, NotPermitted, StaleForm, visitor_of
@@ -30,6 +31,7 @@ STATUSES: dict[type[Exception], int] = {
     InvitationRefused: 422,
     TooManyAttempts: 429,
     ArchiveFull: 507,
+    OutboxFull: 507,
     NotYet: 503,
     ExchangeError: 502,
     ApplianceError: 500,

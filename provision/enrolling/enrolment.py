@@ -224,6 +224,7 @@ def _tell(desk: Desk, community: Community, keys: CommunityKeys, name: str) -> l
     """Publish a branch's settings, sealed to its keys."""
     wanted = settings.declared_for(community, name)
     staff = [(member.login, member.role) for member in wanted.staff]
-    made = publish_settings(desk.store, keys, name, community.community, staff, settings.devices_of(wanted))
+    devices = settings.devices_of(wanted)
+    made = publish_settings(desk.store, keys, name, community.community, staff, devices, wanted.outbox_bytes)
     desk.invitations.extend(made)
     return made

@@ -153,6 +153,7 @@ def publish_settings(
     community: str,
     staff: Iterable[tuple[str, str]],
     modalities: Iterable[Modality],
+    outbox_bytes: int = 0,
 ) -> list[NewInvitation]:
     """Publish a branch's next settings; returns the invitations of people who are new in them.
 
@@ -179,6 +180,7 @@ def publish_settings(
             staff=tuple(members),
             modalities=devices,
             sealed_to=key,
+            outbox_bytes=outbox_bytes,
         )
         with suppress(AlreadyThere):
             all_settings.publish(store, following, keys.sign, [key, keys.seal.public])

@@ -49,6 +49,8 @@ class BranchStatus:
         When its TLS certificate ends; None where it has none.
     revoked
         Whether the directory says so: nobody waits for it.
+    outbox_bytes, outbox_limit_bytes
+        What its referrals that are on their way need of its outbox, and how much that may hold, 0 for any number.
     """
 
     name: str
@@ -63,6 +65,8 @@ class BranchStatus:
     answers: bool = False
     certificate_until: datetime | None = None
     revoked: bool = False
+    outbox_bytes: int = 0
+    outbox_limit_bytes: int = 0
 
 
 def statuses_of(community: Community, now: Found, refused: Mapping[str, str] | None = None) -> Iterator[BranchStatus]:
@@ -119,6 +123,8 @@ def _status(community: Community, now: Found, name: str, vm: Node, health: Healt
         answers=health is not None,
         certificate_until=Certificate(certificate).until if certificate else None,
         revoked=_is_revoked(now, name),
+        outbox_bytes=health.outbox_bytes if health else 0,
+        outbox_limit_bytes=health.outbox_limit_bytes if health else 0,
     )
 
 

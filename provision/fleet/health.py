@@ -23,6 +23,9 @@ class Health:
 
     Attributes
     ----------
+    outbox_bytes, outbox_limit_bytes
+        What referrals on their way need of its outbox, and how much it may hold, 0 for any number; both 0 where the
+        appliance is too old to say.
     distrust
         Why its certificate was not accepted, where one was expected; what is said then may be anybody's words.
     """
@@ -32,6 +35,8 @@ class Health:
     directory: int
     settings: int
     dicom: bool
+    outbox_bytes: int = 0
+    outbox_limit_bytes: int = 0
     distrust: str = ""
 
 
@@ -71,4 +76,5 @@ def _asked(url: str, timeout_s: float, trust: ssl.SSLContext | None = None) -> H
     answer = httpx.get(f"{url}/health", timeout=timeout_s, trust_env=False, verify=verify)
     told = answer.raise_for_status().json()
     versions = int(told["directory"]), int(told["settings"])
-    return Health(str(told["branch"]), told["enrolled"] is True, *versions, told["dicom"] is True)
+    outbox = int(told.get("outbox_bytes", 0)), int(told.get("outbox_limit_bytes", 0))
+    return Health(str(told["branch"]), told["enrolled"] is True, *versions, told["dicom"] is True, *outbox)

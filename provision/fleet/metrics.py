@@ -26,6 +26,11 @@ GAUGES: dict[str, tuple[str, Callable[[FleetLine], float]]] = {
     "gurney_quota_memory_used_bytes": ("Memory that the branch uses", lambda line: line.memory_mib.used * 2**20),
     "gurney_quota_disk_used_bytes": ("Disk that the branch uses", lambda line: line.disk_mib.used * 2**20),
     "gurney_archive_size_bytes": ("Size of the archive disk", lambda line: line.archive_mib * 2**20),
+    "gurney_outbox_used_bytes": ("Outbox that referrals on their way need", lambda line: line.status.outbox_bytes),
+    "gurney_outbox_limit_bytes": (
+        "What the outbox may hold; 0 where it has no limit",
+        lambda line: line.status.outbox_limit_bytes,
+    ),
     "gurney_last_backup_timestamp_seconds": (
         "When OpenNebula backed the appliance up last; 0 where it never did",
         lambda line: line.last_backup.made.timestamp() if line.last_backup else 0,

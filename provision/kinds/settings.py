@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exchange.settings import Modality
+from provision.declaring.sizes import Size
 from provision.enrolling.published import publish_settings
 from provision.kind import Kind
 from provision.planning.resource import Existing, Ref, Resource
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from provision.declaring.community import Community
     from provision.kind import Act
     from provision.planning.view import View
+
+
+MIB = 1 << 20
 
 
 @dataclass(frozen=True, order=True)
@@ -47,13 +51,21 @@ class BranchSettings:
 
     Attributes
     ----------
+    outbox
+        How much each branch may have in its outbox; None for as much as there is room for.
     sealed_to_its_keys
         Whether the branch can open them: they are sealed to the key that the directory names.
     """
 
     staff: frozenset[Member]
     modalities: frozenset[Device]
+    outbox: Size | None = None
     sealed_to_its_keys: bool = True
+
+    @property
+    def outbox_bytes(self) -> int:
+        """The same in bytes, 0 for no limit."""
+        return self.outbox.mib * MIB if self.outbox else 0
 
 
 def declared(community: Community) -> Iterator[Resource]:
@@ -67,7 +79,7 @@ def declared_for(community: Community, name: str) -> BranchSettings:
     branch = community.branches[name]
     staff = frozenset(Member(login, role) for login, role in branch.staff.items())
     devices = frozenset(Device(each.ae_title, str(each.host), each.port or 0) for each in branch.modalities)
-    return BranchSettings(staff, devices)
+    return BranchSettings(staff, devices, community.exchange.outbox)
 
 
 def found(view: View) -> Iterator[Existing]:
@@ -77,7 +89,9 @@ def found(view: View) -> Iterator[Existing]:
         devices = frozenset(Device(each.ae_title, each.host, each.port or 0) for each in settings.modalities)
         entry = view.published.enrolled.get(name)
         opens = entry is None or settings.sealed_to == entry.keys.seal
-        yield Existing(Ref("settings", name), name, BranchSettings(staff, devices, opens), settings.version, name)
+        outbox = Size(settings.outbox_bytes // MIB) if settings.outbox_bytes else None
+        spec = BranchSettings(staff, devices, outbox, opens)
+        yield Existing(Ref("settings", name), name, spec, settings.version, name)
 
 
 def waits(resource: Resource, view: View) -> bool:
@@ -101,6 +115,7 @@ def publish(act: Act, resource: Resource, _number: int, _found: Existing | None)
         act.community,
         [(member.login, member.role) for member in spec.staff],
         devices_of(spec),
+        spec.outbox_bytes,
     )
     act.invitations += invitations
     act.desk.invitations.extend(invitations)
@@ -118,5 +133,5 @@ KIND = Kind(
     waits=waits,
     create=create,
     renamed=False,
-    in_place={"staff": publish, "modalities": publish, "sealed_to_its_keys": publish},
+    in_place={"staff": publish, "modalities": publish, "outbox": publish, "sealed_to_its_keys": publish},
 )

@@ -128,7 +128,12 @@ class Community:
         return self.directory
 
     def appoint(
-        self, branch: str, staff: dict[str, str] = STAFF, modalities: tuple[Modality, ...] = ()
+        self,
+        branch: str,
+        staff: dict[str, str] = STAFF,
+        modalities: tuple[Modality, ...] = (),
+        *,
+        outbox_bytes: int = 0,
     ) -> dict[str, str]:
         """Publish a branch's settings; the invitation codes of those who are new, by login."""
         assert self.directory is not None
@@ -139,7 +144,8 @@ class Community:
             StaffMember(login, role, invited[login][1] if login in invited else known[login].invitation)  # type: ignore[arg-type]
             for login, role in staff.items()
         ]
-        value = Settings(NAME, branch, before.version + 1 if before else 1, tuple(members), modalities)
+        version = before.version + 1 if before else 1
+        value = Settings(NAME, branch, version, tuple(members), modalities, outbox_bytes=outbox_bytes)
         recipients = [self.directory.branch(branch).keys.seal, self.keys.seal.public]
         settings.publish(self.store, value, self.keys.sign, recipients)
         self.settings[branch] = value

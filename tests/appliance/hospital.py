@@ -56,7 +56,7 @@ class Hospital:
         known, audit, index = self.people.directory, self.people.audit, self.archive.index
         self.keys = me.keys
         self.sending = Sending(me, index, exchange, outbox, known, audit)
-        self.receiving = Receiving(me, self.archive, exchange, outbox, known, audit)
+        self.receiving = Receiving(me, self.archive, exchange, outbox, known, self.people.settings, audit)
         self.codes: dict[str, str] = {}
         self._clients: list[httpx.Client] = []
 
