@@ -63,9 +63,9 @@ def _told(error: ConversionError, file: SourceFile) -> Failure | Skipped:
 def _converted(file: SourceFile, target: Target, options: Options) -> Iterator[Result]:
     opened = part10.read(file.read(), file.name)
     folder, stem = target.place(names_of(opened.header), file.name)
-    if opened.pixels is None and file.part == 0:
-        yield from _document(opened, folder, stem, options)
     if opened.pixels is None:
+        if file.part == 0:
+            yield from _document(opened, folder, stem, options)
         return
     instance = Instance(opened)
     wanted = options.frames.of(instance.frame_count)
@@ -92,7 +92,6 @@ def _document(file: DicomFile, folder: Path, stem: str, options: Options) -> Ite
     if path.exists() and not options.replace:
         yield Skipped(file.name, f"its document is there already: {path}", THERE_ALREADY)
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    write(path, content)
+    write(path, [content])
     uid = names_of(file.header).sop_instance_uid
     yield Document(file.name, uid, path, (perf_counter() - started) * 1000)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 # File systems that cannot make a file without a name: older NFS, SMB and FUSE.
@@ -17,53 +17,78 @@ _NO_UNNAMED = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}
 
 @contextmanager
 def appearing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, which gets its name when the block ends without an error.
+    """A file to write to, which gets its name when the block ends without an error; see `write`."""
+    with _unfinished(path) as descriptor, open(descriptor, "wb", closefd=False) as file:
+        yield file
 
-    Until then it has none (open(2), O_TMPFILE), so that a process that is killed leaves nothing behind. Where the file
-    system cannot do that it has a hidden name ending in `.part`.
+
+def write(path: Path, parts: Sequence[bytes]) -> None:
+    """Write a file whole or not at all, in place of one that is there; its folder is made where it is missing.
+
+    Until it is whole it has no name (open(2), O_TMPFILE), so that a process that is killed leaves nothing behind. Where
+    the file system cannot do that it has a hidden name ending in `.part`.
+
+    Parameters
+    ----------
+    parts : sequence of bytes
+        What it holds, written one after another without being copied together.
 
     Raises
     ------
     OSError
         Where the folder cannot be written or the disk is full; then nothing is left.
     """
-    spare = f"{path.parent}/.{os.getpid()}-{path.name[:80]}.part"
-    descriptor, unnamed = _opened(path, spare)
+    with _unfinished(path) as descriptor:
+        written = os.writev(descriptor, parts)
+        if written < sum(map(len, parts)):  # one writev(2) takes at most 2 GiB
+            rest = memoryview(b"".join(parts))[written:]
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+
+
+@contextmanager
+def _unfinished(path: Path) -> Iterator[int]:
+    """The descriptor of a file that gets its name when the block ends without an error."""
     try:
-        with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123 - an open descriptor
-            yield file
+        descriptor, unnamed = _opened(path)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, unnamed = _opened(path)
+    try:
+        try:
+            yield descriptor
             if unnamed:
-                _name(descriptor, path, spare)
+                _name(descriptor, path)
+        finally:
+            os.close(descriptor)
         if not unnamed:
-            os.replace(spare, path)  # noqa: PTH105 - the hot path
+            os.replace(_spare(path), path)  # noqa: PTH105 - the hot path
     except BaseException:
         if not unnamed:
-            os.unlink(spare)  # noqa: PTH108 - the hot path
+            os.unlink(_spare(path))  # noqa: PTH108 - the hot path
         raise
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, in place of one that is there."""
-    with appearing(path) as file:
-        written = file.write(content)
-        while written < len(content):  # one write(2) takes at most 2 GiB
-            written += file.write(memoryview(content)[written:])
+def _spare(path: Path) -> str:
+    """A hidden name beside the file's own."""
+    return f"{path.parent}/.{os.getpid()}-{path.name[:80]}.part"
 
 
-def _opened(path: Path, spare: str) -> tuple[int, bool]:
+def _opened(path: Path) -> tuple[int, bool]:
     try:
         return os.open(path.parent, os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o666), True
     except OSError as error:
         if error.errno not in _NO_UNNAMED:
             raise
-        return os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666), False
+        return os.open(_spare(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666), False
 
 
-def _name(descriptor: int, path: Path, spare: str) -> None:
+def _name(descriptor: int, path: Path) -> None:
     """Give an unnamed file its name; src_dir_fd makes Python call linkat(2), which follows the link in /proc."""
     source = f"/proc/self/fd/{descriptor}"
     try:
         os.link(source, path, src_dir_fd=descriptor)
     except FileExistsError:
+        spare = _spare(path)
         os.link(source, spare, src_dir_fd=descriptor)
         os.replace(spare, path)  # noqa: PTH105 - the hot path

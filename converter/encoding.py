@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from converter.dicom import tags
 from converter.options import Options
+from converter.picture import png
 from converter.picture.chunks import NOT_FOR_DIAGNOSIS, color_space, physical, text
-from converter.picture.png import encode as png
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from converter.instance import Frame
     from converter.picture.png import Chunk
     from converter.rendering import Rendering
+
+
+_ALWAYS = (text("Software", "Gurney"), text("Disclaimer", NOT_FOR_DIAGNOSIS))
 
 
 def encode(rendering: Rendering, frame: Frame | None = None, options: Options | None = None) -> bytes:
@@ -33,8 +36,12 @@ def encode(rendering: Rendering, frame: Frame | None = None, options: Options | 
     ----------
     ISO/IEC 15948 (PNG)
     """
-    options = options or Options()
-    return png(rendering.pixels, chunks(rendering, frame, options) if frame else (), small=options.small)
+    return b"".join(parts(rendering, frame, options or Options()))
+
+
+def parts(rendering: Rendering, frame: Frame | None, options: Options) -> list[bytes]:
+    """The same in parts, which need not be copied together to be written."""
+    return png.parts(rendering.pixels, chunks(rendering, frame, options) if frame else (), small=options.small)
 
 
 def chunks(rendering: Rendering, frame: Frame, options: Options) -> Iterator[Chunk]:
@@ -44,8 +51,7 @@ def chunks(rendering: Rendering, frame: Frame, options: Options) -> Iterator[Chu
         yield from color_space(rendering.colors_of or header)
     if rendering.pixel_size and (chunk := physical(rendering.pixel_size)):
         yield chunk
-    yield text("Software", "Gurney")
-    yield text("Disclaimer", NOT_FOR_DIAGNOSIS)
+    yield from _ALWAYS
     yield text("SOP Instance UID", frame.instance.sop_instance_uid)
     yield text("Frame", f"{frame.number} of {frame.instance.frame_count}")
     yield text("Window", described(rendering))

@@ -40,6 +40,11 @@ class Instance:
     file : DicomFile
         The file, its header read.
 
+    Attributes
+    ----------
+    sop_instance_uid : str
+        (0008,0018) SOP Instance UID; empty where the object has none.
+
     Raises
     ------
     NotAnImage
@@ -55,6 +60,7 @@ class Instance:
         if found is None:
             raise NotAnImage(f"{kind_of(file)}: the object holds no image", file=file.name)
         self.pixel_tag, self._element = found
+        self.sop_instance_uid = self.header.text(tags.SOP_INSTANCE_UID)
         self._automatic: dict[tuple[float, float], Window] = {}
         try:
             self.pixels = pixel_format(self.header, self.pixel_tag)
@@ -71,11 +77,6 @@ class Instance:
     def frames_present(self) -> int:
         """How many frames the pixel data really holds."""
         return min(self.frame_count, len(self._frames))
-
-    @property
-    def sop_instance_uid(self) -> str:
-        """(0008,0018) SOP Instance UID; empty where the object has none."""
-        return self.header.text(tags.SOP_INSTANCE_UID)
 
     @cached_property
     def _frames(self) -> NativeFrames | EncapsulatedFrames:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -22,6 +22,21 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 # Windows opens no path of more than 259 signs: patient, study, series and picture together stay below 230.
 PART_LENGTH = 44
 _NAME_LENGTH = 36
+
+
+# What names a series; every instance of it says the same.
+_OF_A_SERIES = (
+    tags.SPECIFIC_CHARACTER_SET,
+    tags.PATIENT_NAME,
+    tags.PATIENT_ID,
+    tags.STUDY_INSTANCE_UID,
+    tags.STUDY_DATE,
+    tags.STUDY_DESCRIPTION,
+    tags.SERIES_INSTANCE_UID,
+    tags.SERIES_NUMBER,
+    tags.SERIES_DESCRIPTION,
+    tags.MODALITY,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +60,17 @@ class InstanceNames:
 
 def names_of(header: Header) -> InstanceNames:
     """The names of a dataset, as `converter.dicom.part10.read(path).header` gives it."""
+    return replace(
+        header.derived(_OF_A_SERIES, _series_names),
+        sop_instance_uid=header.text(tags.SOP_INSTANCE_UID),
+        sop_class_uid=header.text(tags.SOP_CLASS_UID),
+        instance_number=header.integer(tags.INSTANCE_NUMBER),
+        frames=header.integer(tags.NUMBER_OF_FRAMES) or 1,
+    )
+
+
+def _series_names(header: Header) -> InstanceNames:
+    """The names that a series has, and none of an instance."""
     return InstanceNames(
         patient_name=header.text(tags.PATIENT_NAME),
         patient_id=header.text(tags.PATIENT_ID),
@@ -55,10 +81,10 @@ def names_of(header: Header) -> InstanceNames:
         series_number=header.integer(tags.SERIES_NUMBER),
         series_description=header.text(tags.SERIES_DESCRIPTION),
         modality=header.text(tags.MODALITY),
-        sop_instance_uid=header.text(tags.SOP_INSTANCE_UID),
-        sop_class_uid=header.text(tags.SOP_CLASS_UID),
-        instance_number=header.integer(tags.INSTANCE_NUMBER),
-        frames=header.integer(tags.NUMBER_OF_FRAMES) or 1,
+        sop_instance_uid="",
+        sop_class_uid="",
+        instance_number=None,
+        frames=1,
     )
 
 
@@ -73,7 +99,12 @@ def folder_of(names: InstanceNames, issuer: str | None = None) -> PurePosixPath:
     issuer : str, optional
         The branch that issued the patient ID.
     """
-    return PurePosixPath(patient_folder(names, issuer), study_folder(names), series_folder(names))
+    return _folder(patient_folder(names, issuer), study_folder(names), series_folder(names))
+
+
+@lru_cache(maxsize=256)
+def _folder(patient: str, study: str, series: str) -> PurePosixPath:
+    return PurePosixPath(patient, study, series)
 
 
 def patient_folder(names: InstanceNames, issuer: str | None = None) -> str:
@@ -121,6 +152,7 @@ def digest(identifier: str) -> str:
     return hashlib.blake2b(identifier.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
 
 
+@lru_cache(maxsize=256)
 def person(name: str) -> str:
     """A person name as people write it: `Family Given Middle` of the first group that says something (PS3.5 6.2.1)."""
     groups = [group.replace("^", " ") for group in name.split("=")]

@@ -139,7 +139,8 @@ def _gray(frame: Frame, request: WindowRequest, bits: int, state: PresentationSt
     shown = chosen.voi if isinstance(chosen.voi, Window) else None
     pixels = gray(frame.samples, _chain(frame, chosen, (1 << bits) - 1, state), frame.pixels)
     doubts = () if state else polarity_warnings(frame.instance.header, frame.pixels.photometric)
-    return Rendering(pixels, shown, chosen.source, warnings=chosen.warnings + doubts)
+    size = pixel_size(frame.instance.header, frame.number)
+    return Rendering(pixels, shown, chosen.source, warnings=chosen.warnings + doubts, pixel_size=size)
 
 
 def _chain(frame: Frame, chosen: Voi, top: int, state: PresentationState | None) -> Chain:

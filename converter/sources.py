@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,12 +100,13 @@ def _files_of(source: str) -> Iterator[Found]:
         if len(content) > LIMITS.inflated_bytes:
             raise TooLarge(f"more than {LIMITS.inflated_bytes // MIB} MiB come from standard input", file=source)
         yield SourceFile("<standard input>", content=content, named=True)
-    elif os.path.isdir(source):  # noqa: PTH112 - a folder of a million files: os is three times as fast as pathlib
-        yield from _in_folder(source)
-    elif os.path.exists(source):  # noqa: PTH110 - see above
-        yield from _in_file(source)
-    else:
+        return
+    try:
+        status = os.stat(source)  # noqa: PTH116 - a million files: os is three times as fast as pathlib
+    except (FileNotFoundError, NotADirectoryError):
         yield from _matching(source)
+        return
+    yield from _in_folder(source) if stat.S_ISDIR(status.st_mode) else _in_file(source, status.st_size, named=True)
 
 
 def _matching(pattern: str) -> Iterator[Found]:
@@ -123,19 +125,19 @@ def _in_folder(folder: str) -> Iterator[Found]:
             if entry.is_dir(follow_symlinks=False):
                 below.append(entry.path)
             elif entry.name != "DICOMDIR" and entry.is_file():
-                yield from _in_file(entry.path, entry.stat().st_size)
+                yield from _in_file(entry.path, entry.stat().st_size, named=False)
     for path in below:
         yield from _tolerant(_in_folder, path)
 
 
-def _in_file(path: str, size: int | None = None) -> Iterator[Found]:
+def _in_file(path: str, size: int, *, named: bool) -> Iterator[Found]:
     name = os.path.basename(path)  # noqa: PTH119 - as above
     if name.lower().endswith(".zip"):
         yield from _tolerant(_in_zip, path)
     elif name.upper() == "DICOMDIR":
         yield from _tolerant(_in_directory, path)
     else:
-        yield SourceFile(path, size or os.stat(path).st_size, named=size is None)  # noqa: PTH116 - as above
+        yield SourceFile(path, size, named=named)
 
 
 def _in_zip(path: str) -> Iterator[Found]:

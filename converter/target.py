@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from converter.errors import ConversionError
@@ -49,11 +50,17 @@ class Target:
         """
         names = names if names.sop_instance_uid else replace(names, sop_instance_uid=source)
         if self.layout == FOLDERS:
-            return self.folder / folder_of(names), stem_of(names)
+            return _below(self.folder, folder_of(names)), stem_of(names)
         if self.layout == FLAT:
             return self.folder, safe(f"{names.modality} {stem_of(names)}")
         path = templated(self.layout, names)
         return self.folder / path.parent, path.name
+
+
+@lru_cache(maxsize=256)
+def _below(folder: Path, relative: PurePosixPath) -> Path:
+    """The same path for all of a series, made once."""
+    return folder / relative
 
 
 def fields_of(template: str) -> set[str]:

@@ -7,14 +7,14 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from converter.disk import appearing, write
-from converter.encoding import chunks, encode
+from converter.encoding import chunks, parts
 from converter.errors import ConversionError
 from converter.frame_times import frame_times_ms
 from converter.instance import frames, open_instance
 from converter.layout import frame_stem
 from converter.options import Options
+from converter.picture import png
 from converter.picture.animation import write_apng, write_webp
-from converter.picture.png import encode as png
 from converter.picture.sheet import sheet
 from converter.presentation.state import presentation_state
 from converter.rendering import render
@@ -73,8 +73,6 @@ def pictures(instance: Instance, folder: Path, stem: str, options: Options, numb
     """
     if not numbers:
         return
-    if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
     if options.cine or options.sheet:
         make = _sheet if options.sheet else _CINES[options.cine]
         suffix = "-sheet.png" if options.sheet else f"-cine.{_SUFFIXES[options.cine]}"
@@ -142,7 +140,7 @@ def shown(frame: Frame, options: Options) -> Rendering:
 def _still(instance: Instance, path: Path, options: Options, numbers: Sequence[int]) -> Rendering:
     for frame in frames(instance, numbers):
         rendering = shown(frame, options)
-        write(path, encode(rendering, frame, options))
+        write(path, parts(rendering, frame, options))
     return rendering
 
 
@@ -170,7 +168,7 @@ def _sheet(instance: Instance, path: Path, options: Options, numbers: Sequence[i
     rendering = shown(first, options)
     page = sheet(_alike(rendering, instance, options, numbers), len(numbers))
     whole = replace(rendering, pixels=page, pixel_size=None)  # a sheet's pixels stand for several of the frames'
-    write(path, png(page, chunks(whole, first, options), small=options.small))
+    write(path, png.parts(page, chunks(whole, first, options), small=options.small))
     return whole
 
 

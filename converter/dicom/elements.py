@@ -42,16 +42,17 @@ class Encoding(NamedTuple):
 
 
 class Element(NamedTuple):
-    """One data element: its VR (empty when implicit) and where its value lies."""
+    """One data element: its tag, its VR (empty when implicit) and where its value lies."""
 
+    tag: int
     vr: bytes
     offset: int
     length: int
     encoding: Encoding
 
 
-def element_at(data: Buffer, position: int, encoding: Encoding) -> tuple[int, Element]:
-    """Tag and element whose first byte is at `position`.
+def element_at(data: Buffer, position: int, encoding: Encoding) -> Element:
+    """The element whose first byte is at `position`.
 
     An explicit element whose VR is none of the standard's is read as an implicit one: writers that copy implicit
     items into explicit files leave such.
@@ -62,15 +63,15 @@ def element_at(data: Buffer, position: int, encoding: Encoding) -> tuple[int, El
     """
     if encoding.implicit:
         group, number, length = _IMPLICIT[encoding.big_endian](data, position)
-        return group << 16 | number, Element(b"", position + 8, length, encoding)
+        return Element(group << 16 | number, b"", position + 8, length, encoding)
     group, number, vr, length = _EXPLICIT[encoding.big_endian](data, position)
     if vr in SHORT_VRS:
-        return group << 16 | number, Element(vr, position + 8, length, encoding)
+        return Element(group << 16 | number, vr, position + 8, length, encoding)
     if vr in LONG_VRS:
         (length,) = _LENGTH[encoding.big_endian](data, position + 8)
-        return group << 16 | number, Element(vr, position + 12, length, encoding)
+        return Element(group << 16 | number, vr, position + 12, length, encoding)
     (length,) = _LENGTH[encoding.big_endian](data, position + 4)
-    return group << 16 | number, Element(b"", position + 8, length, encoding)
+    return Element(group << 16 | number, b"", position + 8, length, encoding)
 
 
 def inner_encoding(element: Element) -> Encoding:
@@ -115,8 +116,8 @@ def _after_item_header(data: Buffer, position: int, encoding: Encoding, levels: 
 
 
 def _after_item_element(data: Buffer, position: int, encoding: Encoding, levels: list[tuple[bool, Encoding]]) -> int:
-    tag, element = element_at(data, position, encoding)
-    if tag == ITEM_END:
+    element = element_at(data, position, encoding)
+    if element.tag == ITEM_END:
         levels.pop()
         return position + 8
     if element.length == UNDEFINED:
@@ -142,13 +143,13 @@ def index(data: Buffer, start: int, end: int, encoding: Encoding) -> dict[int, i
     places: dict[int, int] = {}
     position = start
     while (position := _after_short(data, position, end, encoding, places)) + 8 <= end:
-        tag, element = element_at(data, position, encoding)
-        if tag == ITEM_END:
+        element = element_at(data, position, encoding)
+        if element.tag == ITEM_END:
             break
-        places[tag] = position
-        if tag in PIXEL_DATA_TAGS:
+        places[element.tag] = position
+        if element.tag in PIXEL_DATA_TAGS:
             break
-        position = _after(data, tag, element, end)
+        position = _after(data, element, end)
     return places
 
 
@@ -159,23 +160,23 @@ def _after_short(data: Buffer, position: int, end: int, encoding: Encoding, plac
     """
     if encoding.implicit:
         return position
-    unpack = _EXPLICIT[encoding.big_endian]
-    while position + 8 <= end:
+    unpack, short_vrs, last = _EXPLICIT[encoding.big_endian], SHORT_VRS, end - 8
+    while position <= last:
         group, number, vr, length = unpack(data, position)
         after = position + 8 + length
-        if vr not in SHORT_VRS or after > end:
+        if vr not in short_vrs or after > end:
             break
         places[group << 16 | number] = position
         position = after
     return position
 
 
-def _after(data: Buffer, tag: int, element: Element, end: int) -> int:
+def _after(data: Buffer, element: Element, end: int) -> int:
     if element.length == UNDEFINED:
         return end_of_sequence(data, element, end)
     position = element.offset + element.length
     if position > end:
-        raise ConversionError("the file ends within this element; it was cut off or is damaged", tag=tag)
+        raise ConversionError("the file ends within this element; it was cut off or is damaged", tag=element.tag)
     return position
 
 
@@ -207,8 +208,8 @@ def items(data: Buffer, element: Element) -> Iterator[tuple[int, int]]:
 def _end_of_item(data: Buffer, start: int, encoding: Encoding, end: int) -> int:
     position = start
     while position + 8 <= end:
-        tag, element = element_at(data, position, encoding)
-        if tag == ITEM_END:
+        element = element_at(data, position, encoding)
+        if element.tag == ITEM_END:
             return position + 8
-        position = _after(data, tag, element, end)
+        position = _after(data, element, end)
     raise ConversionError("the file ends within an item; it was cut off")

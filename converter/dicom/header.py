@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import struct
-from functools import cached_property
-from typing import TYPE_CHECKING
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, TypeVar
 
 from converter.dicom import elements as el
 from converter.dicom.charset import PLAIN, Charset
 from converter.dicom.elements import Buffer, Element, Encoding
 from converter.dicom.tags import PIXEL_REPRESENTATION, SPECIFIC_CHARACTER_SET, Tag
-from converter.dicom.values import PADDING, Value, values
+from converter.dicom.values import CODED_TEXT, PADDING, Value, values
 from converter.errors import ConversionError, TooLarge
 from converter.limits import LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+T = TypeVar("T")
+
+# What is derived of so much and no more is kept, so that a thousand of them have a few MiB.
+_KEPT_BYTES = 4096
 
 
 class Header:
@@ -61,7 +66,7 @@ class Header:
     def element(self, tag: int) -> Element | None:
         """VR, place and length of an element, or None."""
         place = self.places.get(tag)
-        return None if place is None else el.element_at(self.data, place, self.encoding)[1]
+        return None if place is None else el.element_at(self.data, place, self.encoding)
 
     def raw(self, tag: int) -> bytes:
         """The value field as bytes; empty where the element is missing or of undefined length."""
@@ -85,13 +90,16 @@ class Header:
         if element is None or element.length == 0:
             return ()
         try:
-            return values(self._raw(element), self._vr(tag, element), self.encoding.big_endian, self.charset)
+            vr = self._vr(tag, element)
+            charset = self.charset if vr in CODED_TEXT else PLAIN
+            return values(self._raw(element), vr, self.encoding.big_endian, charset)
         except (ValueError, OverflowError, struct.error) as error:
             raise ConversionError(f"{tag.keyword} holds no {tag.vr} value: {self.raw(tag)[:32]!r}", tag=tag) from error
 
     def number(self, tag: Tag) -> float | None:
         """The first value as a number, or None."""
-        return next(iter(self.numbers(tag)), None) if tag in self.places else None
+        found = self.numbers(tag) if tag in self.places else ()
+        return found[0] if found else None
 
     def numbers(self, tag: Tag) -> tuple[float, ...]:
         """All values that are numbers; empty ones among them are left out.
@@ -108,6 +116,11 @@ class Header:
 
     def integer(self, tag: Tag) -> int | None:
         """The first value as an integer, or None."""
+        element = self.element(tag)
+        if element is None:
+            return None
+        if element.vr == b"US" and element.length == 2:  # most of the Image Pixel module
+            return int.from_bytes(self._raw(element), "big" if self.encoding.big_endian else "little")
         value = self.number(tag)
         return None if value is None or value != value or abs(value) == float("inf") else int(value)
 
@@ -142,6 +155,22 @@ class Header:
         """The first item of a sequence, or None."""
         return next(iter(self.items(tag)), None)
 
+    def derived(self, wanted: Iterable[int], work: Callable[[Header], T]) -> T:
+        """What `work` makes of these elements alone: made once where they are written the same, as in a series.
+
+        Parameters
+        ----------
+        wanted : iterable of int
+            Tags of all that `work` looks at; elements of undefined length are left out.
+        """
+        parts = []
+        for tag in wanted:
+            element = self.element(tag)
+            if element and element.length != el.UNDEFINED:
+                parts.append(self.data[self.places[tag] : element.offset + element.length])
+        excerpt = b"".join(parts)
+        return (_kept if len(excerpt) <= _KEPT_BYTES else _derived)(excerpt, self.encoding, self._charset, work)
+
     @cached_property
     def charset(self) -> Charset:
         """Specific character set, the inherited one where the item names none (PS3.3 C.12.1.1.2)."""
@@ -175,6 +204,13 @@ class Header:
         if PIXEL_REPRESENTATION in self.places:
             return self.raw(PIXEL_REPRESENTATION)[:2] in (b"\x01\x00", b"\x00\x01")
         return self._signed
+
+
+def _derived(excerpt: bytes, encoding: Encoding, charset: Charset, work: Callable[[Header], T]) -> T:
+    return work(Header(excerpt, el.index(excerpt, 0, len(excerpt), encoding), encoding, charset))
+
+
+_kept = lru_cache(maxsize=1024)(_derived)
 
 
 def _number(value: Value, tag: Tag) -> float:

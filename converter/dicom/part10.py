@@ -8,7 +8,6 @@ import stat
 import struct
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from converter.dicom import elements as el
@@ -98,11 +97,11 @@ def _bytes_of(source: str | os.PathLike[str] | bytes | BinaryIO) -> Buffer:
     if isinstance(source, bytes):
         return source
     if isinstance(source, str | os.PathLike):
-        return _file_bytes(Path(source))
+        return _file_bytes(source)
     return source.read()
 
 
-def _file_bytes(path: Path) -> Buffer:
+def _file_bytes(path: str | os.PathLike[str]) -> Buffer:
     """The file's bytes; a FIFO or device is refused rather than waited for."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -139,11 +138,13 @@ def _meta(data: Buffer) -> tuple[int, dict[int, int]]:
     if position == 0 and not _looks_like_dicom(data):
         raise NotDicomError("this is no DICOM file")
     places: dict[int, int] = {}
-    while position + 8 <= len(data) and data[position : position + 2] == b"\x02\x00":
-        tag, element = el.element_at(data, position, EXPLICIT)
+    while position + 8 <= len(data):
+        element = el.element_at(data, position, EXPLICIT)
+        if element.tag >> 16 != _META_GROUP:
+            break
         if element.offset + element.length > len(data):
-            raise ConversionError("the file ends within its meta information", tag=tag)
-        places[tag] = position
+            raise ConversionError("the file ends within its meta information", tag=element.tag)
+        places[element.tag] = position
         position = element.offset + element.length
     return position, places
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,8 +17,11 @@ Value = int | float | str | bytes
 PADDING = " \0\r\n\t"
 
 _NUMBERS = {"US": "H", "SS": "h", "UL": "L", "SL": "l", "FL": "f", "FD": "d", "UV": "Q", "SV": "q", "OV": "Q"}
-_CODED_TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+# Text in the dataset's character set; all other text is ASCII.
+CODED_TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _ONE_TEXT = frozenset({"LT", "ST", "UT", "UR"})
+# Slices of a series say the same of their pixels; what short texts mean is kept.
+_KEPT_BYTES = 64
 _BYTES = frozenset({"OB", "OD", "OF", "OL", "OW", "UN", "SQ"})
 
 
@@ -40,15 +44,13 @@ def values(raw: bytes, vr: str, big_endian: bool, charset: Charset) -> tuple[Val
     ValueError
         Where a number string holds no number.
     """
-    if vr == "US" and len(raw) == 2:  # most of the Image Pixel module
-        return (int.from_bytes(raw, "big" if big_endian else "little"),)
     if vr in _NUMBERS:
         return numbers(raw, _NUMBERS[vr], big_endian)
     if vr in _BYTES:
         return (raw,)
-    if vr in _CODED_TEXT:
+    if vr in CODED_TEXT:
         return split(charset.text(raw), vr)
-    return tuple(map(_PARSE.get(vr, str), split(raw.decode("latin-1"), vr)))
+    return (_kept if len(raw) <= _KEPT_BYTES else _read)(raw, vr)
 
 
 def numbers(raw: bytes, code: str, big_endian: bool) -> tuple[int | float, ...]:
@@ -76,5 +78,11 @@ def _real(text: str) -> Value:
     """A decimal string; some writers put a comma."""
     return float(text[:64].replace(",", ".")) if text else ""
 
+
+def _read(raw: bytes, vr: str) -> tuple[Value, ...]:
+    return tuple(map(_PARSE.get(vr, str), split(raw.decode("latin-1"), vr)))
+
+
+_kept = lru_cache(maxsize=1024)(_read)
 
 _PARSE: dict[str, Callable[[str], Value]] = {"IS": _integer, "DS": _real}

@@ -65,6 +65,10 @@ def _ramp(values: Array, middle: float, length: float) -> Array:
     return np.asarray(np.clip(shares, 0.0, 1.0, out=shares))
 
 
+_ELEMENTS = (tags.SPECIFIC_CHARACTER_SET, tags.WINDOW_CENTER, tags.WINDOW_WIDTH, tags.WINDOW_EXPLANATION,
+             tags.VOI_LUT_FUNCTION)  # fmt: skip
+
+
 def windows(header: Header) -> tuple[Window, ...]:
     """The windows of a dataset or functional group item, illegal ones too.
 
@@ -77,6 +81,10 @@ def windows(header: Header) -> tuple[Window, ...]:
     ----------
     PS3.3 C.11.2.1.2
     """
+    return header.derived(_ELEMENTS, _windows)
+
+
+def _windows(header: Header) -> tuple[Window, ...]:
     centers, widths = header.numbers(tags.WINDOW_CENTER), header.numbers(tags.WINDOW_WIDTH)
     if not centers:
         return ()

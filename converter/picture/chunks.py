@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from converter.dicom import tags
@@ -27,6 +28,7 @@ def text(keyword: str, value: str) -> Chunk:
         return Chunk(b"iTXt", key + b"\0\0\0\0\0" + value.encode("utf-8", "replace"))
 
 
+@lru_cache(maxsize=64)
 def physical(size: PixelSize) -> Chunk | None:
     """pHYs: pixels a metre by the pixel's size, or its aspect ratio without a unit (PNG 11.3.5.3)."""
     if size.in_mm:

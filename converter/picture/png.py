@@ -28,14 +28,23 @@ class Chunk(NamedTuple):
     kind: bytes
     data: bytes
 
-    def encoded(self) -> bytes:
-        """Length, kind, data and checksum (PNG 5.3)."""
+    def parts(self) -> tuple[bytes, bytes, bytes]:
+        """Length and kind, data, and checksum (PNG 5.3)."""
         check = isal_zlib.crc32(self.data, isal_zlib.crc32(self.kind))
-        return b"".join((struct.pack(">I", len(self.data)), self.kind, self.data, struct.pack(">I", check)))
+        return len(self.data).to_bytes(4) + self.kind, self.data, check.to_bytes(4)
+
+    def encoded(self) -> bytes:
+        """The same in one."""
+        return b"".join(self.parts())
 
 
 def encode(pixels: Array, chunks: Iterable[Chunk] = (), *, small: bool = False) -> bytes:
-    """A PNG file.
+    """A PNG file; see `parts`."""
+    return b"".join(parts(pixels, chunks, small=small))
+
+
+def parts(pixels: Array, chunks: Iterable[Chunk] = (), *, small: bool = False) -> list[bytes]:
+    """A PNG file in parts, which need not be copied together to be written.
 
     Parameters
     ----------
@@ -46,18 +55,12 @@ def encode(pixels: Array, chunks: Iterable[Chunk] = (), *, small: bool = False) 
     small : bool
         Spend four times the time for the smallest file, for slow lines.
 
-    Returns
-    -------
-    bytes
-
     References
     ----------
     ISO/IEC 15948 (PNG) 11.2
     """
-    header = Chunk(b"IHDR", ihdr(pixels))
-    body = Chunk(b"IDAT", compressed(pixels, small=small))
-    parts = [SIGNATURE, header.encoded(), *(chunk.encoded() for chunk in chunks), body.encoded(), END]
-    return b"".join(parts)
+    head = b"".join(chunk.encoded() for chunk in (Chunk(b"IHDR", ihdr(pixels)), *chunks))
+    return [SIGNATURE, head, *Chunk(b"IDAT", compressed(pixels, small=small)).parts(), END]
 
 
 def ihdr(pixels: Array) -> bytes:

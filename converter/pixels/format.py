@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from converter.dicom import tags
@@ -10,6 +11,8 @@ from converter.errors import ConversionError, TooLarge
 from converter.limits import LIMITS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from converter.dicom.header import Header
     from converter.dicom.tags import Tag
 
@@ -26,7 +29,19 @@ _SAMPLES = {
     "YBR_RCT": 3,
     "XYB": 3,
 }
-_FLOAT_BITS = {tags.FLOAT_PIXEL_DATA: 32, tags.DOUBLE_PIXEL_DATA: 64}
+_ELEMENTS = (
+    tags.SAMPLES_PER_PIXEL,
+    tags.PHOTOMETRIC_INTERPRETATION,
+    tags.PLANAR_CONFIGURATION,
+    tags.NUMBER_OF_FRAMES,
+    tags.ROWS,
+    tags.COLUMNS,
+    tags.BITS_ALLOCATED,
+    tags.BITS_STORED,
+    tags.HIGH_BIT,
+    tags.PIXEL_REPRESENTATION,
+)
+_FLOAT_BITS: dict[int, int] = {tags.FLOAT_PIXEL_DATA: 32, tags.DOUBLE_PIXEL_DATA: 64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +128,12 @@ def pixel_format(header: Header, pixel_tag: int) -> PixelFormat:
     TooLarge
         Where the frame is larger than `LIMITS`.
     """
+    return header.derived(_ELEMENTS, _READERS[pixel_tag])
+
+
+def _pixel_format(header: Header, pixel_tag: int) -> PixelFormat:
     real = pixel_tag != tags.PIXEL_DATA
-    allocated = _FLOAT_BITS.get(pixel_tag) if real else _required(header, tags.BITS_ALLOCATED)  # type: ignore[call-overload]  # Tag is an int
+    allocated = _FLOAT_BITS[pixel_tag] if real else _required(header, tags.BITS_ALLOCATED)
     stored = allocated if real else _required(header, tags.BITS_STORED, allocated)
     samples = _required(header, tags.SAMPLES_PER_PIXEL, 1)
     found = PixelFormat(
@@ -132,6 +151,11 @@ def pixel_format(header: Header, pixel_tag: int) -> PixelFormat:
     )
     _check(found)
     return found
+
+
+_READERS: dict[int, Callable[[Header], PixelFormat]] = {
+    tag: partial(_pixel_format, pixel_tag=tag) for tag in (tags.PIXEL_DATA, *_FLOAT_BITS)
+}
 
 
 def _required(header: Header, tag: Tag, default: int | None = None) -> int:

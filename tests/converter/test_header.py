@@ -205,3 +205,31 @@ def test_light_modules_stay_light(modules: str) -> None:
     heavy = "{'numpy', 'pydicom', 'isal', 'PIL', 'rich'}"
     program = f"import sys, {modules}; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "[]"
+
+
+def test_what_elements_say_is_worked_out_once_for_all_that_write_them_the_same() -> None:
+    seen: list[int | None] = []
+
+    def rows(header: Header) -> None:
+        assert tags.COLUMNS not in header
+        seen.append(header.integer(tags.ROWS))
+
+    def ask(rows_of: int, comments: str) -> None:
+        content = file(image(b"", rows_of, 2, PatientComments=comments))
+        part10.read(content).header.derived((tags.ROWS, 0x00104000), rows)
+
+    for rows_of, comments in ((3, "a"), (3, "a"), (4, "a"), (3, "b"), (4, "a")):
+        ask(rows_of, comments)
+    assert seen == [3, 4, 3]
+    for _ in range(2):
+        ask(5, "A" * 5000)
+    assert seen == [3, 4, 3, 5, 5]
+
+
+def test_an_element_of_undefined_length_does_not_hold_the_rest_of_the_file() -> None:
+    content = file(image(b"", 3, 2))
+    place = content.index(b"\x10\x00\x10\x00PN")
+    sequence = b"\x10\x00\x10\x00UN\0\0\xff\xff\xff\xff\xfe\xff\xdd\xe0\0\0\0\0"
+    length = int.from_bytes(content[place + 6 : place + 8], "little")
+    header = part10.read(content[:place] + sequence + content[place + 8 + length :]).header
+    assert header.derived((tags.PATIENT_NAME, tags.ROWS), lambda found: tuple(found.places)) == (tags.ROWS,)
