@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import paramiko
 
-from exchange.errors import AlreadyThere, NotThere, Unreachable, UnsafeEntry
+from exchange.errors import AlreadyThere, NotThere, StoreError, Unreachable, UnsafeEntry
 from exchange.sftp_session import SftpSession
 from exchange.ssh_host import TIMEOUT_S, SshHost
 from exchange.store import TEMPORARY, Entry, Kind, Writer, bounded, check_size, parts_of, printable
@@ -85,7 +85,7 @@ class SftpFolder(Writer):
         with _translated(name):
             stream = self._client.open(temporary, "wbx")
         try:
-            with stream, _translated(name):
+            with stream, _translated(name), _refused(name):
                 yield cast("BinaryIO", stream)
                 stream.flush()
                 stream.chmod(0o644)
@@ -182,3 +182,14 @@ def _translated(name: str) -> Iterator[None]:
         raise UnsafeEntry(f"a name in {printable(name)} is no text") from error
     except (EOFError, TimeoutError, ConnectionError, paramiko.SSHException) as error:
         raise Unreachable(f"the SFTP session ended while at {printable(name)}: {error}") from error
+
+
+@contextmanager
+def _refused(name: str) -> Iterator[None]:
+    """SFTP version 3 has one status for all that has none of its own, a full disk among it: paramiko's bare OSError."""
+    try:
+        yield
+    except OSError as error:
+        if type(error) is OSError and error.errno is None:
+            raise StoreError(f"the SFTP server did not write {printable(name)}: {error} (is its disk full?)") from error
+        raise

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exchange.errors import StoreError
 from exchange.sftp_session import FSYNC
 from tests.exchange.test_stores import Sshd
 
@@ -74,7 +75,7 @@ def test_what_does_not_fit_is_an_error_and_leaves_nothing(sshd: LoggedSshd, tmp_
         pytest.skip("this machine lets nobody mount a disk")
     try:
         store = sshd.store(small)
-        with pytest.raises(OSError, match="Failure"):
+        with pytest.raises(StoreError, match="did not write .parcel.: Failure"):
             store.put("parcel", bytes(2 << 20))
         store.put("little", b"x")
         store.close()
