@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from exchange.places import outbox_of
 from provision.applying.holding import clear_away_the_dead, holding, undo_only
 from provision.applying.rollback import interrupted, new_branches, steps_back, unfinished
 from provision.applying.take import Outcome, Progress, take
@@ -116,13 +117,16 @@ def _roll_back(
 ) -> str:
     """Take away what was made of new branches that are not finished; in words, nothing where there are none."""
     steps = steps_back(branches, now)
+    if steps:
+        held.stays = True
+        outcome = take(steps, acting(desk, now, left, held.document), say)
+        if outcome.failures:
+            raise NotFinished([f"rolling back: {failure}" for failure in outcome.failures], outcome.done, len(steps))
+        held.stays = False
+    for name in branches:
+        desk.store.remove_folder(outbox_of(name))  # one that is not empty stays
     if not steps:
         return ""
-    held.stays = True
-    outcome = take(steps, acting(desk, now, left, held.document), say)
-    if outcome.failures:
-        raise NotFinished([f"rolling back: {failure}" for failure in outcome.failures], outcome.done, len(steps))
-    held.stays = False
     return f"{', '.join(sorted(branches))}: {len(steps)} things were taken away again"
 
 

@@ -18,21 +18,16 @@ if TYPE_CHECKING:
     from provision.planning.step import Step
 
 
-def branch_of(ref: Ref) -> str:
-    """The branch that a resource is for; a cloud user's key is `branch.login`."""
-    return ref.key.partition(".")[0]
-
-
 def new_branches(the_plan: Plan) -> frozenset[str]:
     """The branches of which nothing stands that an apply could take away again."""
     made = {step.key for step in the_plan if step.kind == "group" and step.action == "create"}
-    known = {branch_of(ref) for ref in the_plan.standing if KINDS[ref.kind].remove is not None}
+    known = {ref.branch for ref in the_plan.standing if KINDS[ref.kind].remove is not None}
     return frozenset(made - known)
 
 
 def unfinished(branches: Iterable[str], left: Plan, found: Found) -> frozenset[str]:
     """Those of some branches, all new in this apply, for which something is still to be done."""
-    return (frozenset(branches) & {branch_of(step.ref) for step in left}) - found.view.published.enrolled.keys()
+    return (frozenset(branches) & {step.branch for step in left}) - found.view.published.enrolled.keys()
 
 
 def interrupted(branches: Iterable[str], left: Plan, found: Found, allow: frozenset[str]) -> frozenset[str]:
@@ -41,7 +36,7 @@ def interrupted(branches: Iterable[str], left: Plan, found: Found, allow: frozen
     What is left to do may be towards another declaration, weeks later: so only what is still to be made counts, and an
     archive is lost with leave alone. Without it such a branch is finished, and not undone.
     """
-    lacking = {branch_of(step.ref) for step in left if step.action == CREATE and step.ref not in left.standing}
+    lacking = {step.branch for step in left if step.action == CREATE and step.ref not in left.standing}
     half_made = {name for name in branches if name in lacking and not ever_whole(name, found)}
     return frozenset(name for name in half_made if name in allow or Ref("archive", name) not in found.resources)
 
@@ -65,6 +60,6 @@ def conditions_of_rollback(found: Found) -> Iterator[str]:
 def steps_back(branches: frozenset[str], found: Found) -> tuple[Step, ...]:
     """The steps that take away all that was made for branches."""
     existing: Mapping[Ref, Existing] = found.resources
-    kept = {ref: each for ref, each in existing.items() if branch_of(ref) not in branches}
+    kept = {ref: each for ref, each in existing.items() if ref.branch not in branches}
     steps = steps_between(kept, existing)
-    return tuple(step for step in steps if step.action == DELETE and branch_of(step.ref) in branches)
+    return tuple(step for step in steps if step.action == DELETE and step.branch in branches)

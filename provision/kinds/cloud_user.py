@@ -107,13 +107,25 @@ def _stranger(resource: Resource, view: View) -> Node | None:
 
 def conditions_of_accounts(declared: Iterable[Resource], view: View) -> Iterator[str]:
     """The accounts that cannot be made: anybody may take the mark off the own account, a group's admin take a name."""
-    for each in declared:
-        node = _stranger(each, view) if each.ref.kind == KIND.name else None
-        if node is not None:
+    names = {each.name for each in declared if each.ref.kind == KIND.name}
+    for node in view.pools.nodes["user"]:
+        if node.name in names and not _person(view, node)[1]:
             yield (
-                f"Account {each.name} exists (id {node.id}), and is not Gurney's, or its person took the mark off it. "
+                f"Account {node.name} exists (id {node.id}), and is not Gurney's, or its person took the mark off it. "
                 "It is left alone, everything else goes on. If it is that person's, adopt it; if not, delete it."
             )
+        elif node.name not in names and _undeclared(view, node):
+            yield (
+                f"Account {node.name} (id {node.id}) is called as Gurney calls a branch's people, and the community "
+                "file names nobody so: its person took the mark off it, or a group's admin made it. It still lets "
+                f"somebody in: delete it (oneuser delete {node.id})."
+            )
+
+
+def _undeclared(view: View, node: Node) -> bool:
+    """Whether an account without our mark has a name and a group that ours have."""
+    group = view.ref("group", node.number("GID"))
+    return group.kind == "group" and not _marked(view, node) and bool(_login_in(view, node, group.key))
 
 
 def _login_in(view: View, node: Node, branch: str) -> str:

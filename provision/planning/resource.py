@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from provision.node import Node
 
 
+#: Kinds of the community's own whose key is no branch's name, though one may look like it.
+OF_THE_COMMUNITY = frozenset({"appliance-image", "cluster", "datastore", "host", "parent-network", "marketplace-app"})
+
+
 @dataclass(frozen=True, order=True)
 class Ref:
     """A resource, by what it is for; it stands in place of an id, which differs from cloud to cloud.
@@ -23,6 +27,11 @@ class Ref:
 
     kind: str
     key: str = ""
+
+    @property
+    def branch(self) -> str:
+        """The branch that it is for; empty for the community's own. A cloud user's key is `branch.login`."""
+        return "" if self.kind in OF_THE_COMMUNITY else self.key.partition(".")[0]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.key}".strip()

@@ -47,7 +47,7 @@ class Step:
     @property
     def branch(self) -> str:
         """The branch that it is for; empty for the community's own."""
-        return "" if self.kind == "appliance-image" else self.key.partition(".")[0]
+        return self.ref.branch
 
     @cached_property
     def id(self) -> tuple[str, Ref]:

@@ -131,6 +131,7 @@ def test_an_account_of_the_cloud_s_owner_is_left_alone(office: Office, with_admi
     group = office.found().view.groups["erode"].id
     office.raw("user.allocate", "kongu.erode.visitor", "secret", "core", [group])
     assert not office.plan(with_admins)
+    assert any("the community file names nobody so" in words for words in office.plan(with_admins).conditions)
     text = with_admins.replace("anita: {}", "anita: {}, visitor: {}")
     (words,) = [each for each in office.plan(text).conditions if "kongu.erode.visitor" in each]
     assert "If it is that person's, adopt it; if not, delete it" in words
@@ -150,6 +151,10 @@ def test_a_person_who_takes_the_mark_off_holds_up_nobody_else(office: Office, wi
     assert the_plan.obstacles == ()
     assert any(f"Account kongu.erode.anita exists (id {me})" in words for words in the_plan.conditions)
     assert not office.apply(text).after
+    gone = text.replace("anita: {}, ", "")
+    (words,) = [each for each in office.plan(gone).conditions if "anita" in each]
+    assert f"Account kongu.erode.anita (id {me})" in words, "who leaves does not stay in by taking off the mark"
+    assert f"oneuser delete {me}" in words
     now = office.found()
     adopt(office.desk, now, "cloud-user", now.pools.by_id["user"][me], "erode.anita")
     assert not office.apply(text).after

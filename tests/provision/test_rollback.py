@@ -48,8 +48,21 @@ def test_a_new_branch_that_fails_is_taken_away_again(office: Office, fault: str)
     with pytest.raises(NotFinished, match=r"karur, salem: \d+ things were taken away again"):
         office.apply(rollback=True)
     assert things(office) == before
+    assert [path.name for path in (office.exchange / "out").iterdir()] == ["erode"]
     office.embedded.faults = Faults()
     assert not office.apply(rollback=True).after
+
+
+def test_an_os_image_is_no_branch_s_though_its_key_is_a_branch_s_name(office: Office, example_text: str) -> None:
+    """The key of an OS image is eight hexadecimal digits, which may be what a branch is called."""
+    (name,) = {step.key for step in office.plan() if step.kind == "appliance-image"}
+    one_then(office, ONE_BRANCH)
+    before = things(office)
+    office.embedded.faults = Faults(["image.lock:2048"])
+    text = example_text.replace("  karur:", f"  {name}:").replace("karur", name)
+    with pytest.raises(NotFinished, match=rf"{name}.* things were taken away again"):
+        office.apply(text, rollback=True)
+    assert things(office) == before
 
 
 def test_a_new_branch_that_succeeds_stays_when_another_fails(office: Office) -> None:
