@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy.orm import Session
+
+#: How many studies of one UID are told apart at most: those that came first are ours, a flood comes after them.
+MOST_OF_ONE_UID = 50
+
+_ADDRESS = re.compile(r"([0-9]{1,18})-([0-9.]+)")
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,11 @@ class StudyRow:
     pictures: int
     pending: int
     failed: int
+
+    @property
+    def address(self) -> str:
+        """What names this study and no other, whoever else has one of its UID; no UID looks like it."""
+        return f"{self.key}-{self.study_instance_uid}"
 
 
 @dataclass(frozen=True)
@@ -118,10 +129,12 @@ def count_studies(session: Session, text: str = "") -> int:
     return session.scalar(_matching(select(func.count()).select_from(Study), text)) or 0
 
 
-def study(session: Session, study_instance_uid: str) -> StudyRow | None:
-    """The study; the one that came last where several patients have one of this UID."""
-    found = select(Study, Patient).join(Patient).where(Study.study_instance_uid == study_instance_uid)
-    return next(iter(_study_rows(session, found.order_by(Study.id.desc()).limit(1))), None)
+def studies_at(session: Session, address: str) -> list[StudyRow]:
+    """The study of an address, or all that have this Study Instance UID, those that came first being the first."""
+    named = _ADDRESS.fullmatch(address)
+    wanted = Study.study_instance_uid == (named[2] if named else address)
+    found = select(Study, Patient).join(Patient).where(wanted, *([Study.id == int(named[1])] if named else []))
+    return _study_rows(session, found.order_by(Study.id).limit(MOST_OF_ONE_UID))
 
 
 def series_of(session: Session, study_key: int) -> list[SeriesRow]:

@@ -40,8 +40,10 @@ class StudyFacts(Out):
     What is told of every study; `pending` counts instances whose pictures are still to be made.
 
     `first_named` is not empty where the study names another person than the one first seen with its Patient ID.
+    `address` names this study under `/api/studies/`, also where other patients have one of the same UID.
     """
 
+    address: str
     study_instance_uid: str
     patient_id: str
     patient_name: str

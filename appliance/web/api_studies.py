@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from appliance.index.queries import InstanceRow, SeriesRow, count_studies, series_of, studies, study
+from appliance.index.queries import InstanceRow, SeriesRow, count_studies, studies
 from appliance.web.api_models import InstanceOut, PictureOut, SeriesOut, StudyContentOut, StudyOut
 from appliance.web.paging import MOST
 from appliance.web.pictures import picture_url
-from appliance.web.visitor import Viewer, people_of, views_of
+from appliance.web.seen import seen
+from appliance.web.visitor import Viewer, people_of
 
 router = APIRouter(prefix="/api/studies", tags=["studies"])
 
@@ -34,15 +35,15 @@ def list_studies(
     return [StudyOut.model_validate(row) for row in rows]
 
 
-@router.get("/{uid}")
+@router.get("/{uid}", responses={409: {"description": "Several patients have a study of this UID."}})
 def one_study(request: Request, visitor: Viewer, uid: str) -> StudyContentOut:
-    """A study with its series, instances and pictures."""
-    with people_of(request).index.session() as session:
-        found = study(session, uid)
-        series = series_of(session, found.key) if found is not None else []
-    if found is None:
-        raise HTTPException(404, "There is no such study here.")
-    views_of(request).saw(visitor.asker, uid, found.patient_id, found.issuer)
+    """
+    A study with its series, instances and pictures, by its `address` or by its Study Instance UID.
+
+    Where several patients have a study of this UID, the UID alone is answered with 409, whose detail names their
+    addresses.
+    """
+    found, series = seen(request, visitor, uid)
     facts = StudyOut.model_validate(found).model_dump(exclude={"series"})
     return StudyContentOut(**facts, series=[_series(one) for one in series])
 

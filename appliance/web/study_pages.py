@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
-from appliance.index.queries import SeriesRow, StudyRow, count_studies, series_of, studies, study
+from appliance.index.queries import SeriesRow, StudyRow, count_studies, studies
 from appliance.web.page import page
 from appliance.web.paging import MOST, Paging
+from appliance.web.seen import Ambiguous, seen
 from appliance.web.strip import Frame, frames_of, instances_without
-from appliance.web.visitor import Viewer, people_of, views_of
+from appliance.web.visitor import Viewer, people_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -30,27 +31,32 @@ def list_page(request: Request, visitor: Viewer, q: Text = "", number: Page = 1)
     return page(request, "studies.html", visitor, q=text, studies=rows, paging=paging)
 
 
-@router.get("/studies/{uid}")
-def study_page(request: Request, visitor: Viewer, uid: str) -> Response:
-    """A study: each of its series with its first pictures."""
-    found, series = _seen(request, visitor, uid)
+@router.get("/studies/{address}")
+def study_page(request: Request, visitor: Viewer, address: str) -> Response:
+    """A study: each of its series with its first pictures; the choice, where the address is a UID of several."""
+    try:
+        found, series = seen(request, visitor, address)
+    except Ambiguous as several:
+        answer = page(request, "choice.html", visitor, studies=several.studies)
+        answer.status_code = 300
+        return answer
     strips = [(one, frames_of(one), instances_without(one)) for one in series]
     return page(request, "study.html", visitor, study=found, strips=strips, most=FRAMES_A_STRIP)
 
 
-@router.get("/studies/{uid}/series/{series_uid}")
-def series_page(request: Request, visitor: Viewer, uid: str, series_uid: str, number: Page = 1) -> Response:
+@router.get("/studies/{address}/series/{series_uid}")
+def series_page(request: Request, visitor: Viewer, address: str, series_uid: str, number: Page = 1) -> Response:
     """All pictures of a series, a page at a time."""
-    found, series, frames = _series(request, visitor, uid, series_uid)
+    found, series, frames = _series(request, visitor, address, series_uid)
     paging = Paging(number, FRAMES_A_PAGE, len(frames))
     shown = frames[paging.offset : paging.offset + paging.size]
     return page(request, "series.html", visitor, study=found, series=series, frames=shown, paging=paging)
 
 
-@router.get("/studies/{uid}/series/{series_uid}/{position}")
-def picture_page(request: Request, visitor: Viewer, uid: str, series_uid: str, position: int) -> Response:
+@router.get("/studies/{address}/series/{series_uid}/{position}")
+def picture_page(request: Request, visitor: Viewer, address: str, series_uid: str, position: int) -> Response:
     """One picture, as large as the screen allows, with its neighbours a click away."""
-    found, series, frames = _series(request, visitor, uid, series_uid)
+    found, series, frames = _series(request, visitor, address, series_uid)
     if not 1 <= position <= len(frames):
         raise HTTPException(404, "There is no such picture.")
     frame = frames[position - 1]
@@ -66,18 +72,10 @@ def _neighbours(position: int, total: int) -> dict[str, int]:
     return {name: at for name, at in wanted.items() if 1 <= at <= total and at != position}
 
 
-def _seen(request: Request, visitor: Viewer, uid: str) -> tuple[StudyRow, list[SeriesRow]]:
-    with people_of(request).index.session() as session:
-        found = study(session, uid)
-        series = series_of(session, found.key) if found is not None else []
-    if found is None:
-        raise HTTPException(404, "There is no such study here.")
-    views_of(request).saw(visitor.asker, uid, found.patient_id, found.issuer)
-    return found, series
-
-
-def _series(request: Request, visitor: Viewer, uid: str, series_uid: str) -> tuple[StudyRow, SeriesRow, list[Frame]]:
-    found, all_series = _seen(request, visitor, uid)
+def _series(
+    request: Request, visitor: Viewer, address: str, series_uid: str
+) -> tuple[StudyRow, SeriesRow, list[Frame]]:
+    found, all_series = seen(request, visitor, address)
     series = next((one for one in all_series if one.series_instance_uid == series_uid), None)
     if series is None:
         raise HTTPException(404, "There is no such series in this study.")

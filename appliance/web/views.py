@@ -26,7 +26,7 @@ class Views:
 
     def saw(self, visitor: Asker, study_instance_uid: str, patient_id: str, issuer: str) -> None:
         """Record a view, unless the same person's of the same study from the same address is recorded already."""
-        if self._is_new((visitor.login, visitor.address, f"{issuer}/{study_instance_uid}")):
+        if self._is_new((visitor.login, visitor.address, f"{issuer}/{patient_id}/{study_instance_uid}")):
             self._audit.record(
                 action="view",
                 who=visitor.login,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def fetch_pictures(session: Session, folder: Path) -> None:
     """Lay out every picture that the branch has as its shared folder does; one that is there is not fetched again."""
     for study in session.get("/api/studies"):
-        for series in session.get(f"/api/studies/{study['study_instance_uid']}")["series"]:
+        for series in session.get(f"/api/studies/{study['address']}")["series"]:
             for instance in series["instances"]:
                 for picture in instance["pictures"]:
                     _fetch(session, picture["url"], folder / picture["path"])
