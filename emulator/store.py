@@ -11,7 +11,7 @@ from emulator.errors import EmulatorError
 from emulator.record import Body, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -26,6 +26,9 @@ CREATE TABLE IF NOT EXISTS event (id INTEGER PRIMARY KEY, due REAL, name TEXT, o
 
 #: Documents are trees, so there is no circle to look for.
 as_json = json.JSONEncoder(check_circular=False).encode
+
+#: Objects in one statement; SQLite takes 999 values at least.
+ROWS = 200
 
 STATEFUL = frozenset({"vm", "host", "image", "vn"})
 
@@ -64,6 +67,7 @@ class Store:
         self._pools: dict[str, dict[int, Record]] = {}
         self._counters: dict[str, int] = dict(self._db.execute("SELECT name, value FROM counter"))
         self._dirty: dict[tuple[str, int], Record] = {}
+        self._unwritten: list[tuple[str, Sequence[Any]]] = []
         self.on_state: Callable[[Record, State | None], None] | None = None
         self._states: dict[tuple[str, int], State] = {}
         self._new_states: dict[tuple[str, int], State] = {}
@@ -184,22 +188,27 @@ class Store:
             if undo:
                 self._undo()
             self._dirty.clear()
+            self._unwritten.clear()
             self._new_states.clear()
             self._begun = False
             self.lock.release()
 
     def _keep(self) -> None:
         self._flush()
-        if self._db.in_transaction:
+        if len(self._unwritten) == 1:  # SQLite makes a transaction of one statement by itself
+            self._db.execute(*self._unwritten[0])
+        elif self._unwritten:
+            self._db.execute("BEGIN IMMEDIATE")
+            for sql, values in self._unwritten:
+                self._db.execute(sql, values)
             self._db.execute("COMMIT")
         self._states.update(self._new_states)
 
-    def _write(self, sql: str, values: tuple[Any, ...]) -> None:
+    def _write(self, sql: str, values: Sequence[Any]) -> None:
+        """Remember a statement for the end: at each, Python lets other threads in, which then wait for the lock."""
         if not self._begun:
             raise RuntimeError("a change outside a transaction")
-        if not self._db.in_transaction:
-            self._db.execute("BEGIN IMMEDIATE")
-        self._db.execute(sql, values)
+        self._unwritten.append((sql, values))
 
     def _put(self, record: Record) -> None:
         """Keep a record in its pool, which stays in the order of ids."""
@@ -210,13 +219,18 @@ class Store:
             self._pools[record.kind] = dict(sorted(pool.items()))
 
     def _flush(self) -> None:
+        """Say what has to be written of the edited objects: all that stand in one statement."""
+        standing: list[Any] = []
         for (kind, oid), record in list(self._dirty.items()):
             if self.get(kind, oid) is record:
-                row = (kind, oid, as_json(record.body), as_json(record.hidden))
-                self._write("INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?)", row)
+                standing += (kind, oid, as_json(record.body), as_json(record.hidden))
                 self._note_state(record)
             else:
                 self._write("DELETE FROM object WHERE kind = ? AND oid = ?", (kind, oid))
+        for begin in range(0, len(standing), 4 * ROWS):
+            values = standing[begin : begin + 4 * ROWS]
+            rows = ", ".join(["(?, ?, ?, ?)"] * (len(values) // 4))
+            self._write(f"INSERT OR REPLACE INTO object VALUES {rows}", values)  # noqa: S608 - question marks alone
 
     def _note_state(self, record: Record) -> None:
         if record.kind not in STATEFUL:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+import struct
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -117,7 +118,10 @@ class WebServer:
                     continue  # the client went away, or is meant to think so
 
     def _answer(self, connection: socket.socket) -> None:
-        connection.settimeout(IDLE_TIMEOUT_S)
+        # `settimeout` would ask the system once more before each step
+        limit = struct.pack("@ll", int(IDLE_TIMEOUT_S), int(IDLE_TIMEOUT_S % 1 * 1e6))  # a timeval, see socket(7)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             request = read_request(connection)
