@@ -12,7 +12,7 @@ from converter.instance import Instance, kind_of
 from converter.layout import names_of
 from converter.limits import LIMITS
 from converter.results import NO_DICOM, NO_IMAGE, THERE_ALREADY, Document, Failure, Skipped, failure
-from converter.writing import pictures
+from converter.writing import pictures, stays
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +89,7 @@ def _document(file: DicomFile, folder: Path, stem: str, options: Options) -> Ite
         raise NotAnImage(f"{kind_of(file)}: the object holds no image")
     suffix, content = made
     path = folder / (stem + suffix)
-    if path.exists() and not options.replace:
+    if stays(path, options):
         yield Skipped(file.name, f"its document is there already: {path}", THERE_ALREADY)
         return
     write(path, [content])

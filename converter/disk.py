@@ -69,6 +69,14 @@ def _unfinished(path: Path) -> Iterator[int]:
         raise
 
 
+def written_at_ns(path: Path) -> int | None:
+    """When a file was written last, since 1970; None where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
 def _spare(path: Path) -> str:
     """A hidden name beside the file's own."""
     return f"{path.parent}/.{os.getpid()}-{path.name[:80]}.part"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+import time
 from collections import deque
 from collections.abc import Sized
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
@@ -41,8 +42,10 @@ def side_by_side(
     """Convert files by an executor, a few batches at a time, so that neither memory nor a crash costs many.
 
     Where a worker dies the batches of the whole pool are lost. Their files are converted again one at a time, so that
-    the one that killed it is known and named, and the others are made.
+    the one that killed it is known and named, and the others are made: also those that the worker had written before
+    it died, of which nobody has been told.
     """
+    untold = replace(options, untold_since_ns=time.time_ns())
     waiting: dict[Future[list[Result]], Batch] = {}
     suspects: deque[SourceFile] = deque()
     failures: list[Failure] = []
@@ -57,7 +60,7 @@ def side_by_side(
         for future in wait(waiting, return_when=FIRST_COMPLETED).done:
             yield from _results(future, waiting.pop(future), suspects)
         if suspects and not waiting:
-            yield from _singly(suspects, target, options, executor)
+            yield from _singly(suspects, target, untold, executor)
 
 
 def convert_batch(batch: Batch, target: Target, options: Options) -> list[Result]:

@@ -64,6 +64,9 @@ class Options:
         Make pictures again that are there.
     presentation : str
         Path of a presentation state; empty for none.
+    untold_since_ns : int
+        Make pictures again that are younger than this time (since 1970): a process wrote them that died before it told
+        of them. 0 where none did.
     """
 
     window: WindowRequest = OWN
@@ -77,6 +80,7 @@ class Options:
     identified: bool = False
     replace: bool = False
     presentation: str = ""
+    untold_since_ns: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be made together."""

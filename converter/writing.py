@@ -6,7 +6,7 @@ from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from converter.disk import appearing, write
+from converter.disk import appearing, write, written_at_ns
 from converter.encoding import chunks, parts
 from converter.errors import ConversionError
 from converter.frame_times import frame_times_ms
@@ -106,7 +106,7 @@ def _one(
 ) -> Result:
     """Make one picture, unless it is there."""
     source = instance.file.name
-    if not options.replace and path.exists():
+    if stays(path, options):
         return Skipped(source, f"its picture is there already: {path}", THERE_ALREADY, numbers[0])
     started = perf_counter()
     try:
@@ -128,6 +128,12 @@ def _one(
         warnings=instance.file.warnings + rendering.warnings,
         frames=len(numbers),
     )
+
+
+def stays(path: Path, options: Options) -> bool:
+    """Whether a picture or document is there already and is not made again."""
+    written_ns = None if options.replace else written_at_ns(path)
+    return written_ns is not None and not 0 < options.untold_since_ns <= written_ns
 
 
 def shown(frame: Frame, options: Options) -> Rendering:
