@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,5 +79,8 @@ def planned(desk: Desk, community: Community) -> Plan:
     """What apply would change now."""
     from provision.planning.found import found
     from provision.planning.plan import plan as planned_from
+    from provision.upload.other_content import other_contents
 
-    return planned_from(community, found(desk, community.community))
+    now = found(desk, community.community)
+    the_plan = planned_from(community, now)
+    return replace(the_plan, obstacles=(*the_plan.obstacles, *other_contents(desk, community, now)))

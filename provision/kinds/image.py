@@ -128,7 +128,14 @@ def create(act: Act, resource: Resource) -> int:
     if act.desk.uploads is not None and resource.spec.type == "OS" and resource.spec.source.startswith("/"):
         act.desk.uploads.bring(resource.spec.source)
     app = _app_id(act, resource.spec.app) if resource.spec.app else None
-    return int(act.call("image.allocate", act.text("image", resource, app=app), datastore))
+    digest = _digest(act, resource)
+    return int(act.call("image.allocate", act.text("image", resource, app=app, digest=digest), datastore))
+
+
+def _digest(act: Act, resource: Resource) -> str:
+    """The SHA-256 of the file that lies here for an OS image, so that another one of its name is noticed."""
+    source = resource.spec.source if resource.spec.type == "OS" else ""
+    return act.desk.uploads.digest(source) if source and act.desk.uploads is not None else ""
 
 
 def _app_id(act: Act, app: Ref) -> int:

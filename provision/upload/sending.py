@@ -36,7 +36,7 @@ def sent(front_end: FrontEnd, local: Path, remote: str, on_progress: Callable[[S
     NotUploaded
         When another file has the place, there is no room, or what arrived is not what was sent.
     """
-    total, digest = local.stat().st_size, _digest(local)
+    total, digest = local.stat().st_size, digest_of(local)
     there = front_end.size(remote)
     if there is not None:
         if there == total and front_end.sha256(remote, total) == digest:
@@ -65,7 +65,7 @@ def _begun(front_end: FrontEnd, local: Path, part: str) -> int:
     size = front_end.size(part) or 0
     if not size:
         return 0
-    same = size <= local.stat().st_size and front_end.sha256(part, size) == _digest(local, size)
+    same = size <= local.stat().st_size and front_end.sha256(part, size) == digest_of(local, size)
     if not same:
         front_end.remove(part)
     return size if same else 0
@@ -78,7 +78,8 @@ def _check_room(front_end: FrontEnd, folder: str, needed: int) -> None:
         raise NotUploaded(f"{folder} of the front end has {free // mib} MiB free, and {needed // mib + 16} are needed")
 
 
-def _digest(path: Path, count: int | None = None) -> str:
+def digest_of(path: Path, count: int | None = None) -> str:
+    """The SHA-256 of a file, or of its first bytes, in hexadecimal digits."""
     digest = sha256()
     for piece in _pieces(path, 0, count):
         digest.update(piece)

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from provision.upload.front_end import connected
-from provision.upload.sending import Sent, sent
+from provision.upload.sending import Sent, digest_of, sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,12 +41,19 @@ class Uploads:
         NotUploaded
             When it could not be brought there whole.
         """
-        name = PurePosixPath(source).name
-        local = self._folder / name
+        name, local = PurePosixPath(source).name, self._local(source)
         if not local.is_file():
             return False
         with connected(self._host) as front_end:
             return sent(front_end, local, source, lambda progress: self.on_progress(name, progress))
+
+    def digest(self, source: str) -> str:
+        """The SHA-256 of the file of an image, in hexadecimal digits; "" where this workstation has none."""
+        local = self._local(source)
+        return digest_of(local) if local.is_file() else ""
+
+    def _local(self, source: str) -> Path:
+        return self._folder / PurePosixPath(source).name
 
 
 def _silent(_name: str, _progress: Sent) -> None:

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cli.desk import planned
 from exchange.ssh_host import SshHost
+from provision.applying.apply import refuse
 from provision.declaring.reading import parse
 from provision.errors import Blocked, NotFinished
 from provision.upload.front_end import NotUploaded, connected
@@ -244,5 +246,16 @@ def test_an_apply_brings_the_image_that_lies_beside_the_community_file(
     assert told[-1] == (image.name, Sent(8 * MIB, 8 * MIB))
     assert (folder / image.name).read_bytes() == image.read_bytes()
     told.clear()
-    image.unlink()
-    assert not office.plan(), "the image is in the cloud: nobody needs the file any more"
+    assert not office.plan()
+    assert planned(office.desk, office.community).obstacles == ()
+    image.write_bytes(b"another release under the same name")
+    the_plan = planned(office.desk, office.community)
+    with pytest.raises(Blocked, match=rf"{image.name} beside the community file .* give the new one another name"):
+        refuse(the_plan, frozenset())
+    later = image.rename(image.with_name("gurney-2.qcow2"))
+    newer = replace(office, community=parse(text.replace(image.name, later.name)))
+    the_plan = planned(newer.desk, newer.community)
+    assert the_plan.obstacles == ()
+    assert ("create", "appliance-image") in [(step.action, step.kind) for step in the_plan]
+    later.unlink()
+    assert planned(office.desk, office.community).obstacles == (), "nobody needs the file of an image that stands"
