@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from appliance.errors import ArchiveUnusable, Unreadable
 from appliance.index.models import Instance, Patient, Study
-from appliance.index.queries import instances_of_patient, patient, series_of, studies, study
+from appliance.index.queries import instances_of_patient, patient, series_of, studies, studies_at
 from appliance.keeping.archive import Archive, open_archive
 from tests.appliance.hospital import ct
 
@@ -129,7 +129,7 @@ def test_what_is_asked_of_the_index(archive: Archive) -> None:
         for words, found in (("selvi", 1), ("er-1", 1), ("R-1", 0), ("%", 1), ("ER_", 1), ("x", 0)):
             assert len(studies(session, words)) == found, words
         (row,) = studies(session, "MURUGAN")
-        assert study(session, row.study_instance_uid) == row
+        assert studies_at(session, row.study_instance_uid) == studies_at(session, row.address) == [row]
         (series,) = series_of(session, row.key)
         assert [instance.number for instance in series.instances] == [1, 2, 3]
         assert {instance.state for instance in series.instances} == {"pending"}
