@@ -9,6 +9,7 @@ import click
 from cli.authority import authority
 from cli.console import print_json, results, table
 from cli.desk import JSON, YES, at_desk
+from cli.discarding import discard_keys
 from cli.inviting import never_lost
 from cli.visit import IDENTITY, PORT
 
@@ -134,6 +135,7 @@ def show_list(where: Where, *, as_json: bool) -> None:
 
 
 branch.add_command(authority)
+branch.add_command(discard_keys)
 
 
 def show_enrolled(done: Enrolled) -> None:

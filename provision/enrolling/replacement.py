@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from exchange.certificate import Certificate
 from exchange.revocation_list import RevocationList
-from provision.applying.holding import holding
+from provision.enrolling.alone import alone
 from provision.enrolling.certificates import AUTHORITY_KEY, is_half_replaced
 from provision.enrolling.published import publish_directory
-from provision.errors import Busy, ProvisionError
+from provision.errors import ProvisionError
 from provision.kinds.keys import relock
 from provision.planning.found import found
 
@@ -105,11 +105,7 @@ def revocation_list(desk: Desk, community: Community) -> RevocationList:
 def _alone(desk: Desk, community: Community) -> Iterator[tuple[Found, CommunityKeys, int]]:
     """What stands, the keys and the id of their Document, while nobody else applies."""
     authorities(found(desk, community.community))
-    with holding(desk, community.community, ()) as held:
-        if held.undoing:
-            held.stays = True
-            raise Busy("an apply was interrupted that has new branches to undo: run `gurney apply` first")
-        now = found(desk, community.community)
+    with alone(desk, community.community) as now:
         document = dict(now.view.ours("keys"))[""]
         assert now.keys is not None, "who has an authority has keys"
         yield now, now.keys, document.id
