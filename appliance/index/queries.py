@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, case, func, or_, select
 
 from appliance.index.models import FAILED, PENDING, Instance, Patient, Rendition, Series, Study
-from appliance.keeping.namesakes import is_another
+from appliance.keeping.namesakes import is_another, name_of
 from converter.layout import person
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ def _study_row(study: Study, patient: Patient, counts: Any, pictures: int) -> St
         key=study.id,
         study_instance_uid=study.study_instance_uid,
         patient_id=patient.patient_id,
-        patient_name=study.patient_name if another else patient.name,
+        patient_name=name_of(study, patient),
         first_named=_named(patient) if another else "",
         issuer=patient.issuer,
         study_date=study.study_date,

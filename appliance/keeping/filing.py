@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import bindparam, insert, select
 
 from appliance.index.models import PENDING, Instance, Patient, Series, Study
+from appliance.keeping.namesakes import is_nameless, may_be_one
 from appliance.keeping.part10 import same_data_set
 
 if TYPE_CHECKING:
@@ -118,8 +119,18 @@ def _series_of(session: Session, header: Header, issuer: str) -> int | None:
 
 def _make_series(session: Session, header: Header, issuer: str) -> int:
     patient = _key_of(session, Patient, *_patient(header, issuer))
+    _name_late(session, patient, header)
     study = _key_of(session, Study, *_study(header, patient))
     return _key_of(session, Series, *_series(header, study))
+
+
+def _name_late(session: Session, key: int, header: Header) -> None:
+    """Who came without a name has that of the first study with one; whom it would contradict stays without."""
+    patient = session.get_one(Patient, key)
+    late = is_nameless(patient.name) and not is_nameless(header.patient_name)
+    if late and may_be_one(header.patient_name, header.birth_date, patient.name, patient.birth_date):
+        patient.name = header.patient_name
+        patient.birth_date, patient.sex = patient.birth_date or header.birth_date, patient.sex or header.sex
 
 
 def _key_of(session: Session, table: Any, identity: dict[str, Any], others: dict[str, Any]) -> int:

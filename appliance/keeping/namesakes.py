@@ -40,6 +40,17 @@ def is_another(study: Study, patient: Patient) -> bool:
     return not may_be_one(study.patient_name, study.patient_birth_date, patient.name, patient.birth_date)
 
 
+def is_nameless(name: str) -> bool:
+    """Whether a Patient's Name names nobody: it is empty, or has neither letter nor digit."""
+    return not _words(name)
+
+
+def name_of(study: Study, patient: Patient) -> str:
+    """Whose a study is called: its patient's, or its own where that is somebody else's or the patient has none."""
+    late = is_nameless(patient.name) and not is_nameless(study.patient_name)
+    return study.patient_name if late or is_another(study, patient) else patient.name
+
+
 def _words(name: str) -> frozenset[str]:
     plain = unicodedata.normalize("NFKD", person(name)).casefold()
     return frozenset(_WORDS.findall("".join(letter for letter in plain if not unicodedata.combining(letter))))

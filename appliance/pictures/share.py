@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from appliance.index.models import Instance, Patient, Series, Study
-from appliance.keeping.namesakes import is_another
+from appliance.keeping.namesakes import name_of
 from converter.layout import InstanceNames, folder_of, stem_of
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ def place_of(instance: Instance, series: Series, study: Study, patient: Patient)
 
     `Family Given (id, issuer)/date description/series/stem[-frame].png`: every part is made by
     `converter.layout`, so that no identifier leads out of the shared folder and no two share a name. A study that
-    names another person than the ID's patient lies in that person's folder.
+    names another person than the ID's patient lies in that person's folder, and so does one that names the first.
     """
     names = InstanceNames(
-        patient_name=study.patient_name if is_another(study, patient) else patient.name,
+        patient_name=name_of(study, patient),
         patient_id=patient.patient_id,
         study_instance_uid=study.study_instance_uid,
         study_date=study.study_date,
