@@ -13,8 +13,9 @@ from sqlalchemy import delete, or_
 from appliance.people_tables import LoginSession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
     from appliance.index.engine import Index
@@ -24,6 +25,9 @@ IDLE = timedelta(minutes=30)
 LONGEST = timedelta(hours=12)
 #: How stale `seen` may be: a write to the index for each click would be one too many.
 SEEN_STEP = timedelta(minutes=1)
+#: How far ahead of us a session's times may be: a clock that is put right by less turns nobody out. What is further
+#: ahead is of a clock that was wrong, and would not end for as long.
+SKEW = timedelta(minutes=2)
 
 
 def _now() -> datetime:
@@ -41,9 +45,7 @@ class Sessions:
         """Open a session; its token is told once, here. Sessions that are over are swept away with it."""
         token, now = secrets.token_urlsafe(32), self._clock()
         with self._index.writing() as session:
-            session.execute(
-                delete(LoginSession).where(or_(LoginSession.seen < now - IDLE, LoginSession.opened < now - LONGEST))
-            )
+            session.execute(delete(LoginSession).where(or_(*_over(now))))
             session.add(LoginSession(token_digest=digest_of(token), login=login, opened=now, seen=now))
         return token
 
@@ -52,7 +54,7 @@ class Sessions:
         now = self._clock()
         with self._index.session() as session:
             kept = session.get(LoginSession, digest_of(token))
-        if kept is None or now - kept.seen > IDLE or now - kept.opened > LONGEST:
+        if kept is None or _is_over(kept, now):
             return None
         if now - kept.seen > SEEN_STEP:
             self._touch(kept.token_digest, now)
@@ -67,6 +69,18 @@ class Sessions:
         """End one session."""
         with self._index.writing() as session:
             session.execute(delete(LoginSession).where(LoginSession.token_digest == digest_of(token)))
+
+
+def _is_over(kept: LoginSession, now: datetime) -> bool:
+    """Whether a session is idle, a working day old, or of a clock that was ahead."""
+    return not (-SKEW <= now - kept.seen <= IDLE and -SKEW <= now - kept.opened <= LONGEST)
+
+
+def _over(now: datetime) -> Iterator[ColumnElement[bool]]:
+    """The same, as the index is asked."""
+    for column, longest in ((LoginSession.seen, IDLE), (LoginSession.opened, LONGEST)):
+        yield column < now - longest
+        yield column > now + SKEW
 
 
 def end_sessions(session: Session, login: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from appliance.accounts.sessions import IDLE, LONGEST, Sessions, end_others, form_token
+from appliance.accounts.sessions import IDLE, LONGEST, SKEW, Sessions, end_others, form_token
 from appliance.index.engine import open_index
 from appliance.people_tables import LoginSession
 
@@ -63,6 +63,39 @@ def test_a_session_ends_after_a_working_day_however_busy(index: Index) -> None:
         clock.now += timedelta(minutes=15)
     clock.now += timedelta(seconds=1)
     assert sessions.login_of(token) is None
+
+
+def test_a_session_of_a_clock_that_was_ahead_is_over_once_it_is_put_right(index: Index) -> None:
+    clock = Clock()
+    sessions = Sessions(index, clock)
+    right = clock.now
+    clock.now = right.replace(year=2030)
+    ahead = sessions.open("dr.anbu")
+    clock.now = right
+    assert sessions.login_of(ahead) is None
+    sessions.open("r.devi")
+    clock.now = right.replace(year=2030)
+    assert sessions.login_of(ahead) is None
+
+
+def test_a_session_that_was_seen_by_a_clock_that_was_ahead_is_over(index: Index) -> None:
+    clock = Clock()
+    sessions = Sessions(index, clock)
+    token, right = sessions.open("dr.anbu"), clock.now
+    clock.now += timedelta(minutes=20)
+    assert sessions.login_of(token) == "dr.anbu"
+    clock.now = right + timedelta(minutes=1)
+    assert sessions.login_of(token) is None
+
+
+def test_a_clock_that_is_put_right_a_little_turns_nobody_out(index: Index) -> None:
+    clock = Clock()
+    sessions = Sessions(index, clock)
+    token = sessions.open("dr.anbu")
+    clock.now -= SKEW
+    assert sessions.login_of(token) == "dr.anbu"
+    sessions.open("r.devi")
+    assert sessions.login_of(token) == "dr.anbu"
 
 
 def test_logging_out_ends_one_session(index: Index) -> None:
