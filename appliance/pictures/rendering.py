@@ -100,11 +100,8 @@ class Rendering:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            if not self._work.wait(IDLE_S):
-                self._rest()
-                self._work.wait()
-            self._work.clear()
             try:
+                self._await_work()
                 while not self._stopping.is_set() and self._step():
                     pass
             except (ArchiveFull, OSError) as error:
@@ -114,11 +111,18 @@ class Rendering:
                 log.exception("rendering failed")
                 self._pause()
 
-    def _rest(self) -> None:
-        """Let idle processes of this machine go; the next task starts new ones."""
-        if isinstance(self._executor, Processes):
-            self._executor.shutdown(wait=False)
-            self._executor = self._new_executor()
+    def _await_work(self) -> None:
+        """Wait until something is new; meanwhile let idle processes of this machine go: a task starts new ones."""
+        if not self._work.wait(IDLE_S):
+            if isinstance(self._executor, Processes):
+                self._renew()
+            self._work.wait()
+        self._work.clear()
+
+    def _renew(self) -> None:
+        """Take another executor; where none can be made, as without a descriptor for its pipes, this one stays."""
+        former, self._executor = self._executor, self._new_executor()
+        former.shutdown(wait=False)
 
     def _pause(self) -> None:
         self._handed_out.clear()
@@ -153,8 +157,7 @@ class Rendering:
             try:
                 future = self._executor.submit(draw, task.source, task.folder, task.stem)
             except BrokenProcessPool:
-                self._executor.shutdown(wait=False)
-                self._executor = self._new_executor()
+                self._renew()
                 future = self._executor.submit(draw, task.source, task.folder, task.stem)
             self._handed_out[future] = task
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from sqlalchemy import select, update
 from appliance.index.models import DONE, FAILED, Instance
 from appliance.index.queries import pending_renditions
 from appliance.keeping.archive import Archive, open_archive
-from appliance.pictures.rendering import Rendering
+from appliance.pictures.rendering import Processes, Rendering
 from tests.appliance.deadly import DeadlyProcesses
 from tests.appliance.hospital import ct, until
 
@@ -69,6 +71,35 @@ def test_who_ends_a_process_costs_nobody_else_a_picture(archive: Archive) -> Non
     assert found.pop(faulty) == (FAILED, "a fault of the program (ZeroDivisionError)")
     assert set(found.values()) == {(DONE, "")}
     assert len(list(archive.shared.rglob("*.png"))) == 7
+
+
+def test_processes_that_cannot_be_made_for_a_while_are_made_again(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a machine without descriptors: an idle appliance's processes end, and for the next there is no pipe."""
+    monkeypatch.setattr("appliance.pictures.rendering.IDLE_S", 0.05)
+    monkeypatch.setattr("appliance.pictures.rendering.PAUSE_S", 0.05)
+    made: list[object] = []
+
+    def processes() -> Processes:
+        made.append(None)
+        if 2 <= len(made) <= 4:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return Processes(1)
+
+    rendering = Rendering(archive, processes)
+    rendering.start()
+    try:
+        until(lambda: len(made) >= 2)
+        keep(archive, *ct(count=2))
+        until(lambda: idle(archive), 60)
+        until(lambda: len(made) >= 5)
+        keep(archive, *ct(count=1))
+        until(lambda: idle(archive), 60)
+    finally:
+        rendering.stop()
+    assert set(states(archive).values()) == {(DONE, "")}
+    assert len(list(archive.shared.rglob("*.png"))) == 3
 
 
 @pytest.mark.parametrize("identifier", ["../../x", "a/b", "..", "con", "x" * 900, "", "\u202etxt", "a\x00b"])
