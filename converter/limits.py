@@ -17,6 +17,8 @@ class Limits:
         Rows x columns x samples of one frame. 2**28 is a 16384 x 16384 picture, four times the largest detector sold.
     frames : int
         (0028,0008) Number of Frames. A large whole-slide level has about 200,000 tiles.
+    elements : int
+        Data elements of one data set, or of one item. The longest headers of the field have thousands, most of them private.
     nesting : int
         Sequences within sequences. Structured reports of the field reach about 20.
     inflated_bytes : int
@@ -31,6 +33,7 @@ class Limits:
 
     frame_pixels: int = 1 << 28
     frames: int = 1_000_000
+    elements: int = 1 << 16
     nesting: int = 64
     inflated_bytes: int = 4096 * MIB
     inflated_ratio: int = 200

@@ -14,8 +14,9 @@ from converter.instance import frames, open_instance
 from converter.layout import frame_stem
 from converter.options import Options
 from converter.picture import png
-from converter.picture.animation import write_apng, write_webp
+from converter.picture.apng import write_apng
 from converter.picture.sheet import sheet
+from converter.picture.webp import write_webp
 from converter.presentation.state import presentation_state
 from converter.rendering import render
 from converter.results import THERE_ALREADY, Failure, Picture, Skipped, failure
@@ -164,8 +165,7 @@ def _webp(instance: Instance, path: Path, options: Options, numbers: Sequence[in
     rendering = shown(next(frames(instance, numbers[:1])), options)
     with appearing(path) as file:
         times = frame_times_ms(instance.header, numbers)
-        write_webp(file, lambda n: next(_alike(rendering, instance, options, numbers[n : n + 1])), times,
-                   small=options.small)  # fmt: skip
+        write_webp(file, _alike(rendering, instance, options, numbers), times, small=options.small)
     return rendering
 
 

@@ -18,7 +18,11 @@ from converter.errors import ConversionError, NotDicomError, TooLarge
 from converter.limits import LIMITS, MIB
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from converter.dicom.elements import Buffer, Element, Encoding
+
+    Unpack = Callable[[Buffer, int], bytes]
 
 # Below this a file is read at once (one copy); above it is mapped, so that memory does not grow with the file.
 MAPPED_FROM_BYTES = 4 * MIB
@@ -56,7 +60,9 @@ class DicomFile:
         return None if element is None else (tag, element)
 
 
-def read(source: str | os.PathLike[str] | bytes | BinaryIO, name: str | None = None) -> DicomFile:
+def read(
+    source: str | os.PathLike[str] | bytes | BinaryIO, name: str | None = None, *, unpack: Unpack | None = None
+) -> DicomFile:
     """Read a DICOM file's header, with or without preamble and meta information.
 
     Parameters
@@ -65,6 +71,9 @@ def read(source: str | os.PathLike[str] | bytes | BinaryIO, name: str | None = N
         A binary file is read to its end.
     name : str, optional
         Name for messages; the path by default.
+    unpack : callable, optional
+        Gives the dataset of a deflated file, or as much of it as the caller needs, from the file's bytes and where the
+        deflated ones begin; all of it by default.
 
     Raises
     ------
@@ -79,7 +88,7 @@ def read(source: str | os.PathLike[str] | bytes | BinaryIO, name: str | None = N
     """
     name = name or _name_of(source)
     try:
-        return _parsed(name, _bytes_of(source))
+        return _parsed(name, _bytes_of(source), unpack or _inflated_from)
     except ConversionError as error:
         error.at(file=name)
         raise
@@ -115,7 +124,7 @@ def _file_bytes(path: str | os.PathLike[str]) -> Buffer:
         os.close(descriptor)
 
 
-def _parsed(name: str, data: Buffer) -> DicomFile:
+def _parsed(name: str, data: Buffer, unpack: Unpack) -> DicomFile:
     start, places = _meta(data)
     meta = Header(data, places, EXPLICIT)
     uid = meta.text(TRANSFER_SYNTAX_UID)
@@ -124,7 +133,7 @@ def _parsed(name: str, data: Buffer) -> DicomFile:
         warnings.append("no transfer syntax is given; it was guessed from the first element")
     syntax = transfer_syntax(uid) if uid else _guessed(data, start)
     if syntax.deflated:
-        data, start = inflated(data[start:]), 0
+        data, start = unpack(data, start), 0
     encoding = _seen_encoding(data, start, syntax.encoding)
     if encoding != syntax.encoding:
         warnings.append(f"the dataset is not written as {syntax.name} says; it was read as it is")
@@ -175,6 +184,10 @@ def _seen_encoding(data: Buffer, start: int, stated: Encoding) -> Encoding:
     if stated.implicit and explicit:
         return EXPLICIT
     return IMPLICIT if not explicit and not stated.implicit and not stated.big_endian and len(vr) == 2 else stated
+
+
+def _inflated_from(data: Buffer, start: int) -> bytes:
+    return inflated(data[start:])
 
 
 def inflated(packed: bytes) -> bytes:

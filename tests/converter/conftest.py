@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from pydicom.uid import RTPlanStorage
 
 from tests.converter.building import ct, file, image
 
@@ -21,5 +22,6 @@ def folder(tmp_path: Path) -> Path:
         (place / f"{number}.dcm").write_bytes(ct(number))
     (place / "note.txt").write_text("no DICOM file")
     (place / "broken.dcm").write_bytes(ct(99)[:-10])
-    (place / "plan.dcm").write_bytes(file(image(b"", 4, 6, Modality="RTPLAN", FloatPixelData=None, PixelData=None)))
+    plan = image(b"", 4, 6, SOPClassUID=RTPlanStorage, Modality="RTPLAN", FloatPixelData=None, PixelData=None)
+    (place / "plan.dcm").write_bytes(file(plan))
     return tmp_path / "in"

@@ -10,6 +10,13 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from pydicom.uid import (
+    BasicTextSRStorage,
+    CTImageStorage,
+    RTPlanStorage,
+    SegmentationStorage,
+    TwelveLeadECGWaveformStorage,
+)
 
 from converter.batch import convert
 from converter.results import Document, Skipped
@@ -18,8 +25,8 @@ from converter.workers import Workers
 
 if TYPE_CHECKING:
     from pathlib import Path
-from tests.converter.building import ct
-from tests.converter.running import COMMAND, pngs, run, write
+from tests.converter.building import ct, file, image
+from tests.converter.running import COMMAND, lines, pngs, run, write
 
 # --- what the command refuses
 
@@ -42,6 +49,32 @@ from tests.converter.running import COMMAND, pngs, run, write
 def test_wrong_usage_ends_with_2(arguments: list[str], tmp_path: Path) -> None:
     (tmp_path / "a.dcm").write_bytes(ct())
     assert run(tmp_path / "a.dcm", "-o", tmp_path / "out", *arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("uid", [CTImageStorage, SegmentationStorage])
+def test_an_image_that_is_cut_off_before_its_pixels_is_damaged(uid: str, tmp_path: Path) -> None:
+    """On the border of an element, where nothing of the file itself is broken."""
+    write(tmp_path / "cut.dcm", file(image(b"", 4, 6, SOPClassUID=uid, PixelData=None)))
+    result = run(tmp_path / "cut.dcm", "-o", tmp_path / "out", "--json")
+    (line,) = lines(result)
+    assert (result.exit_code, line["result"], line["tag"]) == (5, "failure", "(7FE0,0010)")
+    assert line["source"].endswith("cut.dcm")
+    assert "no pixel data" in line["reason"]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"SOPClassUID": RTPlanStorage},
+        {"SOPClassUID": BasicTextSRStorage, "Rows": None, "Columns": None},
+        {"SOPClassUID": TwelveLeadECGWaveformStorage},
+        {"SOPClassUID": CTImageStorage, "PixelDataProviderURL": "http://127.0.0.1/jpip"},
+    ],
+    ids=["plan", "report", "waveform", "pixels elsewhere"],
+)
+def test_what_holds_no_pixels_by_its_nature_is_no_failure(attributes: dict[str, str], tmp_path: Path) -> None:
+    write(tmp_path / "a.dcm", file(image(b"", 4, 6, PixelData=None, **attributes)))
+    assert run(tmp_path / "a.dcm", "-o", tmp_path / "out").exit_code == 0
 
 
 def test_frames_sheet_and_cine_by_the_command(tmp_path: Path) -> None:

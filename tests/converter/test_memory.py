@@ -37,24 +37,32 @@ def written(path: Path, frames: int, *, compressed: bool) -> Path:
 PROGRAM = """
 import sys
 from cli.convert import convert
-convert([sys.argv[1], "-o", sys.argv[2], "--workers", "0"], standalone_mode=False)
+convert([*sys.argv[1:], "--workers", "0"], standalone_mode=False)
 """
 PEAK = """
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 
-def peak_mib(path: Path, out: Path) -> float:
+def peak_mib(path: Path, out: Path, *options: str) -> float:
     """Peak memory of converting a file in one process."""
     program = f"try:\n    exec({PROGRAM!r})\nexcept SystemExit as end:\n    assert not end.code\n{PEAK}"
-    found = subprocess.run([sys.executable, "-c", program, str(path), str(out)], check=True, capture_output=True)
+    command = [sys.executable, "-c", program, str(path), "-o", str(out), *options]
+    found = subprocess.run(command, check=True, capture_output=True)
     return int(found.stdout.split()[-1]) / 1024
 
 
 @pytest.mark.parametrize("compressed", [False, True])
 def test_many_frames_take_no_more_memory_than_few(compressed: bool, tmp_path: Path) -> None:
     few = peak_mib(written(tmp_path / "few.dcm", 20, compressed=compressed), tmp_path / "a")
-    many = peak_mib(written(tmp_path / "many.dcm", 300, compressed=compressed), tmp_path / "b")
-    assert len(list((tmp_path / "b").rglob("*.png"))) == 300
+    many = peak_mib(written(tmp_path / "many.dcm", 150, compressed=compressed), tmp_path / "b")
+    assert len(list((tmp_path / "b").rglob("*.png"))) == 150
     assert many < 1.3 * few
     assert many < 200
+
+
+@pytest.mark.parametrize("kind", ["apng", "webp"])
+def test_a_long_cine_takes_no_more_memory_than_a_short_one(kind: str, tmp_path: Path) -> None:
+    short = peak_mib(written(tmp_path / "few.dcm", 10, compressed=True), tmp_path / "a", "--cine", kind)
+    long = peak_mib(written(tmp_path / "many.dcm", 150, compressed=True), tmp_path / "b", "--cine", kind)
+    assert long < 1.3 * short

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
+import subprocess
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,8 @@ from converter.picture import filters
 from converter.picture.pixel_size import PixelSize, squared
 from converter.picture.png import Chunk, encode
 from converter.picture.sheet import sheet
-from converter.results import Picture, Skipped
+from converter.picture.webp import write_webp
+from converter.results import Failure, Picture, Skipped
 from converter.writing import pictures, write_pictures
 from tests.converter.building import file, image, item, packed
 
@@ -227,6 +230,38 @@ def test_a_cine_has_the_objects_frames_and_times(tmp_path: Path, kind: str) -> N
             expected = converter.render(instance.frame(number + 1)).pixels
             assert (np.asarray(moving.convert("L")) == expected).all()
             assert moving.info["duration"] == 40
+
+
+@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1), (33, 20), (20, 33, 3)])
+def test_webps_own_programs_read_the_cine(tmp_path: Path, shape: tuple[int, ...], small: bool) -> None:
+    frames = [np.random.default_rng(n).integers(0, 256, shape).astype(np.uint8) for n in range(4)]
+    path = tmp_path / "x.webp"
+    with path.open("wb") as file:
+        write_webp(file, frames, (40, 0.2, 60_000, 33.4), small=small)
+    told = subprocess.run(["webpinfo", path], check=True, capture_output=True, text=True).stdout
+    assert "No error detected" in told
+    assert f"Canvas size {shape[1]} x {shape[0]}" in told
+    assert re.findall(r"Duration: (\d+)", told) == ["40", "1", "60000", "33"]
+    assert told.count("Format: Lossy" if small else "Format: Lossless") == 4
+    for number, pixels in enumerate(frames, 1):
+        subprocess.run(["webpmux", "-get", "frame", str(number), path, "-o", tmp_path / "frame.webp"], check=True)
+        with Image.open(tmp_path / "frame.webp") as picture:
+            found = np.asarray(picture if len(shape) == 3 else picture.convert("L"))
+            assert found.shape == shape
+            assert small or (found == pixels).all()
+
+
+def test_a_webp_that_cannot_be_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = converter.open(file(image(packed([0] * 40000), 2, 20000, NumberOfFrames=1, **WINDOW)))
+    (found,) = pictures(instance, tmp_path, "x", Options(cine="webp"), (1,))
+    assert isinstance(found, Failure)
+    assert "at most 16383 pixels on a side; choose apng" in found.reason
+    monkeypatch.setattr("converter.picture.webp._LARGEST_BYTES", 100)
+    (found,) = pictures(made(3), tmp_path, "x", Options(cine="webp"), (1, 2, 3))
+    assert isinstance(found, Failure)
+    assert "choose fewer frames, or apng" in found.reason
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_frame_times() -> None:

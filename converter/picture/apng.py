@@ -1,14 +1,14 @@
-"""Moving pictures: animated PNG and WebP, made frame by frame."""
+"""Animated PNG, made frame by frame."""
 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from converter.picture.png import END, SIGNATURE, Chunk, compressed, ihdr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from converter.arrays import Array
 
@@ -54,36 +54,3 @@ def _frame_control(sequence: int, pixels: Array, time_ms: float) -> bytes:
     rows, columns = pixels.shape[:2]
     delay = max(1, min(65535, round(time_ms)))
     return struct.pack(">IIIIIHHBB", sequence, columns, rows, 0, 0, delay, 1000, 0, 0)
-
-
-def write_webp(
-    file: BinaryIO, frame: Callable[[int], Array], times_ms: Sequence[float], *, small: bool = False
-) -> None:
-    """Write an animated WebP, lossless unless `small`, by Pillow; it holds one frame in memory at a time.
-
-    Parameters
-    ----------
-    frame : callable
-        Pixels of a frame, uint8, counted from 0.
-
-    References
-    ----------
-    WebP Container Specification, "Animation"
-    """
-    from PIL import Image
-
-    class Frames(Image.Image):
-        """An image whose frames are made when Pillow turns to them."""
-
-        n_frames = len(times_ms)
-        is_animated = True
-
-        def seek(self, number: int) -> None:
-            shown: Any = Image.fromarray(frame(number)).convert("RGB")
-            self.im, self._mode, self._size = shown.im, shown.mode, shown.size
-
-    frames = Frames()
-    frames.seek(0)
-    duration = [max(1, round(time_ms)) for time_ms in times_ms]
-    quality = {"quality": 80} if small else {"lossless": True, "quality": 20, "method": 0}
-    frames.save(file, "WEBP", save_all=True, duration=duration, loop=0, minimize_size=False, **quality)
