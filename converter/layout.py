@@ -114,10 +114,11 @@ def patient_folder(names: InstanceNames, issuer: str | None = None) -> str:
     name is written `Family Given` where it came in capitals.
     """
     full = person(names.patient_name)
-    known = ", ".join(filter(None, (names.patient_id, issuer)))
-    name = safe((full.title() if full.isupper() else full) or "Unnamed", _NAME_LENGTH)
-    shown = safe(known, _NAME_LENGTH, keep_empty=True)
-    exact = shown == known and name == full.title() and names.patient_id == names.patient_id.upper()
+    known = [part for part in (names.patient_id, issuer) if part]
+    readable = [part for part in known if safe(part, keep_empty=True)]  # an ID may have nothing but invisible signs
+    name = safe(full.title() if full.isupper() else full, _NAME_LENGTH, keep_empty=True) or "Unnamed"
+    shown = safe(", ".join(readable), _NAME_LENGTH, keep_empty=True)
+    exact = shown == ", ".join(known) and name == full.title() and names.patient_id == names.patient_id.upper()
     identity = f"{names.patient_name}\\{names.patient_id}\\{issuer or ''}"
     return f"{name} ({shown})" if exact and shown else f"{name} ({shown or 'no id'}) {digest(identity)}"
 

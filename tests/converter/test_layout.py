@@ -67,6 +67,22 @@ def test_person_names(name: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "number", "issuer", "shown"),
+    [
+        ("Anbu^Selvi", "\u200b\u200e", "erode", "Anbu Selvi (erode) "),
+        ("Anbu^Selvi", "\u200b", None, "Anbu Selvi (no id) "),
+        ("Anbu^Selvi", "...", "erode", "Anbu Selvi (erode) "),
+        ("\u200b^\u200b", "1234", "erode", "Unnamed (1234, erode) "),
+        ("\u200b", "\u200b", "erode", "Unnamed (erode) "),
+    ],
+)
+def test_what_cannot_be_seen_leaves_a_name_that_can(name: str, number: str, issuer: str | None, shown: str) -> None:
+    names = replace(NAMES, patient_name=name, patient_id=number)
+    assert re.fullmatch(re.escape(shown) + "[0-9a-f]{8}", patient_folder(names, issuer))
+    assert patient_folder(names, issuer) != patient_folder(replace(names, patient_id=f"{number}\u200b"), issuer)
+
+
+@pytest.mark.parametrize(
     ("text", "name"),
     [
         ("..", "_"),
