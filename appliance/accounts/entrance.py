@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from appliance.accounts.staff import InvitationRefused
 from appliance.errors import ApplianceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from appliance.accounts.lockout import Lockout
     from appliance.accounts.sessions import Sessions
     from appliance.accounts.staff import Staff
@@ -58,12 +61,12 @@ class Entrance:
         ------
         WrongLogin, TooManyAttempts
         """
-        self._attempt(login, address)
-        member = self.staff.check(login, password)
-        if member is None:
+        try:
+            with self._attempt(login, address):
+                member = self._known(login, password)
+        except WrongLogin:
             self.audit.record(action="login", who=self._named(login), outcome="refused", address=address)
-            raise WrongLogin("The login or the password is wrong.")
-        self.lockout.succeeded(login, address)
+            raise
         self.audit.record(action="login", who=login, address=address)
         return member
 
@@ -74,13 +77,12 @@ class Entrance:
         ------
         InvitationRefused, TooManyAttempts
         """
-        self._attempt(login, address)
         try:
-            self.staff.accept(login, code, password)
+            with self._attempt(login, address):
+                self.staff.accept(login, code, password)
         except InvitationRefused:
             self.audit.record(action="invitation", who=self._named(login), outcome="refused", address=address)
             raise
-        self.lockout.succeeded(login, address)
         self.audit.record(action="invitation", who=login, address=address)
 
     def leave(self, token: str, login: str, address: str) -> None:
@@ -88,9 +90,23 @@ class Entrance:
         self.sessions.close(token)
         self.audit.record(action="logout", who=login, address=address)
 
-    def _attempt(self, login: str, address: str) -> None:
+    def _known(self, login: str, password: str) -> StaffMember:
+        member = self.staff.check(login, password)
+        if member is None:
+            raise WrongLogin("The login or the password is wrong.")
+        return member
+
+    @contextmanager
+    def _attempt(self, login: str, address: str) -> Iterator[None]:
+        """An attempt, which fails where the block raises."""
         if wait_s := self.lockout.attempt(login, address):
             raise TooManyAttempts(wait_s)
+        well = False
+        try:
+            yield
+            well = True
+        finally:
+            self.lockout.ended(login, address, well=well)
 
     def _named(self, login: str) -> str:
         """The login where there is such a person: some type their password into that field, and others read the log."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -127,6 +128,14 @@ def test_basic_is_taken_over_loopback(erode: Hospital) -> None:
     assert client.get("/api/studies", auth=("dr.anbu", "wrong")).status_code == 401
     assert client.get("/api/studies", headers={"Authorization": "Basic !!!"}).status_code == 401
     assert client.get("/", auth=("dr.anbu", PASSWORD)).status_code == 303
+
+
+def test_a_program_that_asks_in_parallel_is_let_in(erode: Hospital) -> None:
+    erode.accept_all()
+    client = erode.client()
+    with ThreadPoolExecutor(8) as threads:
+        answers = threads.map(lambda _: client.get("/api/studies", auth=("dr.anbu", PASSWORD)).status_code, range(8))
+    assert list(answers) == [200] * 8
 
 
 def test_every_attempt_is_in_the_audit_log_and_no_password_is(erode: Hospital) -> None:
