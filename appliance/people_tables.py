@@ -85,6 +85,7 @@ class SentReferral(Base):
     refused: Mapped[str] = mapped_column(default="")
     cleared: Mapped[bool] = mapped_column(default=False)
     sealed_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    recipient_key_id: Mapped[str] = mapped_column(default="")
     instances: Mapped[list[SentInstance]] = relationship(cascade="all, delete-orphan")
 
 

@@ -1,6 +1,6 @@
 """Acknowledgements: the recipient's signed word that a referral has arrived, or why it was refused."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
@@ -124,12 +124,15 @@ def read_acknowledgement(
     return answer
 
 
-def remove_spent(exchange: Reader, outbox: Writer, recipient: str) -> int:
-    """Remove our acknowledgements whose referrals their senders have removed; returns how many."""
-    spent = [offer for offer in _answered(outbox) if is_gone(exchange, offer, recipient)]
-    for offer in spent:
+def spent(exchange: Reader, outbox: Writer, recipient: str) -> list[Offer]:
+    """The referrals that we have answered and that their senders have removed."""
+    return [offer for offer in _answered(outbox) if is_gone(exchange, offer, recipient)]
+
+
+def remove(outbox: Writer, answered: Iterable[Offer]) -> None:
+    """Remove our acknowledgements of these referrals."""
+    for offer in answered:
         outbox.delete(places.acknowledgement_name(offer.sender, offer.referral_id))
-    return len(spent)
 
 
 def _answered(outbox: Writer) -> Iterator[Offer]:

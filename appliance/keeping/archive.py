@@ -83,7 +83,7 @@ class Archive:
         *,
         issuer: str,
         source: str,
-        within: Callable[[Session], None] | None = None,
+        within: Callable[[Session, Filed], None] | None = None,
     ) -> Filed:
         """
         Keep arrivals: their files on the disk, then their rows in one durable transaction.
@@ -100,8 +100,8 @@ class Archive:
         source
             Who sent them, as people should read it: an AE title, or `branch:erode`.
         within
-            Called first, in the same transaction; what it raises undoes everything and comes out of here. It may be
-            called again in a new transaction, where a neighbour spoiled the first one.
+            Called last, in the same transaction, with what became of the arrivals; what it raises undoes everything
+            and comes out of here. It may be called again in a new transaction, where a neighbour spoiled the first.
 
         Raises
         ------
@@ -152,9 +152,6 @@ class Archive:
             self.kept.withdraw(arrival)
 
     def _clear(self, one: _Waiting) -> None:
-        for arrival, outcome in zip(one.batch.arrivals, one.outcomes or (), strict=False):
-            if outcome is Outcome.CONFLICT:
-                self.kept.set_aside(arrival)
         for arrival in one.batch.arrivals:
             arrival.path.unlink(missing_ok=True)
 

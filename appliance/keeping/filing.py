@@ -64,14 +64,15 @@ class Batch:
     arrivals: Sequence[Arrival]
     issuer: str
     source: str
-    within: Callable[[Session], None] | None = None
+    within: Callable[[Session, Filed], None] | None = None
 
 
 def file_batch(session: Session, kept: KeptFiles, batch: Batch) -> list[Outcome]:
     """Place the batch's files and write its rows; the caller flushes the folders and commits."""
+    outcomes = [_file(session, kept, arrival, batch) for arrival in batch.arrivals]
     if batch.within:
-        batch.within(session)
-    return [_file(session, kept, arrival, batch) for arrival in batch.arrivals]
+        batch.within(session, filed(batch, outcomes))
+    return outcomes
 
 
 def filed(batch: Batch, outcomes: Sequence[Outcome]) -> Filed:
@@ -91,14 +92,24 @@ def _file(session: Session, kept: KeptFiles, arrival: Arrival, batch: Batch) -> 
     uid = arrival.header.sop_instance_uid
     found = session.execute(_KEPT, {"uid": uid}).first()
     if found is not None:
-        same = found.sha256 == arrival.sha256 or (
-            found.transfer_syntax_uid == arrival.header.transfer_syntax_uid
-            and same_data_set(arrival.path, kept.path_of(uid))
-        )
-        return Outcome.SAME if same else Outcome.CONFLICT
+        return _again(kept, arrival, found)
     kept.place(arrival)
     _write_rows(session, arrival, batch)
     return Outcome.NEW
+
+
+def _again(kept: KeptFiles, arrival: Arrival, found: Any) -> Outcome:
+    """Of an instance whose UID is kept already: the same heals what the disk has lost, another is set aside."""
+    path = kept.path_of(arrival.header.sop_instance_uid)
+    if found.sha256 == arrival.sha256:
+        if not path.exists():
+            kept.place(arrival)
+        return Outcome.SAME
+    alike = found.transfer_syntax_uid == arrival.header.transfer_syntax_uid
+    if alike and path.exists() and same_data_set(arrival.path, path):
+        return Outcome.SAME
+    kept.set_aside(arrival)
+    return Outcome.CONFLICT
 
 
 def _write_rows(session: Session, arrival: Arrival, batch: Batch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from appliance.errors import Unreadable
@@ -78,9 +79,11 @@ class KeptFiles:
             path.unlink()
 
     def set_aside(self, arrival: Arrival) -> None:
-        """Keep an arrival that contradicts a kept instance, for a person to look at."""
+        """Keep an arrival that contradicts a kept instance, for a person to look at; durable after `flush`."""
         name = hashlib.sha256(arrival.header.sop_instance_uid.encode()).hexdigest()
-        arrival.path.replace(self.conflicts / f"{name}-{arrival.sha256[:16]}.dcm")
+        with suppress(FileExistsError):  # it came before
+            os.link(arrival.path, self.conflicts / f"{name}-{arrival.sha256[:16]}.dcm")
+        self._touched.add(self.conflicts)
 
     def sweep(self, is_kept: Callable[[str], bool]) -> int:
         """

@@ -64,10 +64,13 @@ def summary_of(patient: Patient) -> PatientSummary:
 
 
 def new_files(
-    session: Session, patient: Patient, recipient: str, path_of: Callable[[str], Path]
+    session: Session, patient: Patient, key_id: str, path_of: Callable[[str], Path]
 ) -> tuple[OutgoingFile, ...]:
-    """The patient's instances that no earlier referral carries to the recipient."""
-    carried = _carried_to(session, recipient)
+    """The patient's instances that no earlier referral carries to the recipient, under the keys that it has now.
+
+    A branch has new keys when it has lost its disk, and its archive with them.
+    """
+    carried = _carried_to(session, key_id)
     return tuple(
         OutgoingFile(
             sop_instance_uid=kept.sop_instance_uid,
@@ -84,11 +87,11 @@ def new_files(
     )
 
 
-def _carried_to(session: Session, recipient: str) -> set[str]:
+def _carried_to(session: Session, key_id: str) -> set[str]:
     carried = (
         select(SentInstance.sop_instance_uid)
         .join(SentReferral)
-        .where(SentReferral.recipient == recipient, SentReferral.state.in_(CARRIED))
+        .where(SentReferral.recipient_key_id == key_id, SentReferral.state.in_(CARRIED))
     )
     return set(session.scalars(carried))
 

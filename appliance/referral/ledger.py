@@ -14,17 +14,20 @@ from appliance.referral.states import ARRIVED, REFUSED
 from exchange.offers import Offer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy.orm import Session
 
     from appliance.audit import Audit
     from appliance.index.engine import Index
+    from appliance.keeping.filing import Filed
     from exchange.manifest import Manifest
 
 log = structlog.get_logger("appliance.referral")
 
 FIRST_REST_S, LONGEST_REST_S = 1.0, 300.0
+#: While its sender writes a referral, waiting longer would only make its images late.
+LONGEST_WRITING_REST_S = 4.0
 
 
 class KnownOffers:
@@ -79,10 +82,10 @@ class Ledger:
             rows = session.execute(wanted.where(ReceivedReferral.answered)).all()
         return {Offer(row.sender, row.referral_id): row.gone for row in rows}
 
-    def let_rest(self, offer: Offer) -> None:
+    def let_rest(self, offer: Offer, longest_s: float = LONGEST_REST_S) -> None:
         """Look at an offer again after a while, which doubles each time."""
         _, before_s = self._rests.get(offer, (0.0, FIRST_REST_S / 2))
-        rest_s = min(before_s * 2, LONGEST_REST_S)
+        rest_s = min(before_s * 2, longest_s)
         self._rests[offer] = (time.monotonic() + rest_s, rest_s)
 
     def row(self, offer: Offer) -> ReceivedReferral | None:
@@ -104,12 +107,16 @@ class Ledger:
         with self._index.session() as session:
             return session.scalar(wanted)
 
-    def enter(self, manifest: Manifest, session: Session) -> None:
-        """Write a referral down as filed, within the transaction that files it."""
-        row = _row(manifest, state=ARRIVED, arrived=len(manifest.instances))
+    def enter(self, manifest: Manifest, session: Session, filed: Filed) -> None:
+        """Write a referral down as filed, within the transaction that files it, and what of it was kept aside."""
+        aside, total = len(filed.conflicts), len(manifest.instances)
+        reason = f"{aside} of {total} differ from what is kept here under their UIDs" if aside else ""
+        row = _row(manifest, state=ARRIVED, arrived=total - aside, refused=reason)
         row.sender_key_id, row.sequence = manifest.sender_key_id, manifest.sequence
         session.add(row)
-        self._record(session, manifest, "done", "")
+        self._record(session, manifest, "done", reason)
+        if reason:
+            log.warning("referral in part", referral=manifest.referral_id, sender=manifest.sender, reason=reason)
 
     def refuse(self, manifest: Manifest, reason: str) -> None:
         """Write a referral of a known sender down as refused; its sender is told."""
@@ -141,21 +148,17 @@ class Ledger:
         self._dealt_with = None
         log.warning("referral refused", referral=offer.referral_id, sender=offer.sender, reason=reason)
 
-    def note_conflicts(self, manifest: Manifest, conflicts: Sequence[str]) -> None:
-        """Write down which instances were kept aside because others of the same UID are here."""
-        reason = f"{len(conflicts)} of {len(manifest.instances)} differ from what is kept here under their UIDs"
-        arrived = len(manifest.instances) - len(conflicts)
-        self._change(manifest.sender, manifest.referral_id, arrived=arrived, refused=reason)
-        log.warning("referral in part", referral=manifest.referral_id, sender=manifest.sender, reason=reason)
-
     def note_answered(self, row: ReceivedReferral) -> None:
         """Write down that the answer lies in the outbox."""
         self._change(row.sender, row.referral_id, answered=True)
 
     def note_gone(self, offers: Iterable[Offer]) -> None:
         """Write down what its sender took away."""
-        for offer in offers:
-            self._change(offer.sender, offer.referral_id, gone=True)
+        rows = [{"sender": offer.sender, "referral_id": offer.referral_id, "gone": True} for offer in offers]
+        if rows:
+            with self._index.writing() as session:
+                session.execute(update(ReceivedReferral), rows)
+            self._dealt_with = None
 
     def note_replays(self, known: KnownOffers) -> None:
         """Say, once, what was taken away and lies there again."""

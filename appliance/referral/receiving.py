@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import structlog
 
 from appliance.errors import ApplianceError
+from appliance.referral.answers import Answers
 from appliance.referral.contents import kept_uids
-from appliance.referral.ledger import Ledger
+from appliance.referral.ledger import LONGEST_REST_S, LONGEST_WRITING_REST_S, Ledger
 from appliance.referral.outbox import Shares
 from appliance.referral.unpacking import check_issuer, unpacked
 from appliance.remarks import Remarks
-from exchange.acknowledgement import acknowledge, remove_spent
-from exchange.errors import ExchangeError, Refused
+from exchange.acknowledgement import acknowledge
+from exchange.errors import ExchangeError, Incomplete, Refused
 from exchange.offers import is_gone, waiting
 from exchange.receiving import judge, open_manifest
 
@@ -60,6 +61,7 @@ class Receiving:
         self._outbox = outbox
         self._directory = directory
         self._ledger = Ledger(archive.index, audit)
+        self._answers = Answers(exchange, outbox, me.name)
         self._shares = Shares(settings.outbox_bytes)
         self._remarks = Remarks(log)
 
@@ -82,7 +84,7 @@ class Receiving:
             self._look(offer, directory)
         self._ledger.note_gone([offer for offer in known.unseen() if is_gone(self._exchange, offer, self._branch)])
         self._ledger.note_replays(known)
-        remove_spent(self._exchange, self._outbox, self._branch)
+        self._answers.clear()
 
     def _look(self, offer: Offer, directory: Directory) -> None:
         """Take one offer; trouble with it is remarked, lets it rest a while, and keeps no other waiting."""
@@ -90,7 +92,8 @@ class Receiving:
         try:
             self._take(offer, directory)
         except (ApplianceError, ExchangeError, OSError) as error:
-            self._ledger.let_rest(offer)
+            being_written = isinstance(error, Incomplete)
+            self._ledger.let_rest(offer, LONGEST_WRITING_REST_S if being_written else LONGEST_REST_S)
             self._remarks.say(about, str(error))
         except Exception:
             self._ledger.let_rest(offer)
@@ -132,8 +135,6 @@ class Receiving:
                 source=f"branch:{manifest.sender}",
                 within=partial(self._ledger.enter, manifest),
             )
-        if filed.conflicts:
-            self._ledger.note_conflicts(manifest, filed.conflicts)
         log.info(
             "referral filed", referral=manifest.referral_id, sender=manifest.sender, new=filed.new, same=filed.same
         )

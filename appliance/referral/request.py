@@ -86,11 +86,12 @@ class Desk:
         """
         directory = self._directory()
         directory.check_referral(self.branch, recipient)
+        key_id = directory.branch(recipient).keys.fingerprint
         with self.index.writing() as session:
             patient = find_patient(session, patient_id, issuer)
-            files = new_files(session, patient, recipient, self.path_of)
+            files = new_files(session, patient, key_id, self.path_of)
             if not files:
-                return _earlier(session, patient, recipient)
+                return _earlier(session, patient, key_id)
             outgoing = self._frozen(session, directory, patient, recipient, files)
             check_room(session, outgoing.sealed_bytes, self.outbox_limit())
             session.add(sent_referral(outgoing, patient.name, by.login))
@@ -164,16 +165,17 @@ def sent_referral(outgoing: Outgoing, patient_name: str, requested_by: str) -> S
         state=PREPARED,
         total=len(outgoing.files),
         sealed_bytes=outgoing.sealed_bytes,
+        recipient_key_id=outgoing.recipient_key_id,
         instances=[SentInstance(sop_instance_uid=file.sop_instance_uid) for file in outgoing.files],
     )
 
 
-def _earlier(session: Session, patient: Patient, recipient: str) -> Requested:
+def _earlier(session: Session, patient: Patient, key_id: str) -> Requested:
     """The last referral that carries the patient there."""
     last = session.scalars(
         select(SentReferral)
         .where(
-            SentReferral.recipient == recipient,
+            SentReferral.recipient_key_id == key_id,
             SentReferral.issuer == patient.issuer,
             SentReferral.patient_id == patient.patient_id,
             SentReferral.state.in_(CARRIED),

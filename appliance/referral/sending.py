@@ -37,6 +37,10 @@ log = structlog.get_logger("appliance.referral")
 BUSY_PAUSE_S, IDLE_PAUSE_S = 1.0, 10.0
 
 
+class TakenBack(Exception):  # noqa: N818 - a verdict, not a fault
+    """The referral is not to be written any more."""
+
+
 class Sending:
     """The sender's side of every referral; all it knows is in the index, so that it goes on after a kill at any point.
 
@@ -71,6 +75,8 @@ class Sending:
         for row in self._rows(SentReferral.state.in_(UNWRITTEN)):
             self._attempt(row.referral_id, partial(self._write, row, directory))
         self._take_acknowledgements(directory)
+        for row in self._rows(SentReferral.state == SENT):
+            self._attempt(row.referral_id, partial(self._seal_anew, row, directory))
         self._expire()
         self._clear()
         self.pause_s = BUSY_PAUSE_S if self._rows(SentReferral.state.in_(OPEN)) else IDLE_PAUSE_S
@@ -94,14 +100,16 @@ class Sending:
             self._remarks.say(f"referral {referral_id}")
 
     def _write(self, row: SentReferral, directory: Directory) -> None:
-        with self._index.session() as session:
-            outgoing = Outgoing.decode(session.get_one(SentReferral, row.referral_id).frozen)
+        outgoing = self._outgoing(row)
 
         def progress(done: int, parcels: int) -> None:
-            self._change(row.referral_id, UNWRITTEN, state=SENDING, parcels_written=done, parcels=parcels)
+            if not self._change(row.referral_id, UNWRITTEN, state=SENDING, parcels_written=done, parcels=parcels):
+                raise TakenBack("it was taken back while it was written")
 
         try:
             send(self._outbox, outgoing, self._keys, directory, progress)
+        except TakenBack as word:
+            log.info("referral not written", referral=row.referral_id, to=row.recipient, reason=str(word))
         except KeyChanged as error:
             self._renew(outgoing, str(error), directory)
         except (Refused, FileNotFoundError) as error:
@@ -109,6 +117,16 @@ class Sending:
         else:
             if self._change(row.referral_id, UNWRITTEN, state=SENT):
                 log.info("referral written", referral=row.referral_id, to=row.recipient, instances=row.total)
+
+    def _outgoing(self, row: SentReferral) -> Outgoing:
+        with self._index.session() as session:
+            return Outgoing.decode(session.get_one(SentReferral, row.referral_id).frozen)
+
+    def _seal_anew(self, row: SentReferral, directory: Directory) -> None:
+        """Replace what lies in the outbox for keys that its recipient has no longer: it could not be opened."""
+        if row.recipient_key_id != directory.branch(row.recipient).keys.fingerprint:
+            reason = f"{row.recipient} has new keys since this referral was written"
+            self._renew(self._outgoing(row), reason, directory)
 
     def _renew(self, outgoing: Outgoing, reason: str, directory: Directory) -> None:
         """Replace a referral whose recipient has new keys by one that is sealed to them."""

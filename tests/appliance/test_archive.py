@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
     from sqlalchemy.orm import Session
 
+    from appliance.keeping.filing import Filed
     from appliance.keeping.spool import Arrival
 
 
@@ -58,7 +59,7 @@ class ReplayedError(Exception):
 
 
 def test_instances_and_the_callers_rows_are_one_transaction(archive: Archive) -> None:
-    def within(session: Session) -> None:
+    def within(session: Session, _filed: Filed) -> None:
         session.execute(text("CREATE TABLE referral (id TEXT PRIMARY KEY)"))
         session.execute(text("INSERT INTO referral VALUES ('one')"))
 
@@ -69,7 +70,7 @@ def test_instances_and_the_callers_rows_are_one_transaction(archive: Archive) ->
 
 
 def test_what_the_caller_raises_undoes_everything(archive: Archive) -> None:
-    def within(session: Session) -> None:
+    def within(session: Session, _filed: Filed) -> None:
         session.execute(text("INSERT INTO patient VALUES (7, 'a', 'b', '', '', '')"))
         raise ReplayedError
 
@@ -88,9 +89,11 @@ def test_one_bad_batch_does_not_spoil_its_neighbours(archive: Archive) -> None:
         barrier.wait()
         return archive.file([one], issuer="erode", source="x").new
 
+    broken_insert = text("INSERT INTO patient VALUES (1)")
+
     def bad() -> None:
         barrier.wait()
-        archive.file([], issuer="erode", source="x", within=lambda s: s.execute(text("INSERT INTO patient VALUES (1)")))
+        archive.file([], issuer="erode", source="x", within=lambda s, _: s.execute(broken_insert))
 
     with ThreadPoolExecutor(9) as threads:
         results = [threads.submit(good, one) for one in arrivals]
@@ -98,6 +101,29 @@ def test_one_bad_batch_does_not_spoil_its_neighbours(archive: Archive) -> None:
     assert [result.result() for result in results] == [1] * 8
     assert broken.exception() is not None
     assert count(archive) == 8
+
+
+def test_the_same_again_heals_what_the_disk_has_lost(archive: Archive) -> None:
+    (dataset,) = ct(count=1)
+    archive.file([arrival(archive, dataset)], issuer="erode", source="CT1")
+    archive.path_of(dataset.SOPInstanceUID).unlink()
+    assert archive.file([arrival(archive, dataset)], issuer="erode", source="CT1").same == 1
+    assert archive.path_of(dataset.SOPInstanceUID).is_file()
+
+
+def test_what_contradicts_is_aside_before_the_transaction_ends(archive: Archive) -> None:
+    """So that a kill right after it loses neither the word nor the file."""
+    (dataset,) = ct(count=1)
+    archive.file([arrival(archive, dataset)], issuer="erode", source="CT1")
+    dataset.PatientComments = "another content under the same UID"
+    seen: list[tuple[int, int]] = []
+
+    def within(_session: Session, filed: Filed) -> None:
+        seen.append((len(filed.conflicts), len(list(archive.conflicts.iterdir()))))
+
+    archive.file([arrival(archive, dataset)], issuer="erode", source="CT1", within=within)
+    assert seen == [(1, 1)]
+    assert list(archive.kept.spool.iterdir()) == []
 
 
 def test_two_branches_same_number_are_two_people(archive: Archive) -> None:

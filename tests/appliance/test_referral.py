@@ -49,12 +49,16 @@ def test_all_arrive_as_they_are_and_both_sides_count_them(three) -> None:
         assert referrals(session, "karur") == []
 
 
-def test_nothing_is_left_in_the_exchange(three) -> None:
+def test_nothing_is_left_in_the_exchange(three, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The acknowledgement stays longest: its reader may be slow."""
     erode, salem, _ = three
     erode.keep(ct())
     refer(erode, salem)
     exchanged(erode, salem, rounds=3)
     assert outbox_files(erode) == []
+    assert len(outbox_files(salem)) == 1
+    monkeypatch.setattr("appliance.referral.answers.KEPT_S", 0.0)
+    exchanged(erode, salem)
     assert outbox_files(salem) == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import select, update
@@ -13,7 +13,7 @@ from appliance.people_tables import SentReferral
 from appliance.referral.listing import referrals
 from appliance.referral.request import NotOpen
 from appliance.referral.states import ARRIVED, EXPIRED, REFUSED, SENT, WITHDRAWN
-from exchange.keys import BranchKeys, save_keys
+from exchange.folder import Folder
 from tests.appliance.hospital import Hospital, ct, hospitals
 from tests.appliance.referring import ANBU, exchanged, outbox_files, refer, row
 
@@ -55,6 +55,53 @@ def test_what_has_arrived_has_arrived_though_it_was_withdrawn(three) -> None:
     assert row(erode, referral_id).state == ARRIVED
 
 
+def test_what_was_taken_back_while_it_was_filed_has_arrived(three) -> None:
+    """The recipient's word outlives the referral, so that its sender learns of it."""
+    erode, salem, _ = three
+    erode.keep(ct())
+    referral_id = refer(erode, salem)
+    erode.sending.step()
+    filing = salem.archive.file
+
+    def taken_back_meanwhile(*arguments: Any, **named: Any) -> Any:
+        erode.people.desk.withdraw(referral_id, ANBU)
+        erode.sending.step()
+        return filing(*arguments, **named)
+
+    salem.archive.file = taken_back_meanwhile
+    salem.receiving.step()
+    assert outbox_files(erode) == []
+    erode.sending.step()
+    assert (row(erode, referral_id).state, row(erode, referral_id).arrived) == (ARRIVED, 3)
+
+
+def test_what_is_taken_back_while_it_is_written_gets_no_manifest(three, monkeypatch: pytest.MonkeyPatch) -> None:
+    erode, salem, _ = three
+    erode.keep(ct())
+    referral_id = refer(erode, salem)
+    written: list[str] = []
+    put = Folder.put
+
+    def note(self: Folder, name: str, data: bytes) -> None:
+        written.append(name)
+        put(self, name, data)
+
+    def withdrawn_meanwhile(*arguments: Any, **named: Any) -> Any:
+        made = create(*arguments, **named)
+        if not written:
+            written.append("a parcel")
+            erode.people.desk.withdraw(referral_id, ANBU)
+        return made
+
+    create = Folder.create
+    monkeypatch.setattr(Folder, "create", withdrawn_meanwhile)
+    monkeypatch.setattr(Folder, "put", note)
+    erode.sending.step()
+    assert written == ["a parcel"]
+    assert outbox_files(erode) == []
+    assert row(erode, referral_id).state == WITHDRAWN
+
+
 def test_what_is_not_answered_in_time_expires(three) -> None:
     erode, salem, _ = three
     erode.keep(ct())
@@ -68,22 +115,44 @@ def test_what_is_not_answered_in_time_expires(three) -> None:
     assert erode.people.desk.request("ER-4711", None, "salem", ANBU).new
 
 
-def test_new_keys_of_the_recipient_renew_the_referral(three, tmp_path: Path) -> None:
+@pytest.mark.parametrize("written", [False, True])
+def test_new_keys_of_the_recipient_renew_the_referral(three, tmp_path: Path, written: bool) -> None:
     erode, salem, _ = three
     erode.keep(ct())
     old = refer(erode, salem)
-    salem.close()
-    for file in salem.archive.keys.iterdir():
-        file.unlink()
-    save_keys(salem.archive.keys, BranchKeys.generate())
-    again = Hospital(salem.community, "salem", tmp_path / "salem")
-    salem.archive = again.archive
-    again.people.enrolment.step()
-    again.community.admit_file("salem", again.archive.keys)
+    if written:
+        erode.sending.step()
+    again = rekeyed(salem, tmp_path / "salem")
     exchanged(erode, again, erode)
     assert row(erode, old).state == WITHDRAWN
     with erode.archive.index.session() as session:
         assert [(r.state, r.arrived) for r in referrals(session, "erode") if r.referral_id != old] == [(ARRIVED, 3)]
+    assert again.kept() == erode.kept()
+
+
+def rekeyed(hospital: Hospital, folder: Path) -> Hospital:
+    """The branch with new keys, which it makes itself, admitted again; on an archive in a folder."""
+    hospital.close()
+    for file in hospital.archive.keys.iterdir():
+        file.unlink()
+    again = Hospital(hospital.community, hospital.branch, folder)
+    hospital.archive = again.archive
+    again.people.enrolment.step()
+    again.community.admit_file(hospital.branch, again.archive.keys)
+    return again
+
+
+def test_a_branch_that_lost_its_archive_gets_all_again(three, tmp_path: Path) -> None:
+    erode, salem, _ = three
+    erode.keep(ct())
+    refer(erode, salem)
+    exchanged(erode, salem)
+    assert salem.kept() == erode.kept()
+    again = rekeyed(salem, tmp_path / "another disk")
+    erode.step()
+    asked = erode.people.desk.request("ER-4711", None, "salem", ANBU)
+    assert (asked.new, asked.instances) == (True, 3)
+    exchanged(erode, again)
     assert again.kept() == erode.kept()
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from exchange.acknowledgement import acknowledge, acknowledged, read_acknowledgement, remove_spent
+from exchange.acknowledgement import acknowledge, acknowledged, read_acknowledgement, remove, spent
 from exchange.errors import BadSignature, CannotOpen, NotForUs
 from exchange.offers import Offer
 from exchange.receiving import open_manifest
@@ -97,5 +97,6 @@ def test_a_spoiled_letterbox_holds_up_nobody_elses(kongu: Kongu, referral_id: st
     assert list(acknowledged(kongu.exchange, "erode", reordered)) == [("salem", referral_id)]
     kongu.outbox("salem").put(f"karur/{referral_id}.ack.age", b"of a referral that cannot be seen any more")
     withdraw(kongu.outbox("erode"), "salem", referral_id)
-    assert remove_spent(kongu.exchange, kongu.outbox("salem"), "salem") == 1
+    (gone,) = spent(kongu.exchange, kongu.outbox("salem"), "salem")
+    remove(kongu.outbox("salem"), [gone])
     assert [entry.name for entry in kongu.outbox("salem").list("karur")] == [f"{referral_id}.ack.age"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exchange.acknowledgement import acknowledge, acknowledged, read_acknowledgement, remove_spent
+from exchange.acknowledgement import acknowledge, acknowledged, read_acknowledgement, remove, spent
 from exchange.errors import DirectoryExpired, Incomplete, KeyChanged, NotAllowed, Tampered, TooLarge
 from exchange.keys import BranchKeys
 from exchange.offers import Offer
@@ -52,11 +52,12 @@ def test_the_whole_road_and_back(kongu: Kongu, outgoing: Outgoing, tmp_path: Pat
     ((recipient, referral_id),) = acknowledged(kongu.exchange, "erode", kongu.directory)
     answer = read_acknowledgement(kongu.exchange, "erode", recipient, referral_id, kongu.keys["erode"], kongu.directory)
     assert (answer.referral_id, answer.arrived, answer.total) == (outgoing.referral_id, 5, 5)
-    assert remove_spent(kongu.exchange, kongu.outbox("salem"), "salem") == 0
+    assert spent(kongu.exchange, kongu.outbox("salem"), "salem") == []
 
     withdraw(kongu.outbox("erode"), "salem", referral_id)
     assert list(outstanding(kongu.outbox("erode"))) == []
-    assert remove_spent(kongu.exchange, kongu.outbox("salem"), "salem") == 1
+    (gone,) = spent(kongu.exchange, kongu.outbox("salem"), "salem")
+    remove(kongu.outbox("salem"), [gone])
     assert [path.name for path in kongu.files()] == ["0000000001.json"]
 
 
