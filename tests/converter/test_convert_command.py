@@ -54,7 +54,7 @@ def test_wrong_usage_ends_with_2(arguments: list[str], tmp_path: Path) -> None:
 @pytest.mark.parametrize("uid", [CTImageStorage, SegmentationStorage])
 def test_an_image_that_is_cut_off_before_its_pixels_is_damaged(uid: str, tmp_path: Path) -> None:
     """On the border of an element, where nothing of the file itself is broken."""
-    write(tmp_path / "cut.dcm", file(image(b"", 4, 6, SOPClassUID=uid, PixelData=None)))
+    write(tmp_path / "cut.dcm", file(image(b"", 4, 6, SOPClassUID=uid, FloatPixelData=None, PixelData=None)))
     result = run(tmp_path / "cut.dcm", "-o", tmp_path / "out", "--json")
     (line,) = lines(result)
     assert (result.exit_code, line["result"], line["tag"]) == (5, "failure", "(7FE0,0010)")
@@ -73,7 +73,7 @@ def test_an_image_that_is_cut_off_before_its_pixels_is_damaged(uid: str, tmp_pat
     ids=["plan", "report", "waveform", "pixels elsewhere"],
 )
 def test_what_holds_no_pixels_by_its_nature_is_no_failure(attributes: dict[str, str], tmp_path: Path) -> None:
-    write(tmp_path / "a.dcm", file(image(b"", 4, 6, PixelData=None, **attributes)))
+    write(tmp_path / "a.dcm", file(image(b"", 4, 6, FloatPixelData=None, PixelData=None, **attributes)))
     assert run(tmp_path / "a.dcm", "-o", tmp_path / "out").exit_code == 0
 
 
