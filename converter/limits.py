@@ -18,7 +18,7 @@ class Limits:
     frames : int
         (0028,0008) Number of Frames. A large whole-slide level has about 200,000 tiles.
     elements : int
-        Data elements of one data set, or of one item. The longest headers of the field have thousands, most of them private.
+        Data elements of one data set, or of one item. The longest headers of the field have thousands.
     nesting : int
         Sequences within sequences. Structured reports of the field reach about 20.
     inflated_bytes : int

@@ -8,22 +8,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.errors import Unreadable
-from appliance.keeping.part10 import data_set_offset
 from converter.dicom import part10, tags
+from converter.dicom.elements import UNDEFINED
 from converter.dicom.tags import Tag
-from converter.errors import ConversionError
+from converter.errors import ConversionError, TooLarge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from converter.dicom.elements import Buffer
     from converter.dicom.header import Header as Elements
 
 #: An identity that is longer is refused; a name or description is cut (PS3.5 6.2 allows 64 a component).
 TEXT_LIMIT = 1024
 
-#: A deflated data set is inflated in memory to be read: a hostile one grows a thousandfold.
+#: A value that is asked for and longer than this is not read: no VR of these elements allows a thousandth of it.
+VALUE_LIMIT_BYTES = 1 << 16
+
+#: A deflated data set grows a thousandfold while it is inflated. So much of it is kept, to find the header in; so much
+#: it may be in all, as whoever draws it needs it whole.
+INFLATED_HEADER_BYTES = 64 << 20
 INFLATED_LIMIT_BYTES = 512 << 20
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
 _CHUNK_BYTES = 1 << 20
 
 _UID_CHARACTERS = frozenset("0123456789.")
@@ -74,30 +80,51 @@ def read_header(path: Path) -> Header:
     Unreadable
         The file is no DICOM, or lacks what every instance must have (PS3.3 C.12.1, C.7.2.1, C.7.3.1).
     """
-    _refuse_bomb(path)
+    unpacking = _Unpacking()
     try:
-        file = part10.read(path)
+        file = part10.read(path, unpack=unpacking)
+        if unpacking.is_cut and file.pixels is None:
+            raise TooLarge(_NO_PIXELS_YET)
         return _header_of(file.header, file.syntax.uid)
     except ConversionError as error:
         where = f"{error.tag_text}: " if error.tag_text else ""
-        raise Unreadable(f"not a readable DICOM data set: {where}{error.reason}") from error
+        reason = _NO_PIXELS_YET if unpacking.is_cut else error.reason
+        raise Unreadable(f"not a readable DICOM data set: {where}{reason}") from error
 
 
-def _refuse_bomb(path: Path) -> None:
-    with path.open("rb") as file:
-        head = file.read(min(data_set_offset(file), _CHUNK_BYTES))
-        if _DEFLATED not in head:
-            return
-        inflater, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
-        piece = file.read(_CHUNK_BYTES)
-        while piece and size <= INFLATED_LIMIT_BYTES:
-            try:
-                size += len(inflater.decompress(piece, _CHUNK_BYTES))
-            except zlib.error as error:
-                raise Unreadable(f"the deflated data set is damaged ({error})") from error
-            piece = inflater.unconsumed_tail or file.read(_CHUNK_BYTES)
-    if size > INFLATED_LIMIT_BYTES:
-        raise Unreadable(f"the deflated data set is larger than {INFLATED_LIMIT_BYTES >> 20} MiB once it is inflated")
+_NO_PIXELS_YET = f"no pixels begin within the first {INFLATED_HEADER_BYTES >> 20} MiB of the inflated data set"
+
+
+class _Unpacking:
+    """Inflates a data set to its end, piece by piece, and keeps its beginning."""
+
+    def __init__(self) -> None:
+        self.is_cut = False
+
+    def __call__(self, data: Buffer, start: int) -> bytes:
+        inflater, kept, size = zlib.decompressobj(-zlib.MAX_WBITS), bytearray(), 0
+        for piece in self._pieces(inflater, data, start):
+            kept += piece[: INFLATED_HEADER_BYTES - len(kept)]
+            size += len(piece)
+            if size > INFLATED_LIMIT_BYTES:
+                raise TooLarge(
+                    f"the deflated data set is larger than {INFLATED_LIMIT_BYTES >> 20} MiB once it is inflated"
+                )
+        self.is_cut = size > len(kept)
+        return bytes(kept)
+
+    @staticmethod
+    def _pieces(inflater: zlib._Decompress, data: Buffer, start: int) -> Iterator[bytes]:
+        try:
+            for place in range(start, len(data), _CHUNK_BYTES):
+                packed = data[place : place + _CHUNK_BYTES]
+                while packed:
+                    yield inflater.decompress(packed, _CHUNK_BYTES)
+                    packed = inflater.unconsumed_tail
+                if inflater.eof:  # what lies behind would be gathered in memory
+                    return
+        except zlib.error as error:
+            raise ConversionError(f"the deflated data set is damaged ({error})") from error
 
 
 def _header_of(elements: Elements, syntax: str) -> Header:
@@ -125,6 +152,8 @@ def _header_of(elements: Elements, syntax: str) -> Header:
 
 def _whole_text(elements: Elements, tag: Tag) -> str:
     """All values as one text that UTF-8 can write."""
+    _refuse_long(elements, tag)
+    _refuse_long(elements, tags.SPECIFIC_CHARACTER_SET)
     text = "\\".join(elements.texts(tag))
     return text.encode("utf-8", "replace").decode().strip(" \0")
 
@@ -159,8 +188,15 @@ def _uid(elements: Elements, tag: Tag) -> str:
 
 def _number(elements: Elements, tag: Tag) -> int | None:
     """An Integer String of 32 bits (PS3.5 6.2, IS); None where it is anything else."""
+    _refuse_long(elements, tag)
     try:
         number = elements.integer(tag)
     except ConversionError:
         return None
     return number if number is not None and abs(number) < 1 << 31 else None
+
+
+def _refuse_long(elements: Elements, tag: Tag) -> None:
+    element = elements.element(tag)
+    if element is not None and VALUE_LIMIT_BYTES < element.length != UNDEFINED:
+        raise Unreadable(f"the {tag.keyword} has {element.length} bytes, {VALUE_LIMIT_BYTES} are allowed")
