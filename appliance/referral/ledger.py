@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from appliance.people_tables import ReceivedReferral
 from appliance.referral.states import ARRIVED, REFUSED
@@ -28,6 +28,8 @@ log = structlog.get_logger("appliance.referral")
 FIRST_REST_S, LONGEST_REST_S = 1.0, 300.0
 #: While its sender writes a referral, waiting longer would only make its images late.
 LONGEST_WRITING_REST_S = 4.0
+#: What nobody vouches for is written down so often a day for each sender: rubbish must not fill the index.
+UNVOUCHED_A_DAY = 100
 
 
 class KnownOffers:
@@ -126,7 +128,10 @@ class Ledger:
         log.warning("referral refused", referral=manifest.referral_id, sender=manifest.sender, reason=reason)
 
     def refuse_unknown(self, offer: Offer, reason: str) -> None:
-        """Write an offer down as refused that nobody vouches for; nobody is told."""
+        """Write an offer down as refused that nobody vouches for; nobody is told. Too many of a sender's only rest."""
+        if self._unvouched_today(offer.sender) >= UNVOUCHED_A_DAY:
+            self.let_rest(offer)
+            return
         row = ReceivedReferral(
             sender=offer.sender,
             referral_id=offer.referral_id,
@@ -147,6 +152,15 @@ class Ledger:
             )
         self._dealt_with = None
         log.warning("referral refused", referral=offer.referral_id, sender=offer.sender, reason=reason)
+
+    def _unvouched_today(self, sender: str) -> int:
+        wanted = select(func.count()).where(
+            ReceivedReferral.sender == sender,
+            ReceivedReferral.total == 0,
+            ReceivedReferral.received > datetime.now(UTC) - timedelta(days=1),
+        )
+        with self._index.session() as session:
+            return session.scalar(wanted) or 0
 
     def note_answered(self, row: ReceivedReferral) -> None:
         """Write down that the answer lies in the outbox."""

@@ -7,11 +7,12 @@ import shutil
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
 
-from appliance.people_tables import AuditEntry
+from appliance.people_tables import AuditEntry, ReceivedReferral
 from appliance.referral.listing import referral
 from appliance.referral.states import REFUSED, SENT
 from exchange.errors import CannotOpen
@@ -278,6 +279,27 @@ def test_what_is_not_whole_yet_waits(three, sent: str, monkeypatch: pytest.Monke
     for _ in range(5):
         clock[0] += 1
         salem.receiving.step()
+    assert len(salem.kept()) == 3
+
+
+def test_rubbish_does_not_fill_the_index(three, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders that nobody signed come and go: so many of them are written down a day, and a true referral passes."""
+    monkeypatch.setattr("appliance.referral.ledger.UNVOUCHED_A_DAY", 10)
+    erode, salem, _ = three
+    for _ in range(4):
+        for _ in range(16):
+            folder = box(erode, str(uuid4()))
+            folder.mkdir(parents=True)
+            (folder / "odd").touch()
+        salem.receiving.step()
+        shutil.rmtree(erode.context.outbox / "salem")
+    with salem.archive.index.session() as session:
+        rows = session.scalars(select(ReceivedReferral)).all()
+        entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "referral-received")).all()
+    assert (len(rows), len(entries)) == (10, 10)
+    erode.people.desk.request("ER-4711", None, "salem", ANBU)
+    erode.sending.step()
+    salem.receiving.step()
     assert len(salem.kept()) == 3
 
 
