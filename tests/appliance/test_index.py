@@ -66,6 +66,23 @@ def test_an_older_index_is_kept_beside_the_upgraded_one(tmp_path: Path) -> None:
     assert rows(path) != before
 
 
+def test_an_older_index_names_who_came_without_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite"
+    older_index(path, "0006")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO patient VALUES (2, 'erode', 'ER-2', '^^', '19700101', '')")
+        connection.execute("INSERT INTO patient VALUES (3, 'erode', 'ER-3', 'Own^Name', '', '')")
+        studies = [(1, "", ""), (1, "Kumar^Ravi", "19650505"), (1, "Raja^Kannan", ""), (2, "Other^Born", "19880808")]
+        for key, (patient, name, born) in enumerate([*studies, (3, "Kumar^Ravi", "")]):
+            values = (key, patient, f"1.2.{key}", "", "", "", "", name, born)
+            connection.execute(f"INSERT INTO study VALUES ({', '.join('?' * len(values))})", values)
+        connection.commit()
+    open_index(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        named = connection.execute("SELECT name, birth_date FROM patient ORDER BY id").fetchall()
+    assert named == [("Kumar^Ravi", "19650505"), ("^^", "19700101"), ("Own^Name", "")]
+
+
 def rows(path: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as connection:
         return list(connection.iterdump())
