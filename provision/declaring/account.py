@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, WithJsonSchema
 from pydantic.dataclasses import dataclass
 
 from exchange.sealing import is_recipient
 from provision.declaring.strict import STRICT
 
+PATTERN = r"(age1[0-9a-z]{58}|ssh-(ed25519|rsa) [A-Za-z0-9+/=]+( [^\x00-\x1f\"\\]*)?)"
+
 
 def _a_key(text: str) -> str:
     """A public key that something can really be encrypted to."""
-    if not is_recipient(text):
+    if not (re.fullmatch(PATTERN, text) and is_recipient(text)):
         raise ValueError("this is no age and no SSH public key (age1..., ssh-ed25519 ..., ssh-rsa ...)")
     return text
 
 
-Recipient = Annotated[
-    str,
-    Field(pattern=r"^(age1[0-9a-z]{58}|ssh-(ed25519|rsa) [A-Za-z0-9+/=]+( [^\x00-\x1f\"\\]*)?)$"),
-    AfterValidator(_a_key),
-]
+Recipient = Annotated[str, AfterValidator(_a_key), WithJsonSchema({"type": "string", "pattern": f"^{PATTERN}$"})]
 
 
 @dataclass(frozen=True, config=STRICT)

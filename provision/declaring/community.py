@@ -22,7 +22,10 @@ from provision.declaring.names import (
     Label,
     Login,
     ObjectName,
+    SftpServer,
+    Store,
     Title,
+    WebAddress,
 )
 from provision.declaring.sizes import Size, SizeText
 from provision.declaring.strict import STRICT
@@ -61,7 +64,7 @@ class CloudPlace:
     network: NetworkDriver = field(default_factory=NetworkDriver)
     management: tuple[NetworkText, ...] = Field(default=())
     """Networks from which appliances may be reached for administration (SSH, web page), beside the branch's own."""
-    upload: Annotated[str, Field(pattern=r"^sftp://[^\s/]+$")] | None = None
+    upload: SftpServer | None = None
     """The front end's SSH server: a file beside this one, of the name in `image.path`, is brought there if need be."""
 
 
@@ -71,7 +74,7 @@ class ApplianceImage:
 
     path: ImageFile | None = None
     """A file on the front end, in a folder from which the datastore may read; without a folder, in /var/tmp."""
-    url: Annotated[str, Field(pattern=r"^https?://[^\s\"'$<>\\]+$")] | None = None
+    url: WebAddress | None = None
     """An address from which the front end fetches it."""
     marketplace: ObjectName | None = None
     """The name of an appliance in one of the cloud's marketplaces."""
@@ -111,7 +114,7 @@ class Exchange:
 
     path: HostPath
     """The folder: the same on every host (virtiofs), or as the server exports it (nfs)."""
-    admin: Annotated[str, Field(pattern=r"^(/|file://|sftp://|s3://|gs://|az://)\S+$")]
+    admin: Store
     """How this command line reaches the same folder: a path, sftp://, s3://, gs:// or az://."""
     driver: Literal["virtiofs", "nfs"] = "virtiofs"
     """How appliances reach it: through their hosts, or by NFS 4 over the network."""

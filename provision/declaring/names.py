@@ -16,11 +16,13 @@ class NameRule:
     pattern: str
     words: str
     reserved: frozenset[str] = frozenset()
+    secret: bool = False
+    """Whether somebody may have written a password or a private key here: then it is not said again."""
 
     def __call__(self, name: str) -> str:
         """The name itself, where it follows the rule."""
         if not re.fullmatch(self.pattern, name):
-            raise ValueError(f"{name!r} will not do: {self.words}")
+            raise ValueError(f"{'this' if self.secret else repr(name)} will not do: {self.words}")
         if name in self.reserved:
             raise ValueError(f"{name!r} is taken by Gurney itself: choose another name")
         return name
@@ -69,6 +71,18 @@ CEPH_NAME = NameRule(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a name in Ceph has 1 t
 HOST_NAME = NameRule(
     r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[1-9][0-9]{0,4})?", "a host is a name or an address, and a port"
 )
+#: How this command line reaches the exchange.
+STORE = NameRule(
+    r"(/|file://|sftp://|s3://|gs://|az://)\S+",
+    "the exchange is reached by an absolute path, or by sftp://HOST/PATH, s3://, gs:// or az://BUCKET/PREFIX",
+    secret=True,
+)
+SFTP_SERVER = NameRule(r"sftp://[^\s/]+", "an SSH server is written sftp://USER@HOST, without a path", secret=True)
+WEB_ADDRESS = NameRule(
+    r"https?://[^\s\"'$<>\\]+",
+    "an address begins with http:// or https:// and has no blanks, quotes, '$' and backslashes",
+    secret=True,
+)
 
 Label = Annotated[str, AfterValidator(LABEL), WithJsonSchema(LABEL.schema())]
 AeTitle = Annotated[str, AfterValidator(AE_TITLE), WithJsonSchema(AE_TITLE.schema())]
@@ -80,3 +94,6 @@ ImageFile = Annotated[str, AfterValidator(IMAGE_FILE), WithJsonSchema(IMAGE_FILE
 CephName = Annotated[str, AfterValidator(CEPH_NAME), WithJsonSchema(CEPH_NAME.schema())]
 HostName = Annotated[str, AfterValidator(HOST_NAME), WithJsonSchema(HOST_NAME.schema())]
 HostPath = Annotated[str, AfterValidator(PATH), WithJsonSchema(PATH.schema())]
+Store = Annotated[str, AfterValidator(STORE), WithJsonSchema(STORE.schema())]
+SftpServer = Annotated[str, AfterValidator(SFTP_SERVER), WithJsonSchema(SFTP_SERVER.schema())]
+WebAddress = Annotated[str, AfterValidator(WEB_ADDRESS), WithJsonSchema(WEB_ADDRESS.schema())]

@@ -23,15 +23,30 @@ if TYPE_CHECKING:
 
 ADAPTER = TypeAdapter(Community)
 
-#: pydantic's kinds of error, in our words; all others speak for themselves.
+#: pydantic's kinds of error, in our words with its facts; all others speak for themselves.
 WORDS = {
     "unexpected_keyword_argument": "there is no such entry here",
     "missing": "this is missing",
     "missing_argument": "this is missing",
     "dataclass_type": "entries are expected here, as in `name: value`",
     "mapping_type": "entries are expected here, as in `name: value`",
+    "dict_type": "entries are expected here, as in `name: value`",
     "tuple_type": "a list is expected here, as in [one, two]",
     "string_type": "a text is expected here (put it in quotes if it looks like a number)",
+    "float_type": "a number is expected here",
+    "float_parsing": "a number is expected here",
+    "finite_number": "a number is expected here",
+    "int_type": "a whole number is expected here",
+    "int_parsing": "a whole number is expected here",
+    "int_from_float": "a whole number is expected here",
+    "bool_type": "true or false is expected here",
+    "bool_parsing": "true or false is expected here",
+    "greater_than": "a number greater than {gt:g} is expected here",
+    "greater_than_equal": "a number greater than or equal to {ge:g} is expected here",
+    "less_than_equal": "a number of at most {le:g} is expected here",
+    "literal_error": "this is expected here: {expected}",
+    "too_short": "{min_length} or more are expected here",
+    "too_long": "at most {max_length} are expected here",
 }
 
 
@@ -72,9 +87,13 @@ def parse(text: str, source: str = "<text>") -> Community:
     """The community that a text declares; raises `DeclarationError` as `load` does."""
     read = placed(text)
     problems = list(read.problems)
+    if problems and read.value is None:  # it is not YAML: nothing else can be said of it
+        raise DeclarationError(source, problems)
     community, mistakes = _validated(read.value)
-    problems += [read.problem(_place(mistake, read), _words(mistake)) for mistake in mistakes]
-    problems += [read.problem(path, words) for path, words in _broken_rules(community, read, mistakes)]
+    wrong = [_place(mistake, read) for mistake in mistakes]
+    problems += [read.problem(path, _words(mistake)) for path, mistake in zip(wrong, mistakes, strict=True)]
+    broken = _broken_rules(community, read, mistakes)  # of a value that was rejected they see what stands in for it
+    problems += [read.problem(path, words) for path, words in broken if path not in wrong]
     if problems or community is None:
         raise DeclarationError(source, problems)
     return community
@@ -146,7 +165,8 @@ def _place(mistake: ErrorDetails, read: Placed) -> Place:
 
 
 def _words(mistake: ErrorDetails) -> str:
-    words = WORDS.get(mistake["type"], mistake["msg"])
+    ours = WORDS.get(mistake["type"])
+    words = ours.format(**mistake.get("ctx", {})) if ours else mistake["msg"]
     words = re.sub(r"^(Value error|Assertion failed), ", "", words)
     name = mistake["loc"][-1] if mistake["loc"] else ""
     return f"{name!r}: {words}" if mistake["type"] == "unexpected_keyword_argument" else words

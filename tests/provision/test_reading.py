@@ -61,7 +61,7 @@ MISTAKES = {
     "disk: 10GiB": ("disk: 500GiB", "10GiB is less than the appliance needs, 200GiB"),
     "cpu: 1.5, memory: 8GiB": ("cpu: 4, memory: 8GiB", "1.5 is less than the appliance needs, 2.0"),
     "cpu: 4.125, memory": ("cpu: 4, memory", "more than two decimals"),
-    "dr.anbu: boss": ("dr.anbu: doctor", "Input should be 'doctor', 'radiographer' or 'admin'"),
+    "dr.anbu: boss": ("dr.anbu: doctor", "this is expected here: 'doctor', 'radiographer' or 'admin'"),
     "Dr Anbu: doctor": ("dr.anbu: doctor", "a login has 1 to 31"),
     "titel: Erode": ("title: Erode", "'titel': there is no such entry here"),
     "to: [salem, nowhere]": ("to: [salem, karur]", "there is no branch 'nowhere'"),
@@ -70,14 +70,20 @@ MISTAKES = {
     "driver: 802.1Q}": ("driver: 802.1Q, physical_device: eth1}", "needs `physical_device`"),
     "image: {}": ("image: {path: /var/tmp/gurney-appliance.qcow2}", "give exactly one of path, url and marketplace"),
     "path: folder/relative.qcow2": ("path: /var/tmp/gurney-appliance.qcow2", "an image is a path on the front end"),
-    "admin: ftp://x": ("admin: sftp://front-end/srv/exchange", "String should match pattern"),
+    "admin: ftp://x": ("admin: sftp://front-end/srv/exchange", "the exchange is reached by an absolute path"),
     "  exchange:\n": ("  erode:\n", "is taken by Gurney itself"),
     "  Erode:\n": ("  erode:\n", "lower-case letters"),
     "community: ../kongu": ("community: kongu", "lower-case letters"),
     "apart: [[erode, sale]]\nreferrals:": ("referrals:", "there is no branch 'sale'"),
     "apart: [[erode, erode]]\nreferrals:": ("referrals:", "'erode' stands here a second time"),
     "apart: [[erode]]\nreferrals:": ("referrals:", "name two branches or more"),
-    "admins: {anita: {key: age1abc}}\n    staff: {dr.anbu": ("staff: {dr.anbu", "String should match pattern"),
+    "admins: {anita: {key: age1abc}}\n    staff: {dr.anbu": (
+        "staff: {dr.anbu",
+        "this is no age and no SSH public key",
+    ),
+    "url: ftp://x": ("path: /var/tmp/gurney-appliance.qcow2", "an address begins with http:// or https://"),
+    "cpu: four, memory: 8GiB": ("cpu: 4, memory: 8GiB", "a number is expected here"),
+    "staff: [dr.anbu]": ("staff: {dr.anbu: doctor, r.devi: radiographer}", "entries are expected here"),
     "admins: {anita: {key: ssh-ed25519 AAAA}}\n    staff: {dr.anbu": (
         "staff: {dr.anbu",
         "no age and no SSH public key",
@@ -90,11 +96,11 @@ MISTAKES = {
     "backup: {datastore: b, days: []}\nreferrals:": ("referrals:", "name one day or more"),
     "backup: {datastore: b, keep_last: 0}\nreferrals:": ("referrals:", "greater than or equal to 1"),
     "datastores: {make: {storage: ceph}}": (STORES, "`ceph` says where a Ceph cluster is"),
-    "datastores: {make: {storage: san}}": (STORES, "Input should be 'local', 'shared' or 'ceph'"),
+    "datastores: {make: {storage: san}}": (STORES, "this is expected here: 'local', 'shared' or 'ceph'"),
     "datastores: {system: nfs, make: {storage: shared}}": (STORES, "give either `make`, or the names"),
     "datastores: {make: {storage: ceph, ceph: {pool: one, monitors: [], bridges: [a], secret: x}}}": (
         STORES,
-        "should have at least 1 item",
+        "1 or more are expected here",
     ),
     "path: /srv/../etc": ("path: /srv/exchange", "a path on the front end is absolute"),
     "path: /var/tmp/./x": ("path: /var/tmp/gurney-appliance.qcow2", "an image is a path on the front end"),
@@ -110,6 +116,31 @@ def test_a_mistake_is_told_with_its_place(wrong: str) -> None:
     told = problems_of(text)
     assert any(words in problem for problem in told), told
     assert not any("line 1, column 1:" in problem for problem in told)
+
+
+REJECTED = {
+    "memory: 8GB, disk": ("memory: 8GiB, disk", "'8GB' is no size"),
+    "cpu: four, memory: 8GiB": ("cpu: 4, memory: 8GiB", "a number is expected here"),
+    "cpu: -4, memory: 8GiB": ("cpu: 4, memory: 8GiB", "a number greater than 0 is expected here"),
+}
+
+
+@pytest.mark.parametrize("wrong", REJECTED)
+def test_of_a_value_that_is_rejected_nothing_else_is_said(wrong: str) -> None:
+    right, words = REJECTED[wrong]
+    (problem,) = problems_of(TEXT.replace(right, wrong, 1))
+    assert words in problem
+
+
+def test_of_what_is_not_yaml_nothing_else_is_said() -> None:
+    (problem,) = problems_of(TEXT + "\nx: [")
+    assert "this is not YAML" in problem
+    assert not problem.startswith("line 1,")
+
+
+def test_a_private_key_in_the_wrong_place_is_not_said_again() -> None:
+    text = TEXT.replace("staff: {dr.anbu", "admins: {anita: {key: AGE-SECRET-KEY-1QQ}}\n    staff: {dr.anbu", 1)
+    assert "AGE-SECRET-KEY" not in "".join(problems_of(text))
 
 
 def test_every_mistake_is_told_at_once() -> None:
