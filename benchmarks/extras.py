@@ -61,7 +61,7 @@ WORKER_SETS = {
     "MR": 400,
     "US": 120,
     "JPEG-LS": 100,
-    "JPEG lossless": 100,
+    "JPEG lossless": 300,
 }
 
 
@@ -69,7 +69,7 @@ def workers(folder: Path, repeat: int, quick: bool) -> Figures:
     """Wall seconds of the same work with one worker and with two, start-up and all, in turn.
 
     They mean something on a machine that does nothing else; where it does, run the benchmark by `chrt --fifo 1`. Each
-    set is half a second of work and more: what is done in less has too little beside its start-up to be shared.
+    set is half a second of work and more beside the quarter second of start-up: less is too little to be shared.
     """
     figures = {}
     for name, count in WORKER_SETS.items():
