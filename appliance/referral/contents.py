@@ -87,6 +87,21 @@ def new_files(
     )
 
 
+def in_parts(files: Sequence[OutgoingFile], most: int) -> list[tuple[OutgoingFile, ...]]:
+    """The files in runs of at most so many, for a referral each; a study is parted only where it is larger."""
+    studies: dict[str, list[OutgoingFile]] = defaultdict(list)
+    for file in files:
+        studies[file.study_instance_uid].append(file)
+    parts: list[list[OutgoingFile]] = [[]]
+    for study in studies.values():
+        for start in range(0, len(study), most):
+            run = study[start : start + most]
+            if len(parts[-1]) + len(run) > most:
+                parts.append([])
+            parts[-1].extend(run)
+    return [tuple(part) for part in parts if part]
+
+
 def _carried_to(session: Session, key_id: str) -> set[str]:
     carried = (
         select(SentInstance.sop_instance_uid)

@@ -10,10 +10,11 @@ from sqlalchemy import func, select, update
 
 from appliance.errors import ApplianceError
 from appliance.people_tables import SentInstance, SentReferral
-from appliance.referral.contents import find_patient, new_files, studies_of, summary_of
+from appliance.referral.contents import find_patient, in_parts, new_files, studies_of, summary_of
 from appliance.referral.outbox import check_room
 from appliance.referral.states import CARRIED, OPEN, PREPARED, WITHDRAWN
 from exchange.errors import NoDirectory
+from exchange.manifest import MAX_INSTANCES
 from exchange.outgoing import Outgoing, new_referral, next_sequence
 
 if TYPE_CHECKING:
@@ -40,7 +41,10 @@ class NotOpen(ApplianceError):  # noqa: N818 - a verdict, not a fault
 
 @dataclass(frozen=True)
 class Requested:
-    """The answer to a request: a new referral, or the last one where the recipient has, or is sent, everything."""
+    """The answer to a request: a new referral, or the last one where the recipient has, or is sent, everything.
+
+    More instances than one referral may hold take several; then it is the one that is sent last.
+    """
 
     referral_id: str
     instances: int
@@ -92,11 +96,8 @@ class Desk:
             files = new_files(session, patient, key_id, self.path_of)
             if not files:
                 return _earlier(session, patient, key_id)
-            outgoing = self._frozen(session, directory, patient, recipient, files)
-            check_room(session, outgoing.sealed_bytes, self.outbox_limit())
-            session.add(sent_referral(outgoing, patient.name, by.login))
-            detail = {"patient": patient.patient_id, "issuer": patient.issuer, "to": recipient, "instances": len(files)}
-            self._record(session, "refer", outgoing.referral_id, by, detail)
+            for part in in_parts(files, MAX_INSTANCES):
+                outgoing = self._freeze(session, directory, patient, recipient, part, by)
         self.wake()
         return Requested(outgoing.referral_id, len(files), new=True)
 
@@ -120,16 +121,17 @@ class Desk:
             raise NoDirectory("This appliance is not enrolled yet: it knows no other branch.")
         return self.directory.value
 
-    def _frozen(
+    def _freeze(
         self,
         session: Session,
         directory: Directory,
         patient: Patient,
         recipient: str,
         files: tuple[OutgoingFile, ...],
+        by: Asker,
     ) -> Outgoing:
         now = datetime.now(UTC)
-        return new_referral(
+        outgoing = new_referral(
             directory,
             sender=self.branch,
             recipient=recipient,
@@ -139,6 +141,11 @@ class Desk:
             files=files,
             now=now,
         )
+        check_room(session, outgoing.sealed_bytes, self.outbox_limit())
+        session.add(sent_referral(outgoing, patient.name, by.login))
+        detail = {"patient": patient.patient_id, "issuer": patient.issuer, "to": recipient, "instances": len(files)}
+        self._record(session, "refer", outgoing.referral_id, by, detail)
+        return outgoing
 
     def _record(self, session: Session, action: str, referral_id: str, by: Asker, detail: dict[str, object]) -> None:
         self.audit.append(session, action=action, who=by.login, address=by.address, subject=referral_id, detail=detail)

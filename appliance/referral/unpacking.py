@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from appliance.errors import Unreadable
 from appliance.keeping.header import read_header
-from appliance.keeping.spool import Arrival
+from appliance.keeping.room import leave_room
+from appliance.keeping.spool import Arrival, room_told
 from exchange.errors import NotAllowed, Tampered
 from exchange.receiving import open_parcel
 
@@ -42,8 +43,12 @@ def unpacked(archive: Archive, exchange: Reader, manifest: Manifest, keys: Branc
         A parcel or an instance is not what the manifest says.
     exchange.errors.NotYet
         A parcel is not there.
+    ArchiveFull
+        The archive's disk has no room for all of it.
     """
     spooled: list[Arrived] = []
+    with room_told("the spool"):
+        leave_room(archive.spool, sum(parcel.size for parcel in manifest.parcels))
     try:
         for parcel in manifest.parcels:
             spooled.extend(open_parcel(exchange, manifest, parcel, keys, archive.spool))

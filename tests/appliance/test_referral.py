@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from appliance.people_tables import AuditEntry, ReceivedReferral
+from appliance.people_tables import AuditEntry, ReceivedReferral, SentReferral
 from appliance.referral.contents import NoSuchPatient
 from appliance.referral.listing import referrals
 from appliance.referral.states import ARRIVED, REFUSED
@@ -121,6 +121,24 @@ def test_asking_twice_follows_the_first(three) -> None:
     second = erode.people.desk.request("ER-4711", None, "salem", ANBU)
     assert (first.new, first.instances) == (True, 3)
     assert (second.new, second.instances, second.referral_id) == (False, 0, first.referral_id)
+
+
+def test_more_than_one_referral_holds_goes_in_several(three, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Studies stay whole where they fit; asking again sends nothing more."""
+    monkeypatch.setattr("appliance.referral.request.MAX_INSTANCES", 4)
+    erode, salem, _ = three
+    studies = [ct(count=count) for count in (3, 2, 6)]
+    for study in studies:
+        erode.keep(study)
+    asked = erode.people.desk.request("ER-4711", None, "salem", ANBU)
+    assert (asked.new, asked.instances) == (True, 11)
+    with erode.archive.index.session() as session:
+        sent = session.scalars(select(SentReferral).order_by(SentReferral.sequence)).all()
+        assert [one.total for one in sent] == [3, 2, 4, 2]
+        assert sent[-1].referral_id == asked.referral_id
+    exchanged(erode, salem)
+    assert salem.kept() == erode.kept()
+    assert not erode.people.desk.request("ER-4711", None, "salem", ANBU).new
 
 
 def test_a_study_that_grew_is_sent_by_its_difference(three) -> None:
