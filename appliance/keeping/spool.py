@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from appliance.errors import ArchiveFull
 from appliance.keeping.header import Header, read_header
+from appliance.keeping.room import leave_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,7 @@ class Arriving:
         self.size = 0
         self._digest = hashlib.sha256()
         with room_told("the spool"):
+            leave_room(spool)
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
     def write(self, data: bytes | memoryview) -> None:
@@ -58,6 +60,7 @@ class Arriving:
         self._digest.update(view)
         self.size += len(view)
         with self._whole_or_gone():
+            leave_room(self.path.parent, len(view))
             while view:
                 view = view[os.write(self._descriptor, view) :]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.keeping.kept import flush_folder
+from appliance.keeping.room import leave_room
 from appliance.keeping.spool import NO_ROOM
 from converter.clock import Clock, TooSlow
 from converter.errors import ConversionError, NotAnImage
@@ -80,10 +81,12 @@ def prepare_process() -> None:
 
 def _results(source: Path, folder: Path, stem: str) -> Iterator[Result]:
     with Clock(LIMITS.file_seconds) as clock:
+        leave_room(source.parent)
         instance = open_instance(source)
         numbers = range(1, instance.frame_count + 1)
         for result in pictures(instance, folder, stem, Options(replace=True), numbers):
             yield result
+            leave_room(source.parent)
             clock.restart()
 
 

@@ -23,25 +23,29 @@ class Views:
         self._audit = audit
         self._lately: OrderedDict[tuple[str, str, str], float] = OrderedDict()
         self._lock = threading.Lock()
+        self._recording = threading.Lock()
 
     def saw(self, visitor: Asker, study_instance_uid: str, patient_id: str, issuer: str) -> None:
         """Record a view, unless the same person's of the same study from the same address is recorded already."""
-        if self._is_new((visitor.login, visitor.address, f"{issuer}/{patient_id}/{study_instance_uid}")):
-            self._audit.record(
-                action="view",
-                who=visitor.login,
-                subject=study_instance_uid,
-                address=visitor.address,
-                detail={"patient": patient_id, "issuer": issuer},
-            )
+        view = visitor.login, visitor.address, f"{issuer}/{patient_id}/{study_instance_uid}"
+        if not self._is_new(view):
+            return
+        with self._recording:
+            if self._is_new(view):
+                detail = {"patient": patient_id, "issuer": issuer}
+                self._audit.record(
+                    action="view", who=visitor.login, subject=study_instance_uid, address=visitor.address, detail=detail
+                )
+                self._remember(view)
 
     def _is_new(self, view: tuple[str, str, str]) -> bool:
-        now = time.monotonic()
         with self._lock:
-            if now - self._lately.get(view, float("-inf")) < ONE_VIEW_S:
-                return False
-            self._lately[view] = now
+            return time.monotonic() - self._lately.get(view, float("-inf")) >= ONE_VIEW_S
+
+    def _remember(self, view: tuple[str, str, str]) -> None:
+        """Only now that it is recorded: a look that cannot be is not shown, however often it is tried."""
+        with self._lock:
+            self._lately[view] = time.monotonic()
             self._lately.move_to_end(view)
             while len(self._lately) > REMEMBERED:
                 self._lately.popitem(last=False)
-        return True

@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
+import httpx
 import numpy as np
 import pytest
 
 from exchange.settings import Modality
 from tests.appliance.community import Community
-from tests.appliance.hospital import ct, until
+from tests.appliance.hospital import PASSWORD, ct, until
 from tests.appliance.process import ApplianceProcess
 from tests.appliance.scanner import statuses, storescu, written
 
@@ -57,15 +58,21 @@ def test_a_disk_that_is_full(appliance: ApplianceProcess, tmp_path: Path) -> Non
     assert appliance.process is not None
     appliance.archive = type(appliance.archive)(f"/proc/{appliance.process.pid}/root{appliance.archive}")
     appliance.enrol(CT1)
+    storescu(appliance.address, *large_files(tmp_path / "first", 2))
+    appliance.wait_until_drawn()
+    assert len(pictures(appliance)) == 2
     files = large_files(tmp_path / "large", 30)
     said = statuses(storescu(appliance.address, *files, options=("-nh",)))
-    kept = said.count("Success")
-    assert 0 < kept < 30
+    kept = 2 + said.count("Success")
+    assert 2 < kept < 32
     assert set(said) == {"Success", REFUSED}
     assert list((appliance.archive / "spool").iterdir()) == []
     assert instances(appliance) == kept
     until(lambda: any(line["event"] == "rendering waits" for line in appliance.lines()) or health_is_idle(appliance))
-    assert pictures_are_whole(appliance)
+    assert len(pictures(appliance)) >= 2
+    assert all(path.read_bytes().endswith(b"IEND\xaeB`\x82") for path in pictures(appliance))
+    storescu(appliance.address, *written(tmp_path / "small", *ct(count=20)), options=("-nh",))
+    people_still_come_in(appliance)
     assert [line for line in appliance.lines() if "exception" in line] == []
 
 
@@ -78,6 +85,21 @@ def health_is_idle(appliance: ApplianceProcess) -> bool:
     return health is not None and health["pending_renditions"] == 0
 
 
-def pictures_are_whole(appliance: ApplianceProcess) -> bool:
-    pictures = (appliance.archive / "shared").rglob("*.png")
-    return all(path.read_bytes().endswith(b"IEND\xaeB`\x82") for path in pictures)
+def pictures(appliance: ApplianceProcess) -> list[Path]:
+    return list((appliance.archive / "shared").rglob("[!.]*.png"))
+
+
+def people_still_come_in(appliance: ApplianceProcess) -> None:
+    """They set a password, log in, and look; each look is in the audit log."""
+    with httpx.Client(base_url=f"http://{appliance.address}:8080", trust_env=False, timeout=30) as client:
+        for login, code in appliance.community.codes[appliance.branch].items():
+            password = {"login": login, "password": PASSWORD}
+            client.post("/api/invitations/accept", json=password | {"code": code}).raise_for_status()
+            client.post("/api/session", json=password).raise_for_status()
+        studies = client.get("/api/studies").raise_for_status().json()
+        for study in studies:
+            client.get(f"/api/studies/{study['address']}").raise_for_status()
+        entries = client.get("/api/audit").raise_for_status().json()
+    looks = [entry["subject"] for entry in entries if entry["action"] == "view"]
+    assert studies
+    assert sorted(looks) == sorted(study["study_instance_uid"] for study in studies)
