@@ -105,11 +105,12 @@ def _document(file: DicomFile, folder: Path, stem: str, options: Options) -> Ite
 
 def _check_whole(file: DicomFile) -> None:
     """Raise `ConversionError` for an image whose pixels are gone, as of a transfer that broke off."""
-    from pydicom.uid import UID  # for the names of SOP classes; most runs meet no object without pixels
+    from pydicom import config  # for the names of SOP classes; most runs meet no object without pixels
+    from pydicom.uid import UID
 
     header = file.header
     uid = header.text(tags.SOP_CLASS_UID) or file.meta.text(tags.MEDIA_STORAGE_SOP_CLASS_UID)
-    name = UID(uid).name
+    name = UID(uid, config.IGNORE).name  # what is no UID has no name, and a warning would only confuse
     if ("Image Storage" in name or name in _IMAGES) and header.element(_PROVIDER_URL) is None:
         reason = f"{name}: there is no pixel data; the file was cut off, or its pixels were taken out"
         raise ConversionError(reason, file=file.name, tag=tags.PIXEL_DATA)
