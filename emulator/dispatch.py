@@ -95,7 +95,8 @@ class Dispatcher:
 
     def _answer(self, method: Method, session: str, values: list[Any], *, noop: bool) -> list[Any]:
         if noop:
-            return self._done(method, session, values, noop=True)
+            with self._cloud.store.lock:  # nobody else is given an id between its undoing and its being spent
+                return self._done(method, session, values, noop=True)
         event = CallEvent(self._cloud, method.name, values)
         reply = self._done(method, session, values, noop=False)
         event.answered(reply)

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pyone
@@ -65,6 +66,20 @@ def test_accepted_but_not_done(faulty: Any) -> None:
     assert faulty.template.allocate('NAME="never"') == 0
     assert names(faulty) == []
     assert faulty.template.allocate('NAME="another"') == 1
+
+
+def test_what_is_accepted_and_not_done_takes_no_id_from_others_at_the_same_time(make_cloud: Any) -> None:
+    """Each of many clients is told another id."""
+    cloud: Cloud = make_cloud(faults=("template.allocate:noop@1-60",))
+
+    def allocate(number: int) -> int:
+        one = pyone.OneServer(cloud.endpoint, session=cloud.session)
+        return int(one.template.allocate(f'NAME="t{number}"'))
+
+    with ThreadPoolExecutor(8) as clients:
+        told = list(clients.map(allocate, range(120)))
+    assert len(set(told)) == 120
+    assert len(names(pyone.OneServer(cloud.endpoint, session=cloud.session))) == 60
 
 
 @pytest.mark.parametrize("faulty", [("template.info:300ms",)], indirect=True)
