@@ -75,7 +75,7 @@ def test_what_does_not_fit_is_an_error_and_leaves_nothing(sshd: LoggedSshd, tmp_
         pytest.skip("this machine lets nobody mount a disk")
     try:
         store = sshd.store(small)
-        with pytest.raises(StoreError, match="did not write .parcel.: Failure"):
+        with pytest.raises(StoreError, match="is its disk full"):
             store.put("parcel", bytes(2 << 20))
         store.put("little", b"x")
         store.close()
