@@ -91,12 +91,13 @@ class _Queue:
             if not self._left[each.id]:
                 heappush(self._ready, (*self._place[each.id], each))
 
-    def _places(self, steps: tuple[Step, ...]) -> dict[tuple[str, Ref], tuple[int, int]]:
-        """Where each step stands: the longer the way to the end behind it the earlier, then as in the plan."""
+    def _places(self, steps: tuple[Step, ...]) -> dict[tuple[str, Ref], tuple[int, int, int]]:
+        """Where each step stands: earlier with a longer way behind it, and with a later kind, as VMs wait most."""
         ways: dict[tuple[str, Ref], int] = {}
         for step in reversed(steps):  # each stands after those that it waits for
             ways[step.id] = 1 + max((ways[each.id] for each in self._waiting[step.id]), default=0)
-        return {step.id: (-ways[step.id], place) for place, step in enumerate(steps)}
+        late = {kind: -place for place, kind in enumerate(KINDS)}
+        return {step.id: (-ways[step.id], late[step.kind], place) for place, step in enumerate(steps)}
 
 
 def _start(

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emulator.errors import Refused
@@ -34,6 +34,9 @@ RULES = {
     ],
 }
 
+#: A loaded machine makes no example wrong.
+QUIET = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 
 def flex(source: str) -> Iterator[tuple[str, str]]:
     """Tokens by trying every rule everywhere."""
@@ -60,6 +63,7 @@ PIECES = st.sampled_from(
 )
 
 
+@QUIET
 @given(st.lists(PIECES, max_size=16).map("".join))
 def test_tokens_are_those_of_the_rules(source: str) -> None:
     assert list(tokens(source)) == list(flex(source))
@@ -83,6 +87,7 @@ def test_mistakes_are_placed_in_bytes(source: str, words: str) -> None:
 USUAL_PIECES = st.sampled_from(['A="1"', '\nB = "x, ]y"', 'C=[D="2"]', '\nE=[ F = "3",\n d="4", D="5" ]\n', "G=h", "="])
 
 
+@QUIET
 @given(st.lists(st.one_of(USUAL_PIECES, PIECES), max_size=10).map("".join))
 def test_what_is_read_at_once_is_what_its_tokens_say(source: str) -> None:
     """After a comment everything is read token by token."""

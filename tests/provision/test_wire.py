@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from provision.errors import CloudError, CloudUnreachable
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 OK = b"HTTP/1.1 200 OK\r\n"
+
+#: A loaded machine makes no example wrong.
+QUIET = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class FrontEnd:
@@ -156,13 +159,18 @@ def test_what_is_no_answer_is_refused_in_words(answer: bytes) -> None:
         posted(answer)
 
 
+def fed(pieces: Iterator[bytes]) -> Callable[[int], bytes]:
+    return lambda _size: next(pieces, b"")
+
+
+@QUIET
 @given(st.binary(max_size=200), st.integers(1, 7))
 def test_any_bytes_are_an_answer_or_refused(noise: bytes, size: int) -> None:
     for head in (b"", OK, OK + b"Transfer-Encoding: chunked\r\n\r\n"):
         text = head + noise
         pieces = iter([text[place : place + size] for place in range(0, len(text), size)])
         try:
-            answer = read_answer(lambda _size, pieces=pieces: next(pieces, b""))
+            answer = read_answer(fed(pieces))
         except NotHttp:
             continue
         assert len(answer.body) <= len(text)
