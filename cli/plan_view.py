@@ -30,7 +30,9 @@ SIGNS = {"create": ("+", "green"), "update": ("~", "yellow"), "delete": ("-", "r
 
 def plan_lines(plan: Plan) -> Iterator[str]:
     """A plan, branch by branch, in rich's markup."""
-    if not plan:
+    if not plan and not plan.declared:
+        yield f"Nothing of {plan.community} is in the cloud: nothing to do."
+    elif not plan:
         yield f"The cloud is as {plan.community} declares it: nothing to do."
     for key in dict.fromkeys(step.branch for step in plan):
         yield f"[bold]{escape(key or 'the community')}[/bold]"

@@ -75,7 +75,7 @@ class Blocked(ProvisionError):
 
     def __init__(self, reasons: Sequence[str]) -> None:
         self.reasons = tuple(reasons)
-        super().__init__("This plan cannot be carried out:\n  " + "\n  ".join(self.reasons))
+        super().__init__("This cannot be carried out, and nothing at all was changed:\n  " + "\n  ".join(self.reasons))
 
 
 class Busy(ProvisionError):

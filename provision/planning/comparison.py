@@ -24,12 +24,13 @@ def steps_between(wanted: Mapping[Ref, Resource], existing: Mapping[Ref, Existin
     steps: list[Step] = []
     for ref, resource in wanted.items():
         if ref not in existing or ref in anew:
-            steps.append(_creation(resource, anew.get(ref, "")))
+            steps.append(_creation(resource, anew.get(ref, ""), _told(changes.get(ref, ()))))
         elif changes[ref]:
             steps.append(_change(resource, existing[ref], changes[ref]))
+    gone = "it is no longer declared" if wanted else "all of the community is taken away"
     for ref, each in existing.items():
         if KINDS[ref.kind].remove is not None and (ref not in wanted or ref in anew):
-            reason = anew.get(ref, "it is no longer declared")
+            reason = anew.get(ref, gone)
             before = _first_of_all(wanted[ref], wanted, existing, anew) if ref in anew else frozenset()
             steps.append(Step(DELETE, ref, each.name, None, each, reason=reason, loses=_loss(each), after=before))
     steps = list(_parted(steps))
@@ -37,9 +38,16 @@ def steps_between(wanted: Mapping[Ref, Resource], existing: Mapping[Ref, Existin
     return in_order([replace(step, after=step.after | users[step.id]) for step in steps])
 
 
-def _creation(resource: Resource, reason: str) -> Step:
+def _creation(resource: Resource, reason: str, changes: tuple[Change, ...]) -> Step:
+    """The step that makes a resource; of one made anew it says in what it differs from the one that stands."""
     again = frozenset({(DELETE, resource.ref)}) if reason else frozenset()
-    return Step(CREATE, resource.ref, resource.name, resource, reason=reason, after=_needs(resource) | again)
+    after = _needs(resource) | again
+    return Step(CREATE, resource.ref, resource.name, resource, changes=changes, reason=reason, after=after)
+
+
+def _told(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """The changes of values; a field that is only written anew, since what it names is, says nothing here."""
+    return tuple(change for change in changes if change.old != change.new)
 
 
 def _change(resource: Resource, existing: Existing, changes: tuple[Change, ...]) -> Step:
@@ -52,6 +60,9 @@ def _parted(steps: list[Step]) -> Iterator[Step]:
     """The steps; what changes a resource through one that is made meanwhile comes after that, as a step of its own."""
     made = {step.ref for step in steps if step.action == CREATE}
     for step in steps:
+        if step.action != UPDATE:
+            yield step
+            continue
         through = {name: Ref(kind, step.key) for name, kind in KINDS[step.kind].through.items()}
         late = tuple(change for change in step.changes if through.get(change.field) in made)
         rest = tuple(change for change in step.changes if change not in late)

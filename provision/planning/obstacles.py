@@ -87,7 +87,8 @@ def _names_in_the_way(steps: Sequence[Step], found: Found) -> Iterator[str]:
 def _shrinking(steps: Sequence[Step]) -> Iterator[str]:
     for step in steps:
         for change in step.changes:
-            if step.kind == "archive" and change.field == "size" and change.new < change.old:
+            shrinks = change.field == "size" and change.new < change.old
+            if (step.action, step.kind) == ("update", "archive") and shrinks:
                 yield f"{step.name} cannot shrink from {change.old} to {change.new}: a disk only grows"
 
 

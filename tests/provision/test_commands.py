@@ -145,7 +145,31 @@ def test_destroy_asks_for_each_archive_by_name(shell: Shell) -> None:
     assert code == 4
     assert "--allow-destroy salem" in err
     assert "--allow-destroy erode" not in err
+    assert "nothing at all was changed" in err
     assert len(shell.office.found().resources) == 34
+
+
+def test_a_destroy_says_why_and_a_second_one_that_nothing_is_there(shell: Shell) -> None:
+    shell.run("apply", "--yes")
+    code, out, err = shell.run("destroy", "--yes", *ALLOW)
+    assert code == 0, err
+    assert "(all of the community is taken away)" in out
+    assert "no longer declared" not in out
+    code, out, _ = shell.run("destroy", "--yes")
+    assert (code, out.strip()) == (0, "Nothing of kongu is in the cloud: nothing to do.")
+
+
+def test_what_is_made_anew_is_told_with_the_old_and_the_new_value(shell: Shell, tmp_path: Path) -> None:
+    shell.run("apply", "--yes")
+    moved = tmp_path / "community.yaml"
+    moved.write_text((EXAMPLES / "community.yaml").read_text().replace("vlan: 101", "vlan: 301"))
+    _, out, _ = shell.run("plan", file=moved)
+    assert "vlan: 101 -> 301" in out
+    steps = json.loads(shell.run("plan", "--json", file=moved)[1])["changes"]
+    (made,) = [step for step in steps if (step["kind"], step["action"]) == ("network", "create")]
+    assert made["changes"] == [{"field": "vlan", "old": "101", "new": "301"}]
+    code, _, err = shell.run("apply", "--yes", file=moved)
+    assert code == 0, err
 
 
 def test_a_wrong_file_costs_3_and_tells_the_line(shell: Shell, tmp_path: Path) -> None:
