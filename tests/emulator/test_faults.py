@@ -68,9 +68,18 @@ def test_accepted_but_not_done(faulty: Any) -> None:
     assert faulty.template.allocate('NAME="another"') == 1
 
 
-def test_what_is_accepted_and_not_done_takes_no_id_from_others_at_the_same_time(make_cloud: Any) -> None:
-    """Each of many clients is told another id."""
+def test_what_is_accepted_and_not_done_takes_no_id_from_others_at_the_same_time(
+    make_cloud: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of many clients is told another id, also those who come while another's is undone."""
     cloud: Cloud = make_cloud(faults=("template.allocate:noop@1-60",))
+    transaction = cloud.store.transaction
+
+    def late() -> Any:
+        time.sleep(0.002)
+        return transaction()
+
+    monkeypatch.setattr(cloud.store, "transaction", late)
 
     def allocate(number: int) -> int:
         one = pyone.OneServer(cloud.endpoint, session=cloud.session)
