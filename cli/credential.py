@@ -23,7 +23,7 @@ def credential(branch: str, login: str, where: Where, *, as_json: bool) -> None:
 
     For a person who lost the first one, or did not use it within its week. Older tokens stay good until they expire.
     """
-    from provision.applying.credential import anew
+    from provision.enrolling.credential import anew
     from provision.planning.found import found
 
     community, desk = where.opened()

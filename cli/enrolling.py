@@ -100,9 +100,9 @@ def asked(
 def machines_of(community: Community, now: Found, names: Sequence[str], ways: Ways) -> dict[str, Machine]:
     """Where the appliances are, and by which host key each is known."""
     from provision.enrolling.identity import own_identity
-    from provision.fleet.vm_state import address_of
     from provision.visit.host_keys import HostKeys
     from provision.visit.shell import Machine
+    from provision.vm_state import address_of
 
     keys = HostKeys(own_identity().path.with_name("appliance_hosts"))
     return {

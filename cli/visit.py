@@ -48,10 +48,10 @@ class Visit:
         """Where they are in a community that was read before."""
         from provision.enrolling.identity import own_identity
         from provision.errors import ProvisionError
-        from provision.fleet.vm_state import address_of
         from provision.planning.found import found
         from provision.visit.host_keys import HostKeys
         from provision.visit.shell import Machine
+        from provision.vm_state import address_of
 
         vms = found(desk, community.community).view.appliances
         addresses = {name: address_of(vms[name]) for name in community.branches if name in vms}

@@ -8,9 +8,10 @@ from provision.kinds.table import KINDS
 from provision.planning.comparison import steps_between
 from provision.planning.resource import Ref
 from provision.planning.step import CREATE, DELETE
+from provision.planning.undoing import ever_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from provision.planning.found import Found
     from provision.planning.plan import Plan
@@ -39,22 +40,6 @@ def interrupted(branches: Iterable[str], left: Plan, found: Found, allow: frozen
     lacking = {step.branch for step in left if step.action == CREATE and step.ref not in left.standing}
     half_made = {name for name in branches if name in lacking and not ever_whole(name, found)}
     return frozenset(name for name in half_made if name in allow or Ref("archive", name) not in found.resources)
-
-
-def ever_whole(branch: str, found: Found) -> bool:
-    """Whether a branch was complete once: it is enrolled, or its VM stands, which is made last."""
-    return branch in found.view.published.enrolled or Ref("appliance", branch) in found.resources
-
-
-def conditions_of_rollback(found: Found) -> Iterator[str]:
-    """The branches that an apply which did not end was to undo."""
-    for branch in sorted(found.undoing):
-        if not ever_whole(branch, found):
-            yield (
-                f"An `apply --rollback` that made branch {branch} has not ended. If it is dead, the next apply takes "
-                f"away what there is of {branch}, but where its archive stands only with --allow-destroy {branch}: "
-                "without that it finishes the branch."
-            )
 
 
 def steps_back(branches: frozenset[str], found: Found) -> tuple[Step, ...]:

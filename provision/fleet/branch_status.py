@@ -10,7 +10,7 @@ from exchange.certificate import Certificate
 from exchange.revocation_list import RevocationList
 from exchange.trust import trust_in
 from provision.fleet.health import DICOM_PORT, HTTP_PORT, HTTPS_PORT, Health, health_of, in_url
-from provision.fleet.vm_state import address_of, state_name, state_words
+from provision.vm_state import address_of, state_name, state_words
 
 if TYPE_CHECKING:
     import ssl

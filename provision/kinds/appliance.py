@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provision.errors import CloudError
-from provision.fleet.vm_state import ACTIVE, DONE, POWEROFF, STATES, state_name
 from provision.kind import MERGE, Kind, handing, renaming
 from provision.kinds.image import ERROR, READY
 from provision.kinds.machine import Machine, declared_machine, found_machine, narrowed
@@ -15,6 +14,7 @@ from provision.kinds.vm_group import join
 from provision.node import first
 from provision.planning.marks import object_name
 from provision.planning.resource import Existing, Ref, Resource
+from provision.vm_state import ACTIVE, DONE, POWEROFF, STATES, state_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

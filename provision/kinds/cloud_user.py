@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from provision.applying.credential import forgotten_password, hand_over
+from provision.enrolling.credential import forgotten_password, hand_over
 from provision.errors import CloudError, CloudUnreachable
 from provision.kind import MERGE, Kind
 from provision.node import first

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from provision.fleet.vm_state import ACTIVE
 from provision.kinds.vm_group import JOINS_LATER_SINCE, THE_GROUP
+from provision.vm_state import ACTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provision.applying.rollback import conditions_of_rollback
 from provision.planning.apart import conditions_apart
 from provision.planning.host_failure import conditions_of_restart
+from provision.planning.undoing import conditions_of_rollback
 from provision.planning.versions import conditions_of_version
 
 if TYPE_CHECKING:

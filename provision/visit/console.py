@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.errors import ProvisionError
-from provision.fleet.vm_state import state_name
 from provision.node import vectors
+from provision.vm_state import state_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

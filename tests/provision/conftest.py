@@ -16,10 +16,10 @@ from provision.applying.apply import Applied, apply
 from provision.declaring.reading import load, parse
 from provision.desk import Desk
 from provision.enrolling.identity import own_identity
-from provision.fleet.vm_state import state_name, state_words
 from provision.opennebula import Cloud
 from provision.planning.found import Found, found
 from provision.planning.plan import Plan, plan
+from provision.vm_state import state_name, state_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from provision.fleet.vm_state import POWEROFF, state_name
 from provision.kinds.appliance import RECOVER_DELETE
 from provision.kinds.network import ranges_of
+from provision.vm_state import POWEROFF, state_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable

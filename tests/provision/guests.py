@@ -8,7 +8,7 @@ import sys
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from provision.fleet.vm_state import address_of
+from provision.vm_state import address_of
 from tests.exchange.test_stores import free_port, keygen
 
 if TYPE_CHECKING:

@@ -20,12 +20,12 @@ from provision.applying.adopt import adopt, candidate
 from provision.declaring.reading import parse
 from provision.enrolling.enrolment import wait_until_ready
 from provision.errors import NotFinished
-from provision.fleet.vm_state import state_name
 from provision.node import attributes_of
 from provision.opennebula import CONNECTIONS, Cloud
 from provision.planning.marks import Mark
 from provision.planning.resource import Ref
 from provision.pools import DOCUMENT_TYPE
+from provision.vm_state import state_name
 from templates.rendering import NotCarriedError, render
 from tests.provision.test_backups import backed_up, backup_datastore, by_nfs  # noqa: F401 - fixtures
 from tests.provision.test_kill import ONE_BRANCH

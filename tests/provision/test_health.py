@@ -11,8 +11,8 @@ import pytest
 from exchange.authority import LIFETIME, Authority
 from exchange.trust import trust_in
 from provision.fleet.health import health_of, in_url
-from provision.fleet.vm_state import address_of
 from provision.node import Node
+from provision.vm_state import address_of
 from tests.appliance.community import Community
 from tests.appliance.hospital import until
 from tests.appliance.process import ApplianceProcess, free_address

@@ -13,8 +13,8 @@ import pytest
 from emulator.faults import Faults
 from provision.declaring.reading import parse
 from provision.errors import NotFinished, ProvisionError
-from provision.fleet.vm_state import POWEROFF
 from provision.kinds.appliance import LEFT_OFF
+from provision.vm_state import POWEROFF
 from tests.provision.test_kill import ONE_BRANCH, apply_and_die
 
 if TYPE_CHECKING:
