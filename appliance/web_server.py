@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from appliance.errors import ApplianceError
+from appliance.http_connection import Entrance, HttpConnection, Loop
 from appliance.peer import PlainPeers
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class WebServer:
     """
 
     def __init__(self, app: Any, address: str, port: int, tls: ssl.SSLContext | None = None) -> None:
-        self._socket = _bound(address, port)
+        self._socket = Entrance.over(_bound(address, port))
         config = uvicorn.Config(
             PlainPeers(app),
             log_config=None,
@@ -42,7 +43,8 @@ class WebServer:
             server_header=False,
             proxy_headers=False,
             lifespan="off",
-            http="httptools",
+            http=HttpConnection,
+            loop=f"{Loop.__module__}:{Loop.__name__}",
             ws="none",
             timeout_graceful_shutdown=1,
         )

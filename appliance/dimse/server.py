@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
+from functools import partial
 from socketserver import BaseServer
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,13 @@ from appliance.dimse.contexts import accepted_contexts, is_storage
 from appliance.dimse.reception import Reception
 from appliance.dimse.tally import Recorder, Tally
 from appliance.dimse.wire import MAXIMUM_PDU_BYTES, Wire, shake_hands
+from appliance.door import Door, Told
 from appliance.errors import ApplianceError
 from appliance.peer import plain_address
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
     from pynetdicom.association import Association
     from pynetdicom.events import Event
@@ -32,8 +34,13 @@ log = structlog.get_logger("appliance.dimse")
 
 MAXIMUM_ASSOCIATIONS = 32
 
-#: Of these, the most that one address has at a time: who connects and says nothing shall not keep the others out.
+#: Connections, also those that have not shaken hands or asked for an association yet; and those of one address. Who
+#: finds a place here and none among the associations is told so (PS3.8 9.3.4).
+PLACES = 2 * MAXIMUM_ASSOCIATIONS
 PLACES_OF_ONE_ADDRESS = 16
+
+#: Connections that wait to be looked at; with socketserver's 5 a crowd at the port costs others a second and more.
+BACKLOG = 256
 
 #: From the connection to the association request; and in the middle of a PDU.
 REQUEST_TIMEOUT_S = 10
@@ -42,10 +49,6 @@ PDU_TIMEOUT_S = 30
 #: Between two messages: a scanner keeps its association while it scans on, a stranger has no reason to.
 IDLE_TIMEOUT_S = 300
 STRANGER_TIMEOUT_S = 15
-
-#: How often the log and the audit are told of one address that is turned away, and how many are remembered.
-TOLD_AGAIN_S = 60.0
-TOLD_ADDRESSES = 1024
 
 
 class DicomServer:
@@ -68,7 +71,8 @@ class DicomServer:
         self._entity.acse_timeout = REQUEST_TIMEOUT_S
         self._entity.network_timeout = IDLE_TIMEOUT_S
         self._server: ThreadedAssociationServer | None = None
-        self._told: dict[str, float] = {}
+        self._door = Door(PLACES, PLACES_OF_ONE_ADDRESS)
+        self._told = Told()
 
     def listen(self, address: str, port: int) -> None:
         """
@@ -85,7 +89,7 @@ class DicomServer:
                 (address, port),
                 contexts=accepted_contexts((), may_store=False),
                 evt_handlers=[(evt.EVT_REQUESTED, self._decide), (evt.EVT_CONN_CLOSE, _end)],
-                server_class=ThreadedAssociationServer,
+                server_class=self._listener(),
                 request_handler=self._handler(),
             )
         except OSError as error:
@@ -109,22 +113,48 @@ class DicomServer:
                 association.abort(block=False)
         server.server_close()
 
+    def _listener(self) -> type[ThreadedAssociationServer]:
+        server = self
+
+        class Listener(ThreadedAssociationServer):
+            request_queue_size = BACKLOG
+
+            def verify_request(self, _request: Any, client_address: Any) -> bool:
+                """Look who comes before a thread is made, and before a word of TLS is said."""
+                return server.lets_in(_caller_at(client_address))
+
+            def process_request(self, request: Any, client_address: Any) -> None:
+                """Begin a thread for it; where there is none to be had, its place is free again."""
+                try:
+                    super().process_request(request, client_address)
+                except RuntimeError:
+                    server.let_out(_caller_at(client_address))
+                    raise
+
+        return Listener
+
     def _handler(self) -> type[RequestHandler]:
         server = self
 
         class Handler(RequestHandler):
             def handle(self) -> None:
                 """Agree on TLS first, in this connection's own thread; who cannot is not listened to."""
+                has_begun = False
+                try:
+                    if self._is_secured():
+                        super().handle()
+                        has_begun = True
+                finally:
+                    if not has_begun:
+                        server.let_out(self.caller)
+
+            def _is_secured(self) -> bool:
                 try:
                     self.request = server.secured(self.request)
                 except OSError as error:
                     server.say(self.caller, "no TLS", str(error))
-                    return
-                if server.has_place_for(self.caller):
-                    super().handle()
-                else:
-                    server.say(self.caller, "turned away", "this address has all the places that one may have")
-                    self.request.close()
+                    return False
+                return True
 
             def _create_association(self) -> Association:
                 association = super()._create_association()
@@ -134,15 +164,20 @@ class DicomServer:
             @property
             def caller(self) -> Caller:
                 """Who is on the line, before it has said its AE title."""
-                return Caller("", plain_address(str(self.client_address[0])))
+                return _caller_at(self.client_address)
 
         return Handler
 
-    def has_place_for(self, caller: Caller) -> bool:
-        """Whether its address has fewer associations than one may have."""
-        active = self._server.active_associations if self._server is not None else ()
-        same = [one for one in active if plain_address(str(one.requestor.address)) == caller.address]
-        return len(same) < PLACES_OF_ONE_ADDRESS
+    def lets_in(self, caller: Caller) -> bool:
+        """Whether there is a place for a connection of this address, which it has until it is `let_out`."""
+        if self._door.enter(caller.address):
+            return True
+        self.say(caller, "turned away", "this address has all the places that one may have, or all are taken")
+        return False
+
+    def let_out(self, caller: Caller) -> None:
+        """Its connection, or what became an association, has ended."""
+        self._door.leave(caller.address)
 
     def secured(self, plain: socket.socket) -> socket.socket:
         """The connection over TLS, where this server speaks it; raises `OSError` where the caller does not."""
@@ -150,7 +185,7 @@ class DicomServer:
 
     def say(self, caller: Caller, event: str, reason: str) -> None:
         """Tell the log who did not come to speak, now and then."""
-        if self._is_news(caller):
+        if self._told.is_news(caller.address):
             log.warning(event, address=caller.address, reason=reason)
 
     def fit_out(self, association: Association, caller: Caller) -> None:
@@ -161,6 +196,13 @@ class DicomServer:
         association.dul._run_loop_delay = 0  # noqa: SLF001 - the wire sleeps already, and wakes for data
         association.dimse = Reception(association, self._desk, Tally(caller, self._recorder))
         association.daemon = association.dul.daemon = True
+        association.run = partial(self._run, association.run, caller)  # type: ignore[method-assign]  # as the others here
+
+    def _run(self, run: Callable[[], None], caller: Caller) -> None:
+        try:
+            run()
+        finally:
+            self.let_out(caller)
 
     def _decide(self, event: Event) -> None:
         """Before the negotiation: accept Storage only where the caller may store."""
@@ -175,18 +217,12 @@ class DicomServer:
         reception.tally.caller = caller
         if not allowed:
             association.network_timeout = STRANGER_TIMEOUT_S
-            if any(map(is_storage, proposed)) and self._is_news(caller):
+            if any(map(is_storage, proposed)) and self._told.is_news(caller.address):
                 reception.tally.turned_away("the branch's settings do not name this AE title at this address")
 
-    def _is_news(self, caller: Caller) -> bool:
-        """Whether this address was turned away longer than a minute ago: knocking must not fill the disk."""
-        now = time.monotonic()
-        if now - self._told.get(caller.address, -TOLD_AGAIN_S) < TOLD_AGAIN_S:
-            return False
-        if len(self._told) >= TOLD_ADDRESSES:
-            self._told.clear()
-        self._told[caller.address] = now
-        return True
+
+def _caller_at(client_address: Any) -> Caller:
+    return Caller("", plain_address(str(client_address[0])))
 
 
 def _end(event: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import pytest
 from exchange.authority import Authority
 from exchange.trust import trust_in
 from tests.appliance.hospital import PASSWORD
-from tests.appliance.tls import DICOM_TLS, HTTP, HTTPS, curl, dcmtk, erode, root_file, shown
+from tests.appliance.tls import HTTP, HTTPS, curl, dcmtk, erode, root_file, shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,18 +77,6 @@ def test_versions_and_ciphers_are_those_of_bcp_195(
     """RFC 9325 3.1.1 and 4.2: nothing below TLS 1.2, nothing without forward secrecy."""
     done = curl(erode, root_file(erode, tmp_path), "/health", *options)
     assert (done.returncode == 0) == accepted, done.stderr
-
-
-def test_who_says_nothing_does_not_hold_up_others(erode: ApplianceProcess, tmp_path: Path) -> None:
-    """Connections that never begin the handshake: pynetdicom alone would wait for one before it takes the next."""
-    idle = [socket.create_connection((erode.address, port)) for port in (HTTPS, DICOM_TLS) for _ in range(3)]
-    try:
-        root = root_file(erode, tmp_path)
-        assert dcmtk("echoscu", erode, root).returncode == 0
-        assert curl(erode, root).returncode == 0
-    finally:
-        for connection in idle:
-            connection.close()
 
 
 def test_the_session_s_cookie_is_for_tls_and_this_host_alone(erode: ApplianceProcess, doctor: str) -> None:
