@@ -12,7 +12,7 @@ from cli.desk import ALLOW, JSON, TAKE_OVER, YES, at_desk, planned
 from cli.inviting import never_lost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container, Iterable
 
     from rich.progress import Progress as ProgressBar
     from rich.progress import TaskID
@@ -51,7 +51,14 @@ def plan(where: Where, *, as_json: bool, detailed_exitcode: bool) -> None:
 @TAKE_OVER
 @click.option("--rollback", is_flag=True, help="Take away again what was made of a new branch that cannot be finished.")
 @click.option("--wait/--no-wait", help="Wait until every appliance is enrolled and answers.")
-@click.option("--timeout", "timeout_s", default=600.0, show_default=True, help="How long to wait, in seconds.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0),
+    default=600.0,
+    show_default=True,
+    help="How long to wait, in seconds.",
+)
 @click.option("--rekey", multiple=True, metavar="BRANCH=FINGERPRINT", help="Take a branch's changed keys (repeatable).")
 def apply(
     where: Where, allow: tuple[str, ...], timeout_s: float,
@@ -61,6 +68,8 @@ def apply(
     from provision.applying.apply import refuse
 
     community, desk = where.opened()
+    new_keys = pairs(rekey)
+    known(new_keys, community.branches, "--rekey")
     the_plan = planned(desk, community)
     if not as_json:
         show(the_plan, as_json=False)
@@ -68,7 +77,7 @@ def apply(
     confirm(the_plan, "Apply?", yes=yes)
     with never_lost(desk, as_json=as_json):
         applied = carried_out(desk, the_plan, allow, take_over=take_over, rollback=rollback, quiet=as_json)
-        enrolment = enrolled(desk, community, applied.after, pairs(rekey), timeout_s if wait else None, quiet=as_json)
+        enrolment = enrolled(desk, community, applied.after, new_keys, timeout_s if wait else None, quiet=as_json)
     report(applied, enrolment, as_json=as_json)
     if wait and not enrolment.ready:
         from provision.errors import NotReady
@@ -90,7 +99,9 @@ def destroy(where: Where, allow: tuple[str, ...], *, as_json: bool, yes: bool, t
     from provision.planning.found import found
 
     community, desk = where.opened()
-    the_plan = plan_to_destroy(found(desk, community.community))
+    now = found(desk, community.community)
+    known(allow, {*community.branches, *(ref.branch for ref in now.resources)}, "--allow-destroy")
+    the_plan = plan_to_destroy(now)
     if not as_json:
         show(the_plan, as_json=False)
     refuse(the_plan, frozenset(allow))
@@ -217,3 +228,10 @@ def pairs(rekey: tuple[str, ...]) -> dict[str, str]:
         if "=" not in each:
             raise click.BadParameter(f"{each!r} is not BRANCH=FINGERPRINT", param_hint="--rekey")
     return dict(each.split("=", 1) for each in rekey)
+
+
+def known(names: Iterable[str], branches: Container[str], option: str) -> None:
+    """Refuse a branch that is neither declared nor found: a slip of the pen would pass in silence."""
+    for name in names:
+        if name not in branches:
+            raise click.BadParameter(f"there is no branch {name!r}", param_hint=option)

@@ -146,6 +146,8 @@ def _options(*, window: Any, frames: Any, bits: str, cine: str | None, presentat
     from converter.options import FrameRanges, Options
     from converter.presentation.state import presentation_state
 
+    if cine and flags["sheet"]:
+        raise click.UsageError("--cine and --sheet exclude one another")
     try:
         if presentation:
             presentation_state(presentation)

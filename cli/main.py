@@ -110,7 +110,9 @@ def exit_of(arguments: list[str] | None) -> Any:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort as error:
+        return _unasked() if isinstance(error.__context__, EOFError) else _interrupted()
+    except KeyboardInterrupt:
         return _interrupted()
     except Exception as error:
         if (code := exit_code_of(error)) is None:
@@ -126,3 +128,9 @@ def exit_of(arguments: list[str] | None) -> Any:
 def _interrupted() -> int:
     click.echo("Interrupted.", err=True)
     return INTERRUPTED
+
+
+def _unasked() -> int:
+    """A question to nobody, as in a job or of `</dev/null`."""
+    click.echo("\nError: nobody can be asked here: say --yes", err=True)
+    return click.UsageError.exit_code

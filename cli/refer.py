@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,13 @@ UNDER_WAY = frozenset({"prepared", "sending", "sent"})
     help=f"File whose first line is the password; else ${PASSWORD}, else it is asked for.",
 )
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Follow until every image has arrived.")
-@click.option("--timeout", "timeout_s", type=float, default=0, help="Seconds to follow for; 0 for as long as it takes.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0),
+    default=0,
+    help="Seconds to follow for; 0 for as long as it takes.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the referral as one JSON document.")
 def refer(
     *,
@@ -84,8 +91,19 @@ def _password(file: Path | None) -> str:
         return file.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
     if PASSWORD in os.environ:
         return os.environ[PASSWORD]
+    if not (sys.stdin.isatty() or _has_terminal()):
+        raise click.UsageError(f"nobody can be asked for the password here: give --password-file, or set ${PASSWORD}")
     answer: str = click.prompt("Password", hide_input=True, err=True)
     return answer
+
+
+def _has_terminal() -> bool:
+    """Whether the process has a terminal, where a password is asked for whatever standard input is."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _warn_if_readable(url: str) -> None:

@@ -31,7 +31,14 @@ CALLING = "GURNEY"
 @at_desk
 @JSON
 @click.option("--watch", is_flag=True, help="Look again and again, until interrupted.")
-@click.option("--interval", "interval_s", default=5.0, show_default=True, help="Seconds between two looks.")
+@click.option(
+    "--interval",
+    "interval_s",
+    type=click.FloatRange(0.1),
+    default=5.0,
+    show_default=True,
+    help="Seconds between two looks.",
+)
 @click.option(
     "--prometheus", type=click.Path(path_type=Path), help="Write a textfile for the Prometheus node exporter."
 )

@@ -161,6 +161,17 @@ def test_an_appliance_that_is_not_there(tmp_path: Path) -> None:
     assert "correct horse" not in said
 
 
+def test_a_password_that_nobody_can_be_asked_for() -> None:
+    """Without a terminal, as in a job: in a session of its own."""
+    code, said = gurney(
+        *("refer", "--patient", "1", "--to", "salem", "--at", "http://127.0.0.1:9", "--login", "dr.anbu"),
+        before=("setsid", "--wait"),
+    )
+    assert code == 2
+    assert "--password-file" in said
+    assert "GetPassWarning" not in said
+
+
 def test_a_context_that_is_not_there(tmp_path: Path) -> None:
     code, said = gurney("appliance", "run", "--context", str(tmp_path), "--archive", str(tmp_path / "archive"))
     assert code in {2, 6}

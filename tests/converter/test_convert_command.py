@@ -43,6 +43,7 @@ from tests.converter.running import COMMAND, lines, pngs, run, write
         ["--cine", "webp", "--bits", "16"],
         ["--sheet", "--window", "none"],
         ["--cine", "gif"],
+        ["--cine", "apng", "--sheet"],
         ["--bits", "12"],
     ],
 )

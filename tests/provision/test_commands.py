@@ -139,6 +139,28 @@ def test_nothing_is_done_without_a_yes(shell: Shell, monkeypatch: pytest.MonkeyP
     assert not shell.office.found().resources
 
 
+def test_where_nobody_can_be_asked_a_yes_is_asked_for(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    code, _, err = shell.run("apply")
+    assert (code, "nobody can be asked here: say --yes" in err) == (2, True)
+    assert "Interrupted" not in err
+    assert not shell.office.found().resources
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("apply", "--yes", "--rekey", "nobody=ab"), "there is no branch 'nobody'"),
+        (("apply", "--yes", "--timeout", "-1"), "--timeout"),
+        (("destroy", "--yes", "--allow-destroy", "nobody"), "there is no branch 'nobody'"),
+        (("status", "--interval", "-1"), "--interval"),
+    ],
+)
+def test_what_names_nothing_is_wrong_usage(shell: Shell, arguments: tuple[str, ...], words: str) -> None:
+    code, _, err = shell.run(*arguments)
+    assert (code, words in err) == (2, True), err
+
+
 def test_destroy_asks_for_each_archive_by_name(shell: Shell) -> None:
     shell.run("apply", "--yes")
     code, _, err = shell.run("destroy", "--yes", "--allow-destroy", "erode")
