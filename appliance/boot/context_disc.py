@@ -6,7 +6,7 @@ import grp
 import os
 from typing import TYPE_CHECKING
 
-from appliance.boot.devices import CONTEXT_WAIT_S, context_device
+from appliance.boot.devices import CONTEXT_WAIT_S, context_device, medium_number
 from appliance.boot.machine import Trouble, run, write
 from appliance.context import parse
 from appliance.errors import BadContext
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: What the service needs of the disc; the token is the VM's secret.
 FILES = {"context.sh": 0o640, "token.txt": 0o640}
 SERVICE_GROUP = "gurney"
+#: Says which medium was read: a disc that comes later is told by udev, and the event of this one tells nothing new.
+LOOKED = "looked-for-context"
 
 NOT_FOUND = (
     "no disc named CONTEXT: this VM was started without a CONTEXT section, or its CD-ROM cannot be read; "
@@ -37,6 +39,7 @@ def read_disc(machine: Machine, *, wait_s: float = CONTEXT_WAIT_S) -> Mapping[st
         There is no such disc, it cannot be mounted, or it holds something else than OpenNebula writes.
     """
     device = context_device(machine, wait_s)
+    write(machine.run_folder() / LOOKED, f"{medium_number(machine, device)}\n" if device else "")
     if device is None:
         raise Trouble(NOT_FOUND)
     folder = machine.run_folder() / "disc"

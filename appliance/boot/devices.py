@@ -21,7 +21,8 @@ OPTICAL = re.compile(r"sr\d")
 
 #: ISO 9660, 8.4: the primary volume descriptor lies in sector 16 of 2048 bytes, the volume's name at byte 40.
 DESCRIPTOR_AT = 16 * 2048
-CONTEXT_WAIT_S = 10.0
+#: Its driver is in the initramfs; a slow drive on a busy host is waited for, but one that is not there not for ever.
+CONTEXT_WAIT_S = 30.0
 PAUSE_S = 0.1
 
 
@@ -69,6 +70,12 @@ def context_device(machine: Machine, wait_s: float = CONTEXT_WAIT_S) -> Device |
         if time.monotonic() >= end:
             return None
         time.sleep(PAUSE_S)
+
+
+def medium_number(machine: Machine, device: Device) -> str:
+    """What the kernel counts up when a drive has another medium, and tells udev; empty before Linux 5.15."""
+    path = machine.path("/sys/block", device.name, "diskseq")
+    return path.read_text().strip() if path.is_file() else ""
 
 
 def volume_name(path: Path) -> str:

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from appliance.boot.folders import Folder
 
 Result = TypeVar("Result")
-#: Stands from the moment at which a CONTEXT disc that comes would not be seen any more by the boot itself.
-LOOKED = "looked-for-context"
 #: Stands while the service would not accept the context; it is not started then.
 WRONG = "wrong-context"
 #: What has not been started where the archive was not there at boot.
@@ -95,7 +93,6 @@ class _Boot:
         """The context, and the cards in it."""
         before = self._told_to_service()
         self.variables = self._try(partial(read_disc, self.machine, **self._patience()), {})
-        write(self.machine.run_folder() / LOOKED, "")
         if before != self._told_to_service():
             self.changed.add("context")
         self.cards = cards(self.variables)

@@ -91,7 +91,14 @@ class Village:
         until(lambda: self.state_of(hospital) == POWEROFF, "power off")
 
     def power_on(self, hospital: Hospital) -> None:
+        self.press(hospital)
+        self.until_it_answers(hospital)
+
+    def press(self, hospital: Hospital) -> None:
+        """Switch it on; it boots meanwhile."""
         self.cloud.vm.action("resume", hospital.vm_id)
+
+    def until_it_answers(self, hospital: Hospital) -> None:
         until(lambda: bool(hospital.branch.health()), "health")
 
     def folder(self, hospital: Hospital) -> Path:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appliance.boot.volume import Kind, look
+from tests.appliance.community import Community
 from tests.image.lone import ADMIN_NETWORK, ARCHIVE_MIB, GUEST, HOST, MAC, LoneMachine, text_of, variables
 from tests.image.shell import Shell, make_key
 from tests.image.waiting import PATIENCE_S, until
 from tests.image.wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 pytestmark = [
@@ -31,14 +32,12 @@ pytestmark = [
 ROUTER, COLLEAGUE, NEIGHBOUR, SERVER = "10.20.1.1", "10.20.1.77", "10.20.2.77", "10.20.1.53"
 GUEST6, ROUTER6, COLLEAGUE6, NEIGHBOUR6 = "2001:db8:1::10", "2001:db8:1::1", "2001:db8:1::77", "2001:db8:2::77"
 OTHER_ROUTER = "10.20.1.2"
-AHEAD_S = 3600
-ALWAYS = {"SSH": {22}, "page": {80, 8080}, "DICOM": {104, 11112}, "SMB": {445}}
-WITH_TLS = {"page": {443, 8443}, "DICOM": {2762}}
-KINDS = ((ALWAYS,), (ALWAYS, WITH_TLS))
+AHEAD_S, FOREIGN_MIB, GROWN_MIB = 3600, 64, 512
+SERVICES = {"SSH": {22}, "page": {80, 8080, 443, 8443}, "DICOM": {104, 11112, 2762}, "SMB": {445}}
+OPEN, ADMINS = set().union(*SERVICES.values()), SERVICES["SSH"] | SERVICES["page"]
 ALL_PORTS = range(1, 65536)
 SOME_PORTS = (*range(1, 1200), *range(2700, 2800), *range(8000, 8500), *range(11100, 11130))
-FEW_PORTS = sorted(set().union(*ALWAYS.values(), *WITH_TLS.values()))
-FOREIGN_MIB, GROWN_MIB = 64, 512
+FEW_PORTS = sorted(OPEN)
 SCRIPT = 'echo "by $(id -un)" >> /root/start-script\necho \'it said: "done"\'\n'
 
 
@@ -70,10 +69,14 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def machine(
-    appliance_image: Path, wire: Wire, foreign: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LoneMachine]:
-    made = LoneMachine(tmp_path_factory.mktemp("lone"), appliance_image, wire.netdev, foreign)
+def community(tmp_path_factory: pytest.TempPathFactory) -> Community:
+    """Whose exchange the machine's shared folder is."""
+    return Community(tmp_path_factory.mktemp("lone") / "exchange")
+
+
+@pytest.fixture(scope="module")
+def machine(appliance_image: Path, wire: Wire, foreign: Path, community: Community) -> Iterator[LoneMachine]:
+    made = LoneMachine(community.root.parent, appliance_image, wire.netdev, foreign)
     made.start({"readme.txt": b"not for us"}, "OTHER")
     try:
         yield made
@@ -90,8 +93,10 @@ def root(machine: LoneMachine, key: Path) -> Shell:
 
 
 @pytest.fixture(scope="module")
-def context(key: Path) -> dict[str, str]:
+def context(key: Path, community: Community) -> dict[str, str]:
     return variables(
+        GURNEY_COMMUNITY_KEY=community.keys.sign.public.text,
+        GURNEY_RECOVERY_KEY=community.keys.recovery.text,
         SSH_PUBLIC_KEY=key.with_suffix(".pub").read_text(),
         START_SCRIPT=SCRIPT,
         NTP_SERVERS=ROUTER,
@@ -137,6 +142,18 @@ def test_right_context_is_taken_by_the_running_machine(
     until(lambda: machine.answers(8080), "the service")
     machine.until_said("this is erode of kongu, at 10.20.1.10 2001:db8:1::10 10.99.0.10", PATIENCE_S)
     until(lambda: root.attempt("systemctl is-active smbd").returncode == 0, "the shared folder")
+
+
+def test_enrolled_machine_serves_over_tls_as_well(root: Shell, community: Community) -> None:
+    application = "/var/lib/gurney/archive/keys/enrolment.json"
+    until(lambda: root.attempt(f"test -s {application}").returncode == 0, "the keys of the branch")
+    community.admit("erode", json.loads(root.run(f"cat {application}")), GUEST)
+    until(lambda: {8443, 2762} <= listening(root), "TLS")
+
+
+def listening(root: Shell) -> set[int]:
+    """Ports at which something in the machine listens, whomever the firewall lets through."""
+    return {int(line.split()[3].rpartition(":")[2]) for line in root.run("ss -Hltn").splitlines()}
 
 
 def listed(root: Shell, what: str) -> list[dict[str, Any]]:
@@ -199,22 +216,34 @@ def test_root_cannot_write_in_what_the_host_shares_read_only(machine: LoneMachin
     """By 9p, whose server is qemu itself: not even where the machine itself would let it."""
     exchange = machine.folder / "exchange"
     (exchange / "theirs").write_text("as it was")
-    before = sorted(exchange.rglob("*"))
+    own = exchange / "out" / "erode"
+    before = outside(own, exchange)
     assert root.run("findmnt -no FSTYPE /mnt/exchange").strip() == "9p"
     root.attempt("mount -o remount,rw /mnt/exchange")
     for attempt in ("echo x > theirs", "rm theirs", "mv theirs x", "mkdir x", "chmod 777 theirs", "ln theirs x"):
         assert root.attempt(f"cd /mnt/exchange && {attempt}").returncode != 0, attempt
     root.run("mount -o remount,ro /mnt/exchange || true; touch /mnt/outbox/own")
     assert (exchange / "theirs").read_text() == "as it was"
-    assert sorted(exchange.rglob("*")) == sorted([*before, exchange / "out" / "erode" / "own"])
+    assert outside(own, exchange) == before
+    assert (own / "own").exists()
 
 
-def test_port_scan_shows_the_services_to_the_own_network_only(wire: Wire) -> None:
-    in_clear, allowed = (set().union(*(each for kind in kinds for each in kind.values())) for kinds in KINDS)
-    assert in_clear <= wire.scan(COLLEAGUE, GUEST, ALL_PORTS) <= allowed
-    assert in_clear <= wire.scan(COLLEAGUE6, GUEST6, SOME_PORTS) <= allowed
-    assert wire.scan(NEIGHBOUR, GUEST, ALL_PORTS) == set()
-    assert wire.scan(NEIGHBOUR6, GUEST6, SOME_PORTS) == set()
+def outside(own: Path, exchange: Path) -> list[Path]:
+    return sorted(path for path in exchange.rglob("*") if own not in path.parents)
+
+
+@pytest.mark.parametrize(
+    ("colleague", "neighbour", "guest", "ports"),
+    [(COLLEAGUE, NEIGHBOUR, GUEST, ALL_PORTS), (COLLEAGUE6, NEIGHBOUR6, GUEST6, SOME_PORTS)],
+    ids=["IPv4", "IPv6"],
+)
+def test_port_scan_shows_the_services_and_ssh_to_the_own_network_only(
+    wire: Wire, colleague: str, neighbour: str, guest: str, ports: Sequence[int]
+) -> None:
+    """Each of them to the branch's network, and nothing else; to a neighbour's, nothing."""
+    seen = wire.scan(colleague, guest, ports)
+    assert seen | wire.scan(colleague, guest, FEW_PORTS) == OPEN
+    assert wire.scan(neighbour, guest, ports) == set()
 
 
 def test_exchanged_context_is_taken_over(
@@ -237,9 +266,8 @@ def test_exchanged_context_is_taken_over(
     until(lambda: new.run("cat /root/start-script") == "by root\nagain by root\n", "the new script")
     assert new.run("hostname") == "renamed\n"
     assert new.run("systemctl show -p MainPID --value gurney.service") == service, "nothing of the service changed"
-    admins = ALWAYS["SSH"] | ALWAYS["page"]
     for source, target in ((NEIGHBOUR, GUEST), (NEIGHBOUR6, GUEST6)):
-        assert admins <= wire.scan(source, target, FEW_PORTS) <= admins | WITH_TLS["page"]
+        assert wire.scan(source, target, FEW_PORTS) == ADMINS
     machine.change_disc(text_of(context))
     until(lambda: root.attempt("true").returncode == 0, "the old key")
     until(lambda: wire.scan(NEIGHBOUR, GUEST, (22, 8080)) == set(), "a closed firewall")
@@ -259,7 +287,6 @@ def test_disk_of_another_system_has_never_been_written(machine: LoneMachine, roo
     assert sha256(foreign) == foreign.with_suffix(".sha256").read_text()
 
 
-@pytest.mark.long
 def test_machine_that_is_reset_is_the_same_again(machine: LoneMachine, root: Shell, foreign: Path) -> None:
     """Power is lost; this time the context is there at boot."""
     facts = "cat /run/gurney/ssh/ssh_host_ed25519_key.pub; cat /var/lib/gurney/branch; df --output=size /var/lib/gurney"

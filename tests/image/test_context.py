@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from appliance.boot.context_disc import take_over
+from appliance.boot.context_disc import LOOKED, read_disc, take_over
 from appliance.boot.devices import context_device, devices, volume_name
 from appliance.boot.machine import Machine, Trouble
 from emulator.drivers.disc import disc
@@ -42,6 +43,18 @@ def test_disc_is_found_among_the_disks(machine: Machine) -> None:
     assert found is not None
     assert (found.name, found.optical) == ("sr0", True)
     assert [device.name for device in devices(machine)] == ["sr0", "vda"]
+
+
+def test_boot_notes_which_disc_it_reads(machine: Machine) -> None:
+    attach(machine, "sr0", disc("CONTEXT", {"context.sh": b""}), read_only=True)
+    machine.path("/sys/block/sr0/diskseq").write_text("12\n")
+    with contextlib.suppress(Trouble):  # it may not be mounted here
+        read_disc(machine, wait_s=0)
+    assert machine.path("/run/gurney", LOOKED).read_text() == "12\n"
+    machine.path("/dev/sr0").write_bytes(b"")
+    with pytest.raises(Trouble, match="no disc named CONTEXT"):
+        read_disc(machine, wait_s=0)
+    assert machine.path("/run/gurney", LOOKED).read_text() == ""
 
 
 def test_machine_without_a_disc_is_not_waited_for_long(machine: Machine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pydicom
@@ -92,6 +93,13 @@ def test_guests_are_hardened(two: Village) -> None:
     assert "keys of this branch" in (two.folder(erode) / "console.log").read_text(errors="replace")
 
 
+def test_context_is_read_once_at_a_boot(two: Village) -> None:
+    """The event of the disc that the boot itself has opened is not taken for another disc."""
+    erode = two.hospitals["erode"]
+    begun = two.run(erode, "systemctl show gurney-again.service -p InactiveExitTimestampMonotonic --value")
+    assert begun == "0\n", two.run(erode, "journalctl -b -u gurney-again --no-pager")
+
+
 def test_folders_are_shared_as_opennebula_shares_them(two: Village) -> None:
     """By virtiofs where its server can be used; the whole tree read-only, the own outbox read-write."""
     erode = two.hospitals["erode"]
@@ -136,8 +144,31 @@ def test_root_of_one_guest_cannot_touch_what_is_anothers(two: Village) -> None:
     two.run(erode, "mount -o remount,ro /mnt/exchange")
 
 
-def test_nothing_acknowledged_is_lost_when_the_power_is_cut(two: Village, tmp_path: Path) -> None:
-    """The plug is pulled while instances arrive, again on a machine that has just come back."""
+@dataclass(frozen=True)
+class Before:
+    """What a machine was before it got another root disk."""
+
+    facts: str
+    pictures: int
+
+
+FACTS = "cat /var/lib/gurney/archive/keys/* | sha256sum; cat /run/gurney/ssh/ssh_host_ed25519_key.pub"
+
+
+@pytest.fixture(scope="module")
+def renewed(two: Village) -> Before:
+    """Salem boots from a disk that has never been booted, while another test uses the other core."""
+    salem = two.hospitals["salem"]
+    with salem.session("dr.mala") as doctor:
+        before = Before(two.run(salem, FACTS), doctor.pictures())
+    two.power_off(salem, hard=False)
+    (two.folder(salem) / "system.qcow2").unlink()
+    two.press(salem)
+    return before
+
+
+def test_nothing_acknowledged_is_lost_when_the_power_is_cut(two: Village, tmp_path: Path, renewed: Before) -> None:
+    """The plug is pulled while instances arrive."""
     erode = two.hospitals["erode"]
     files = patients(tmp_path / "many", shipped_instances(tmp_path / "shipped")[:2], INSTANCES)
     acknowledged: list[Path] = []
@@ -162,19 +193,13 @@ def test_nothing_acknowledged_is_lost_when_the_power_is_cut(two: Village, tmp_pa
     assert two.run(erode, "systemctl --failed --no-legend --plain") == ""
 
 
-def test_root_disk_can_be_thrown_away(two: Village) -> None:
-    """The same keys, the same archive, the same users, on a disk that has never been booted."""
+def test_root_disk_can_be_thrown_away(two: Village, renewed: Before) -> None:
+    """The same keys, the same archive, the same users."""
     salem = two.hospitals["salem"]
-    facts = "cat /var/lib/gurney/archive/keys/* | sha256sum; cat /run/gurney/ssh/ssh_host_ed25519_key.pub"
-    before = two.run(salem, facts)
+    two.until_it_answers(salem)
+    assert two.run(salem, FACTS) == renewed.facts
     with salem.session("dr.mala") as doctor:
-        pictures = doctor.pictures()
-    two.power_off(salem, hard=False)
-    (two.folder(salem) / "system.qcow2").unlink()
-    two.power_on(salem)
-    assert two.run(salem, facts) == before
-    with salem.session("dr.mala") as doctor:
-        assert doctor.pictures() == pictures
+        assert doctor.pictures() == renewed.pictures
     assert salem.branch.health()["enrolled"]
     until(lambda: salem.smb(salem.logins["dr.mala"], "ls").returncode == 0, "shared folder")
 

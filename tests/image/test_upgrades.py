@@ -31,6 +31,7 @@ pytestmark = [
 PATIENT = "KONGU-0001"
 NEXT = "0.2.0"
 PATIENCE_S = "600"
+PROGRAM = "/opt/gurney/current/bin/python -I -m appliance.upgrade"
 
 
 @pytest.fixture(scope="module")
@@ -111,13 +112,14 @@ def test_power_is_cut_while_a_version_is_tried(two: Village, admin: Admin, tmp_p
     before = pictures(erode, "dr.anbu"), facts(two, erode)
     wheel = program_wheel(tmp_path, NEXT)
     words = ("--wheel", str(wheel), "--patience", PATIENCE_S, "erode")
-    process = admin.visit("upgrade", *words)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "tries it, closed" in line:
-            two.power_off(erode, hard=True)
-            break
-    assert process.wait(300) != 0, process.communicate()
+    with admin.visit("upgrade", *words) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "tries it, closed" in line:
+                two.power_off(erode, hard=True)
+                break
+        said = process.communicate(timeout=900)[1]
+    assert process.returncode != 0, said
     two.power_on(erode)
     assert chosen(two, erode) == "none"
     assert two.run(erode, "ls -d /opt/gurney/installed/0* 2>/dev/null || true") == ""
@@ -150,6 +152,19 @@ def test_bundle_of_a_machine_names_no_patient(two: Village, admin: Admin, tmp_pa
     assert "serving" in texts["erode/journal-gurney.txt"]
     found = [(word, name) for name, text in texts.items() for word in ("CompressedSamples", PATIENT) if word in text]
     assert found == []
+
+
+def test_machine_that_is_never_exchanged_takes_in_again(two: Village) -> None:
+    """By a timer of its own systemd; what is due in half an hour is begun at once here."""
+    erode, note = two.hospitals["erode"], "/var/lib/gurney/programs/upgrade.json"
+    two.run(erode, f"{PROGRAM} prepare && test -s {note} && ! systemctl is-active --quiet gurney")
+    listed = two.run(erode, "systemctl list-timers --no-legend 'run-*'").splitlines()
+    ((timer, due),) = (line.split()[-2:] for line in listed)
+    left_us = two.run(erode, f"systemctl show {timer} -p TimersMonotonic --value")
+    assert "OnActiveUSec=30min" in left_us
+    two.run(erode, f"touch --date='-1750 seconds' {note} && systemctl start {due}")
+    assert two.run(erode, f"test ! -e {note} && echo taken back") == "taken back\n"
+    until(lambda: bool(erode.branch.health()), "health")
 
 
 def test_root_disk_is_exchanged_for_another_image(two: Village, admin: Admin, tmp_path: Path) -> None:
