@@ -217,5 +217,6 @@ KIND = Kind(
     },
     later=("group_admin", "handed_over"),
     remove=remove,
+    after=("vdc",),  # nobody comes in before the branch is apart from the others
     waits=in_the_way,
 )

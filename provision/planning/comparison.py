@@ -120,7 +120,7 @@ def _loss(existing: Existing) -> str:
 def _needs(resource: Resource) -> frozenset[tuple[str, Ref]]:
     """The steps that must come before a resource can be made or changed."""
     named = {Ref("keys") if ref.kind == "keys" else ref for ref in resource.refs}
-    beside = {Ref(kind, resource.ref.key) for kind in KINDS[resource.ref.kind].after}
+    beside = {Ref(kind, resource.ref.branch) for kind in KINDS[resource.ref.kind].after}
     return frozenset((CREATE, ref) for ref in named | beside)
 
 

@@ -20,6 +20,8 @@ from provision.applying.apply import apply
 from provision.applying.destroy import plan_to_destroy
 from provision.declaring.reading import parse
 from provision.errors import CloudError, ProvisionError
+from provision.planning.resource import Ref
+from provision.planning.step import CREATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +65,13 @@ def test_a_person_gets_in_by_a_token_and_sets_an_own_password(
     networks = [node.name for node in anita.read("vnpool.info", -2, -1, -1).children("VNET")]
     assert networks == ["kongu.erode"]
     assert not office.plan(with_admins)
+
+
+def test_nobody_comes_in_before_the_branch_is_apart(office: Office, with_admins: str) -> None:
+    steps = list(office.plan(with_admins))
+    people = [step for step in steps if step.kind == "cloud-user"]
+    assert len(people) == 2
+    assert all((CREATE, Ref("vdc", "erode")) in step.after for step in people)
 
 
 def test_who_administers_the_group_is_who_was_asked_for(office: Office, with_admins: str) -> None:
