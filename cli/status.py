@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -44,6 +45,8 @@ CALLING = "GURNEY"
 )
 def status(where: Where, interval_s: float, prometheus: Path | None, *, as_json: bool, watch: bool) -> None:
     """Show how each branch's appliance is: its VM, whether it answers, quota, space, backup and drift."""
+    if prometheus is not None and not os.access(prometheus.parent, os.W_OK | os.X_OK):
+        raise click.BadParameter(f"nothing can be written to {prometheus.parent}", param_hint="--prometheus")
     community, desk = where.opened()
     if not watch:
         lines, plan, echoes = look(desk, community, prometheus)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from contextlib import ExitStack
@@ -42,6 +43,8 @@ def verify(where: Where, evidence: Path, *, as_json: bool) -> None:
     from provision.errors import NotReady
     from provision.fleet.evidence import write_evidence
 
+    if not os.access(evidence.parent, os.W_OK | os.X_OK):  # before the tests, which take minutes
+        raise click.BadParameter(f"nothing can be written to {evidence.parent}", param_hint="--evidence")
     community, desk = where.opened()
     checks = accepted(desk, community, quiet=as_json)
     told = evidence_of(community, desk, checks)

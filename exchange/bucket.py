@@ -44,7 +44,7 @@ class Bucket(Writer):
         try:
             self._store = from_url(url, **options)
         except (BaseError, ValueError) as error:
-            raise Unreachable(f"{url} cannot be used: {error}") from error
+            raise Unreachable(f"{url} cannot be used: {_first_line(error)}") from error
 
     def __repr__(self) -> str:
         return f"Bucket({self.url!r})"
@@ -139,4 +139,11 @@ def _translated(name: str) -> Iterator[None]:
     except AlreadyExistsError as error:
         raise AlreadyThere(f"{printable(name)} is there already, and nothing is replaced") from error
     except BaseError as error:
-        raise Unreachable(f"the bucket does not answer as it should at {printable(name)}: {error}") from error
+        raise Unreachable(
+            f"the bucket does not answer as it should at {printable(name)}: {_first_line(error)}"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    """What went wrong; obstore tells its own insides in the lines below."""
+    return str(error).partition("\n")[0]

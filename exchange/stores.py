@@ -54,5 +54,7 @@ def open_store(where: str | Path, *, known_hosts: Path | None = None, identity: 
         "az": bucket,
     }
     if scheme not in doors:
-        raise Unreachable(f"{where} is not an address of a store: expected a path, or one of {', '.join(doors)}://")
+        raise Unreachable(
+            f"{where} is not an address of a store: expected a path, or one of {', '.join(filter(None, doors))}://"
+        )
     return doors[scheme]()

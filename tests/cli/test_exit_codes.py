@@ -172,6 +172,39 @@ def test_a_password_that_nobody_can_be_asked_for() -> None:
     assert "GetPassWarning" not in said
 
 
+@pytest.mark.parametrize(
+    "arguments", [("verify", "--evidence", "/nonexistent/e"), ("status", "--prometheus", "/nonexistent/p")]
+)
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_done(arguments: tuple[str, ...]) -> None:
+    code, said = gurney(*arguments, "-f", str(EXAMPLE))
+    assert code == 2
+    assert arguments[1] in said
+    assert "nothing can be written to /nonexistent" in said
+
+
+def test_an_unknown_kind_of_exchange(login: dict[str, str]) -> None:
+    code, said = gurney(
+        "plan",
+        "-f",
+        str(EXAMPLE),
+        "--exchange",
+        "ftp://x/y",
+        "--endpoint",
+        "http://127.0.0.1:9/RPC2",
+        environment=login,
+    )
+    assert code == 7
+    assert "one of file, sftp, s3, gs, az://" in said
+
+
+def test_a_bucket_that_is_none_is_told_in_one_line(login: dict[str, str]) -> None:
+    """Without the insides of the library in Rust, which stand in the lines below."""
+    address = ("--exchange", "s3://", "--endpoint", "http://127.0.0.1:9/RPC2")
+    code, said = gurney("plan", "-f", str(EXAMPLE), *address, environment=login)
+    assert (code, len(said.strip().splitlines())) == (7, 1), said
+    assert "s3:// cannot be used" in said
+
+
 def test_a_context_that_is_not_there(tmp_path: Path) -> None:
     code, said = gurney("appliance", "run", "--context", str(tmp_path), "--archive", str(tmp_path / "archive"))
     assert code in {2, 6}
