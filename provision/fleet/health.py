@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import httpx
-
-if TYPE_CHECKING:
-    import ssl
 
 #: Where an appliance answers. DICOM: the port that IANA gave it.
 HTTP_PORT, HTTPS_PORT, DICOM_PORT, DICOM_TLS_PORT = 8080, 8443, 11112, 2762
 
 #: What comes of an answer that is no appliance's, and of an address that is none.
 NO_ANSWER = (httpx.InvalidURL, ValueError, KeyError, TypeError)
+
+#: A connection that the other side has ended.
+BROKEN_OFF = (ssl.SSLEOFError, ConnectionResetError, BrokenPipeError)
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ def health_of(address: str, trust: ssl.SSLContext | None = None, timeout_s: floa
     try:
         return _asked(f"https://{in_url(address)}:{HTTPS_PORT}", timeout_s, trust)
     except httpx.HTTPError as error:
+        if _was_broken_off(error):
+            return None
         in_clear = _told(f"http://{in_url(address)}:{HTTP_PORT}", timeout_s)
         return None if in_clear is None else replace(in_clear, distrust=str(error) or type(error).__name__)
     except NO_ANSWER:
@@ -62,6 +64,13 @@ def health_of(address: str, trust: ssl.SSLContext | None = None, timeout_s: floa
 def in_url(address: str) -> str:
     """An address as it stands in a URL: IPv6 in brackets (RFC 3986, 3.2.2)."""
     return f"[{address}]" if ":" in address else address
+
+
+def _was_broken_off(error: BaseException | None) -> bool:
+    """Whether the connection ended in the middle, as at a service that is just starting: nobody was distrusted."""
+    while error is not None and not isinstance(error, BROKEN_OFF):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _told(url: str, timeout_s: float) -> Health | None:

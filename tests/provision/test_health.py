@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -57,6 +60,31 @@ def test_nobody_answers_for_it() -> None:
     address, trust = free_address(), trust_in(Authority.generate().root("kongu", {"erode"}, NOW))
     assert health_of(address, trust) is None
     assert health_of(address) is None
+
+
+def test_a_service_that_is_just_starting_is_not_distrusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers in clear, and a connection over TLS ends in the middle: it does not answer yet."""
+    trust = trust_in(Authority.generate().root("kongu", {"erode"}, NOW))
+    with (
+        socket.create_server((free_address(), 0)) as starting,
+        HTTPServer((starting.getsockname()[0], 0), InClear) as in_clear,
+    ):
+        address, port = starting.getsockname()
+        monkeypatch.setattr("provision.fleet.health.HTTPS_PORT", port)
+        monkeypatch.setattr("provision.fleet.health.HTTP_PORT", in_clear.server_port)
+        for serve in (lambda: starting.accept()[0].close(), in_clear.handle_request):
+            threading.Thread(target=serve, daemon=True).start()
+        assert health_of(address, trust) is None
+
+
+class InClear(BaseHTTPRequestHandler):
+    """What an appliance says in clear."""
+
+    def do_GET(self) -> None:
+        """It is enrolled, at everybody's address."""
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"branch": "erode", "enrolled": true, "directory": 1, "settings": 1, "dicom": true}')
 
 
 def vm_that_reports(address: str) -> Node:
