@@ -91,8 +91,9 @@ class Pair:
         return self.erode.rows(wanted) == [("arrived", 1)] and self.is_clear()
 
     def is_clear(self) -> bool:
-        """Whether nothing lies in an outbox."""
-        return not any(path.is_file() for path in self.community.root.glob("out/*/**/*"))
+        """Whether nothing lies in an outbox but acknowledgements, which stay a while."""
+        left = (path for path in self.community.root.glob("out/*/**/*") if not path.name.endswith(".ack.age"))
+        return not any(path.is_file() for path in left)
 
     def kept(self, at: ApplianceProcess, point: int) -> list[tuple[str, str]]:
         return at.rows(

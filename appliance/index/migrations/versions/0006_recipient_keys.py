@@ -19,5 +19,5 @@ def upgrade() -> None:
     for (referral_id,) in connection.execute(sa.select(table.c.referral_id)).all():
         this = table.c.referral_id == referral_id
         frozen = connection.execute(sa.select(table.c.frozen).where(this)).scalar_one()
-        key_id = json.loads(frozen)["recipient_key_id"]
+        key_id = json.loads(frozen).get("recipient_key_id", "")
         connection.execute(sa.update(table).where(this).values(recipient_key_id=key_id))
