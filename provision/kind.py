@@ -58,8 +58,8 @@ class Act:
         return self.desk.cloud.call(method, *arguments)
 
     def id_of(self, ref: Ref) -> int:
-        """The id of a resource that stands already."""
-        return self.ids[ref]
+        """The id of a resource that stands already, or of something that is known by its id alone."""
+        return int(ref.key) if ref.kind.startswith("#") else self.ids[ref]
 
     def numbers_of(self, refs: Iterable[Ref]) -> str:
         """The ids of resources that stand already, as OpenNebula lists them."""

@@ -180,7 +180,7 @@ def set_groups(act: Act, _resource: Resource, number: int, found: Existing | Non
     """Take the account out of every group but its branch's."""
     others: frozenset[Ref] = found.spec.others if found else frozenset()
     for ref in sorted(others):
-        act.call("user.delgroup", number, int(ref.key) if ref.kind.startswith("#") else act.id_of(ref))
+        act.call("user.delgroup", number, act.id_of(ref))
 
 
 def set_group_admin(act: Act, resource: Resource, number: int, found: Existing | None) -> None:

@@ -114,7 +114,7 @@ def set_groups(act: Act, resource: Resource, number: int, found: Existing | None
     for ref in sorted(resource.spec.groups - before):
         _call(act, "vdc.addgroup", number, act.id_of(ref))
     for ref in sorted(before - resource.spec.groups):
-        _call(act, "vdc.delgroup", number, _number(act, ref))
+        _call(act, "vdc.delgroup", number, act.id_of(ref))
 
 
 def holding(name: str) -> Setter:
@@ -125,7 +125,7 @@ def holding(name: str) -> Setter:
         before: frozenset[Ref] = getattr(found.spec, name) if found else frozenset()
         after: frozenset[Ref] = getattr(resource.spec, name)
         for ref in sorted(before - after):
-            _call(act, f"vdc.del{call}", number, act.zone, _number(act, ref))
+            _call(act, f"vdc.del{call}", number, act.zone, act.id_of(ref))
         for ref in sorted(after - before):
             _call(act, f"vdc.add{call}", number, act.zone, act.id_of(ref))
 
@@ -150,10 +150,6 @@ def _call(act: Act, method: str, *arguments: int) -> None:
     except CloudError as error:
         if not ALREADY.search(error.words):
             raise
-
-
-def _number(act: Act, ref: Ref) -> int:
-    return int(ref.key) if ref.kind.startswith("#") else act.id_of(ref)
 
 
 KIND = Kind(
