@@ -17,12 +17,12 @@ demo: $(VENV)/.run  ## set up, then walk the whole road on the embedded cloud
 	$(BIN)/gurney demo $(ARGS)
 
 test: $(VENV)/.dev $(VENV)/.system  ## set up, then run the tests
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not vm" $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not vm and not long" $(ARGS)
 	$(BIN)/pytest -m "vm and not long" $(ARGS) || [ $$? -eq 5 ]  # 5: ARGS chose none of these
 
 vmtest: $(VENV)/.dev $(VENV)/.system  ## build the appliance's image, boot it in qemu, and test what only a machine shows
 	@sh tests/system-packages.sh $$(cat tests/live/system-packages.txt)
-	$(BIN)/pytest -m vm $(ARGS)
+	$(BIN)/pytest -m "vm or long" $(ARGS)
 
 check: $(VENV)/.dev  ## the fast loop: format, lint, types, unit tests
 	$(BIN)/ruff format --check .
