@@ -57,7 +57,7 @@ def startup(folder: Path, repeat: int, _quick: bool) -> Figures:
 WORKER_SETS = {
     "JPEG 2000": 40,
     "CT": 500,
-    "CR": 10,
+    "CR": 24,
     "MR": 400,
     "US": 120,
     "JPEG-LS": 100,
