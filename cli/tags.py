@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from converter.listing import Row
 
@@ -24,20 +24,22 @@ _NUMBERS = re.compile(rf"{_NUMBER}(?:\\{_NUMBER})*")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @click.option("--find", "wanted", metavar="TEXT", help="Only elements with this text in tag, keyword or value.")
 @click.option("--hide", is_flag=True, help="Hide the values that may tell who the patient is.")
-@click.option("--json", "form", flag_value="json", help="As DICOM JSON (PS3.18 annex F), sequences whole.")
-@click.option("--csv", "form", flag_value="csv", help="As comma-separated values.")
-def tags(file: str, wanted: str | None, hide: bool, form: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="As DICOM JSON (PS3.18 annex F), sequences whole.")
+@click.option("--csv", "as_csv", is_flag=True, help="As comma-separated values.")
+def tags(file: str, wanted: str | None, *, hide: bool, as_json: bool, as_csv: bool) -> None:
     """Show the data elements of a DICOM FILE, private ones and those in sequences too."""
     from converter.listing import dataset, dicom_json, rows
 
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude one another")
     found = dataset(file)
     shown = (row for row in rows(found, hide=hide) if wanted is None or row.matches(wanted))
-    if form == "json":
+    if as_json:
         model = dicom_json(found, hide=hide)
         kept = model.keys() if wanted is None else {row.json_key for row in shown}
         click.echo(json.dumps({key: model[key] for key in model if key in kept}, ensure_ascii=False, indent=2))
         return
-    _WRITERS[form](shown)
+    (_as_csv if as_csv else _as_table)(shown)
 
 
 def _as_csv(rows: Iterable[Row]) -> None:
@@ -56,6 +58,3 @@ def _as_table(rows: Iterable[Row]) -> None:
         indent = "  " * row.depth
         tag = row.path[-11:]
         click.echo(f"{indent}{tag} {row.vr} {row.keyword:<{max(1, 40 - len(indent))}} {row.value}".rstrip())
-
-
-_WRITERS: dict[str | None, Callable[[Iterable[Row]], None]] = {None: _as_table, "csv": _as_csv}

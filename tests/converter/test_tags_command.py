@@ -138,3 +138,9 @@ def test_no_dicom(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("nothing")
     result = CliRunner().invoke(tags, [str(tmp_path / "a")])
     assert isinstance(result.exception, NotDicomError)
+
+
+def test_two_forms_at_once_are_wrong_usage() -> None:
+    asked = CliRunner().invoke(tags, [CT, "--json", "--csv"])
+    assert asked.exit_code == 2
+    assert "exclude one another" in asked.output
