@@ -65,6 +65,10 @@ def refer(
     """
     from appliance.client import ApplianceClient
 
+    if not patient.strip():
+        raise click.BadParameter("a Patient ID is needed", param_hint="--patient")
+    if not at.startswith(("http://", "https://")):
+        raise click.BadParameter(f"{at!r} is no address of a page, such as https://10.20.1.10", param_hint="--at")
     _warn_if_readable(at)
     with ApplianceClient(at, trusted(authority)) as client:
         client.log_in(login, _password(password_file))
@@ -80,9 +84,15 @@ def refer(
 def trusted(file: Path | None) -> ssl.SSLContext | None:
     """Trust in the authorities of a file alone; None where none is given."""
     from exchange.certificate import read_certificates
+    from exchange.errors import ExchangeError
     from exchange.trust import trust_in
 
-    return None if file is None else trust_in(*read_certificates(file.read_bytes()))
+    if file is None:
+        return None
+    try:
+        return trust_in(*read_certificates(file.read_bytes()))
+    except ExchangeError as error:
+        raise click.BadParameter(f"{file}: {error}", param_hint="--ca") from error
 
 
 def _password(file: Path | None) -> str:

@@ -103,6 +103,16 @@ def test_a_busy_port_of_the_embedded_cloud(tmp_path: Path, taken_port: int) -> N
     assert len(said.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("wrong", [("--patient", " "), ("--at", "127.0.0.1"), ("--ca", __file__)])
+def test_a_referral_that_is_asked_for_wrongly(wrong: tuple[str, str], tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("three blue kites over erode")
+    given = {"--patient": "1", "--to": "salem", "--at": "http://127.0.0.1:9", "--login": "dr.anbu"} | dict([wrong])
+    words = [word for option in given.items() for word in option]
+    code, said = gurney("refer", *words, "--password-file", str(tmp_path / "password"))
+    assert code == 2
+    assert wrong[0] in said
+
+
 def test_a_file_that_is_not_dicom(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("Dear colleague")
     code, said = gurney("convert", str(tmp_path / "letter.txt"), "-o", str(tmp_path / "out"))
