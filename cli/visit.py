@@ -95,7 +95,8 @@ def execute(visit: Visit, names: tuple[str, ...], command: tuple[str, ...], *, a
     with lines([machine.name for machine in machines], quiet=as_json) as tell:
         visits = visit_all(machines, lambda shell: shell.run(" ".join(command)), tell)
     if as_json:
-        print_json({name: vars(said) for name, said in visits.answers.items()})
+        unreached = {name: {"error": str(error)} for name, error in visits.failures.items()}
+        print_json({name: vars(said) for name, said in visits.answers.items()} | unreached)
     else:
         for name, said in visits.answers.items():
             for line in (said.out + said.err).splitlines():

@@ -274,3 +274,13 @@ def test_the_authority_s_certificate_is_printed_and_written(new_desk: Callable[.
         "karur": False,
         "salem": False,
     }
+
+
+def test_a_command_tells_programs_whom_it_did_not_reach(new_desk: Callable[..., Desk]) -> None:
+    desk = new_desk()
+    desk.capsys.readouterr()
+    where = ["-f", str(EXAMPLE), "--exchange", str(desk.office.exchange)]
+    assert exit_of(["appliance", "exec", *where, "--json", "--port", "9", "-b", "erode", "uptime"]) == 4
+    told = json.loads(desk.capsys.readouterr().out)
+    assert list(told) == ["kongu.erode"]
+    assert "kongu.erode" in told["kongu.erode"]["error"]
