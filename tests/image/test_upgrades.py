@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tarfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -185,8 +186,11 @@ def test_root_disk_is_exchanged_for_another_image(two: Village, admin: Admin, tm
     branches = {each["name"]: each for each in json.loads(status.stdout)["branches"]}
     assert branches["salem"]["vm_id"] != salem.vm_id
     assert branches["erode"]["vm_id"] == two.hospitals["erode"].vm_id
-    assert facts(two, salem) == before
-    assert two.run(salem, "cat /etc/machine-id") != machine_id
+    renewed = replace(
+        salem, vm_id=branches["salem"]["vm_id"], address=branches["salem"]["dicom"].split("@")[1].split(":")[0]
+    )
+    assert facts(two, renewed) == before
+    assert two.run(renewed, "cat /etc/machine-id") != machine_id
     assert two.run(salem, "test ! -e /var/lib/gurney/programs/upgrade.json && echo open") == "open\n"
     until(lambda: salem.smb(salem.logins["dr.mala"], "ls").returncode == 0, "shared folder", 120)
     (image / "broken.qcow2").write_bytes(bytes(1 << 20))
