@@ -1,6 +1,6 @@
 """Acknowledgements: the recipient's signed word that a referral has arrived, or why it was refused."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
@@ -124,9 +124,9 @@ def read_acknowledgement(
     return answer
 
 
-def spent(exchange: Reader, outbox: Writer, recipient: str) -> list[Offer]:
-    """The referrals that we have answered and that their senders have removed."""
-    return [offer for offer in _answered(outbox) if is_gone(exchange, offer, recipient)]
+def spent(exchange: Reader, outbox: Writer, recipient: str, known: Container[Offer] = ()) -> list[Offer]:
+    """The referrals that we have answered and their senders have removed; those known to be need no second look."""
+    return [offer for offer in _answered(outbox) if offer in known or is_gone(exchange, offer, recipient)]
 
 
 def remove(outbox: Writer, answered: Iterable[Offer]) -> None:

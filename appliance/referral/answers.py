@@ -25,6 +25,6 @@ class Answers:
     def clear(self) -> None:
         """Remove those whose referrals their senders have removed, a while after."""
         now = time.monotonic()
-        gone = spent(self._exchange, self._outbox, self._branch)
+        gone = spent(self._exchange, self._outbox, self._branch, self._gone_since)
         self._gone_since = {offer: self._gone_since.get(offer, now) for offer in gone}
         remove(self._outbox, [offer for offer, since in self._gone_since.items() if now - since >= KEPT_S])
