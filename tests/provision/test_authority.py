@@ -21,7 +21,7 @@ from provision.enrolling.replacement import replace_authority
 from provision.errors import Busy, ProvisionError
 from provision.fleet.branch_status import trust_of
 from tests.provision.test_branch_commands import Desk, new_desk
-from tests.provision.test_certificates import certificate, report, standing
+from tests.provision.test_certificates import certificate, report, standing, with_certificates
 from tests.provision.test_kill import MortalCloud
 
 if TYPE_CHECKING:
@@ -31,15 +31,6 @@ if TYPE_CHECKING:
     from tests.provision.conftest import Office
 
 __all__ = ["new_desk"]
-
-
-def certified(office: Office) -> Office:
-    """Two branches with certificates."""
-    office.apply()
-    for branch in ("erode", "salem"):
-        report(office, branch, BranchKeys.generate(), TlsKey.generate())
-    enrol(office.desk, office.community)
-    return office
 
 
 def check_whole(office: Office) -> None:
@@ -69,7 +60,7 @@ def replace_and_die(office: Office, last: int, *, before: bool) -> bool:
 
 @pytest.mark.parametrize("by_apply", [False, True], ids=["again", "apply"])
 def test_killed_at_every_call_it_is_finished_by_the_next(office: Office, by_apply: bool) -> None:
-    certified(office)
+    with_certificates(office)
     for last in count(1):
         former = standing(office)
         died = replace_and_die(office, last, before=False)
@@ -89,7 +80,7 @@ def test_killed_at_every_call_it_is_finished_by_the_next(office: Office, by_appl
 
 
 def test_who_has_read_the_keys_before_cannot_bring_the_former_one_back(office: Office) -> None:
-    stale = certified(office).found().keys
+    stale = with_certificates(office).found().keys
     assert stale is not None
     replace_authority(office.desk, office.community)
     with pytest.raises(Busy, match="replaced"):
@@ -99,7 +90,7 @@ def test_who_has_read_the_keys_before_cannot_bring_the_former_one_back(office: O
 
 def test_an_appliance_that_is_enrolled_meanwhile_completes_it(office: Office) -> None:
     """Between the locking of the key and the directory: no directory is of two authorities."""
-    certified(office)
+    with_certificates(office)
     assert replace_and_die(office, 3, before=False)
     assert office.plan()
     report(office, "karur", BranchKeys.generate(), TlsKey.generate())
@@ -116,7 +107,7 @@ def test_without_an_authority_there_is_nothing_to_replace(office: Office) -> Non
 
 def test_the_command_announces_and_replaces(new_desk: Callable[..., Desk], tmp_path: Path) -> None:
     desk = new_desk()
-    office = certified(desk.office)
+    office = with_certificates(desk.office)
     first = Certificate(standing(office).authority)
     assert desk.run("authority", "--announce", "--replace")[0] == 2
     code, out, _ = desk.run("authority", "--announce", "--json")
@@ -139,7 +130,7 @@ def test_the_command_announces_and_replaces(new_desk: Callable[..., Desk], tmp_p
 
 def test_the_revocation_list_is_printed(new_desk: Callable[..., Desk]) -> None:
     desk = new_desk()
-    office = certified(desk.office)
+    office = with_certificates(desk.office)
     serial = f"{certificate(office, 'erode').serial:x}"
     assert json.loads(desk.run("authority", "--crl", "--json")[1])["revoked"] == []
     assert desk.run("revoke", "erode", "--yes")[0] == 0

@@ -69,6 +69,10 @@ def aged(office: Office, branch: str, left: timedelta) -> None:
 
 @pytest.fixture
 def certified(office: Office) -> Office:
+    return with_certificates(office)
+
+
+def with_certificates(office: Office) -> Office:
     """Two branches with certificates."""
     office.apply()
     for branch in ("erode", "salem"):
