@@ -91,7 +91,6 @@ def test_it_gives_up_waiting_in_time_and_the_referral_goes_on(two) -> None:
         ({"--to": "karur"}, PASSWORD, "karur is not in the directory"),
         ({"--login": "r.devi"}, PASSWORD, "Your role does not allow this."),
         ({"--at": "http://127.0.0.1:1"}, PASSWORD, "does not answer"),
-        ({"--at": "nonsense"}, PASSWORD, "does not answer"),
     ],
 )
 def test_what_goes_wrong_is_one_line_and_exit_code_6(two, change: dict[str, str], password: str, words: str) -> None:
@@ -103,6 +102,14 @@ def test_what_goes_wrong_is_one_line_and_exit_code_6(two, change: dict[str, str]
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
+
+
+def test_an_address_that_is_none_is_wrong_usage(two) -> None:
+    asked = at(two[0], "ER-0")
+    asked[asked.index("--at") + 1] = "nonsense"
+    done = gurney(*asked)
+    assert done.returncode == 2
+    assert "'nonsense' is no address of a page" in done.stderr
 
 
 def test_a_password_is_never_taken_from_the_command_line(two) -> None:
