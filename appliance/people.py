@@ -93,6 +93,7 @@ class People:
         self.enrolment = Enrolment(context, me.keys, self.tls, archive.keys, reading, self._is_serving)
         sending = Sending(me, index, exchange, outbox, self.directory, self.audit)
         receiving = Receiving(me, archive, exchange, outbox, self.directory, self.settings, self.audit)
+        self._receiving = receiving
         sending_loop = Loop("sending", sending.step, lambda: sending.pause_s)
         self._loops = (
             Loop("enrolment", self.enrolment.step, lambda: self.enrolment.pause_s),
@@ -133,6 +134,7 @@ class People:
         end = monotonic() + timeout_s
         for loop in self._loops:
             loop.join(max(0.0, end - monotonic()))
+        self._receiving.stop()
 
     def _is_serving(self) -> bool:
         """Whether the pages answer over the network, and DICOM does."""

@@ -118,3 +118,20 @@ class ReceivedReferral(Base):
     refused: Mapped[str] = mapped_column(default="")
     answered: Mapped[bool] = mapped_column(default=False)
     gone: Mapped[bool] = mapped_column(default=False)
+
+
+class ReferralAttempt(Base):
+    """A referral that is being taken, or was when the service ended; its row goes when an attempt comes to an end."""
+
+    __tablename__ = "referral_attempt"
+
+    sender: Mapped[str] = mapped_column(primary_key=True)
+    referral_id: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str]
+    attempts: Mapped[int]
+    begun: Mapped[datetime] = mapped_column(Moment)
+    given_up: Mapped[bool] = mapped_column(default=False)
+    issuer: Mapped[str] = mapped_column(default="")
+    patient_id: Mapped[str] = mapped_column(default="")
+    patient_name: Mapped[str] = mapped_column(default="")
+    total: Mapped[int] = mapped_column(default=0)

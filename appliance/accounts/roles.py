@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-SEE, REFER, IMPORT, AUDIT = "see", "refer", "import", "audit"
+SEE, REFER, IMPORT, AUDIT, TRY_AGAIN = "see", "refer", "import", "audit", "try-again"
 
 RIGHTS: dict[str, frozenset[str]] = {
     "radiographer": frozenset({SEE, IMPORT}),
     "doctor": frozenset({SEE, REFER}),
-    "admin": frozenset({SEE, IMPORT, REFER, AUDIT}),
+    "admin": frozenset({SEE, IMPORT, REFER, AUDIT, TRY_AGAIN}),
 }
 
 

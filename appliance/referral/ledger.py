@@ -35,9 +35,10 @@ UNVOUCHED_A_DAY = 100
 class KnownOffers:
     """The offers that need no look in this round; it notes which of them are still there."""
 
-    def __init__(self, dealt_with: Mapping[Offer, bool], resting: frozenset[Offer]) -> None:
+    def __init__(self, dealt_with: Mapping[Offer, bool], resting: frozenset[Offer], left: Mapping[Offer, bool]) -> None:
         self._dealt_with = dealt_with
         self._resting = resting
+        self._left = left
         self._there: set[Offer] = set()
 
     def __contains__(self, offer: object) -> bool:
@@ -46,15 +47,21 @@ class KnownOffers:
         if offer in self._dealt_with:
             self._there.add(offer)
             return True
-        return offer in self._resting
+        if offer in self._left:
+            self._there.add(offer)
+        return offer in self._resting or self._left.get(offer, False)
 
     def unseen(self) -> list[Offer]:
         """Offers that were there in the last round and were not met in this one."""
         return [offer for offer, gone in self._dealt_with.items() if not gone and offer not in self._there]
 
+    def missing(self) -> list[Offer]:
+        """Offers that were in hand when the service ended, and were not met in this round."""
+        return [offer for offer in self._left if offer not in self._there]
+
     def back(self) -> list[Offer]:
         """Offers that were taken away and lie there again: replays."""
-        return [offer for offer in self._there if self._dealt_with[offer]]
+        return [offer for offer in self._there if self._dealt_with.get(offer, False)]
 
 
 class Ledger:
@@ -67,11 +74,11 @@ class Ledger:
         self._rests: dict[Offer, tuple[float, float]] = {}
         self._replays: set[Offer] = set()
 
-    def known(self) -> KnownOffers:
-        """What is dealt with and answered, and what rests after trouble."""
+    def known(self, left: Mapping[Offer, bool]) -> KnownOffers:
+        """What is dealt with and answered, what rests after trouble, and of what is `left` that which is given up."""
         if self._dealt_with is None:
             self._dealt_with = self._answered()
-        return KnownOffers(self._dealt_with, self._resting())
+        return KnownOffers(self._dealt_with, self._resting(), left)
 
     def _resting(self) -> frozenset[Offer]:
         now = time.monotonic()

@@ -10,6 +10,7 @@ import structlog
 
 from appliance.errors import ApplianceError
 from appliance.referral.answers import Answers
+from appliance.referral.attempts import Attempts
 from appliance.referral.contents import kept_uids
 from appliance.referral.ledger import LONGEST_REST_S, LONGEST_WRITING_REST_S, Ledger
 from appliance.referral.outbox import Shares
@@ -21,6 +22,8 @@ from exchange.offers import is_gone, waiting
 from exchange.receiving import judge, open_manifest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from appliance.audit import Audit
     from appliance.enrolment.directory import KnownDirectory
     from appliance.keeping.archive import Archive
@@ -61,6 +64,7 @@ class Receiving:
         self._outbox = outbox
         self._directory = directory
         self._ledger = Ledger(archive.index, audit)
+        self._attempts = Attempts(archive.index, audit)
         self._answers = Answers(exchange, outbox, me.name)
         self._shares = Shares(settings.outbox_bytes)
         self._remarks = Remarks(log)
@@ -77,20 +81,30 @@ class Receiving:
         if directory is None:
             return
         self._shares.begin()
-        known = self._ledger.known()
+        known = self._ledger.known(self._attempts.left())
         found = waiting(self._exchange, recipient=self._branch, directory=directory, known=known)
         self._remarks.say("exchange", *found.warnings)
         for offer in found.offers:
             self._look(offer, directory)
-        self._ledger.note_gone([offer for offer in known.unseen() if is_gone(self._exchange, offer, self._branch)])
+        self._ledger.note_gone(self._gone(known.unseen()))
+        for offer in self._gone(known.missing()):
+            self._attempts.forget(offer)
         self._ledger.note_replays(known)
         self._answers.clear()
+
+    def stop(self) -> None:
+        """Be stopped in the middle of what is in hand: that is taken again at the next start."""
+        self._attempts.excuse()
+
+    def _gone(self, offers: Iterable[Offer]) -> list[Offer]:
+        return [offer for offer in offers if is_gone(self._exchange, offer, self._branch)]
 
     def _look(self, offer: Offer, directory: Directory) -> None:
         """Take one offer; trouble with it is remarked, lets it rest a while, and keeps no other waiting."""
         about = f"referral {offer.referral_id} of {offer.sender}"
         try:
-            self._take(offer, directory)
+            with self._attempts.counted(offer):
+                self._take(offer, directory)
         except (ApplianceError, ExchangeError, OSError) as error:
             being_written = isinstance(error, Incomplete)
             self._ledger.let_rest(offer, LONGEST_WRITING_REST_S if being_written else LONGEST_REST_S)
@@ -111,6 +125,7 @@ class Receiving:
         self._answer(manifest, row, directory)
 
     def _decide(self, manifest: Manifest, directory: Directory) -> ReceivedReferral:
+        self._attempts.name(manifest)
         try:
             seen = partial(self._ledger.referral_of, manifest.sender)
             judge(manifest, directory, now=datetime.now(UTC), seen=seen)

@@ -106,6 +106,12 @@ class ReferralIn(In):
     to: Short
 
 
+class SenderIn(In):
+    """Whose referral is meant: two branches may use one id."""
+
+    sender: Short
+
+
 class RequestedOut(Out):
     """A referral that was asked for; no instances where the recipient has, or is sent, everything by this one."""
 

@@ -2,9 +2,11 @@
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
+from appliance.referral.attempts import try_again
 from appliance.referral.listing import referral, referrals
-from appliance.web.api_models import ReferralIn, ReferralOut, RequestedOut
-from appliance.web.visitor import Referrer, Viewer, people_of
+from appliance.web.api_models import ReferralIn, ReferralOut, RequestedOut, SenderIn
+from appliance.web.visitor import Referrer, Retrier, Viewer, people_of
+from exchange.offers import Offer
 
 router = APIRouter(prefix="/api/referrals", tags=["referrals"])
 
@@ -41,3 +43,10 @@ def one_referral(request: Request, visitor: Viewer, referral_id: str) -> Referra
 def withdraw(request: Request, visitor: Referrer, referral_id: str) -> None:
     """Take a referral back that has not arrived."""
     people_of(request).desk.withdraw(referral_id, visitor.asker)
+
+
+@router.post("/{referral_id}/try-again", status_code=204)
+def take_up(request: Request, visitor: Retrier, referral_id: str, body: SenderIn) -> None:
+    """Let a referral that was given up be tried again."""
+    people = people_of(request)
+    try_again(people.index, people.audit, Offer(body.sender, referral_id), visitor.asker)

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from appliance.referral.attempts import count_given_up
 from appliance.referral.outbox import used_bytes
 from appliance.web.visitor import people_of
 
@@ -14,7 +15,7 @@ class HealthOut(BaseModel):
 
     A `secure` one shows a certificate, over HTTPS and DICOM TLS. A `closed` one answers on loopback alone, while an
     upgrade judges it. `outbox_bytes` is what referrals on their way need of the outbox, at most `outbox_limit_bytes` (0
-    for any number).
+    for any number). `referrals_given_up` ended the service each time that they were taken, and wait for an admin.
     """
 
     branch: str
@@ -27,6 +28,7 @@ class HealthOut(BaseModel):
     secure: bool
     outbox_bytes: int
     outbox_limit_bytes: int
+    referrals_given_up: int
 
 
 @router.get("/health")
@@ -35,7 +37,7 @@ def health(request: Request) -> HealthOut:
     people = people_of(request)
     now = people.health()
     with people.index.session() as session:
-        outbox_bytes = used_bytes(session)
+        outbox_bytes, given_up = used_bytes(session), count_given_up(session)
     return HealthOut(
         branch=people.context.branch,
         enrolled=people.enrolment.enrolled,
@@ -47,4 +49,5 @@ def health(request: Request) -> HealthOut:
         secure=people.secure_port != 0,
         outbox_bytes=outbox_bytes,
         outbox_limit_bytes=people.settings.outbox_bytes(),
+        referrals_given_up=given_up,
     )

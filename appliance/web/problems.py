@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, RedirectResponse
 from appliance.accounts.entrance import TooManyAttempts, WrongLogin
 from appliance.accounts.staff import InvitationRefused
 from appliance.errors import ApplianceError, ArchiveFull
+from appliance.referral.attempts import NotGivenUp
 from appliance.referral.contents import NoSuchPatient
 from appliance.referral.outbox import OutboxFull
 from appliance.referral.request import NothingToRefer, NotOpen
@@ -27,6 +28,7 @@ STATUSES: dict[type[Exception], int] = {
     NoSuchPatient: 404,
     NothingToRefer: 409,
     NotOpen: 409,
+    NotGivenUp: 409,
     Refused: 409,
     InvitationRefused: 422,
     TooManyAttempts: 429,

@@ -5,10 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from starlette.responses import RedirectResponse
 
+from appliance.referral.attempts import try_again
 from appliance.referral.contents import also_named, find_patient, kept_uids
 from appliance.referral.listing import referrals
 from appliance.web.page import page
-from appliance.web.visitor import Referrer, Viewer, own_form, people_of
+from appliance.web.visitor import Referrer, Retrier, Viewer, own_form, people_of
+from exchange.offers import Offer
 
 router = APIRouter(include_in_schema=False)
 
@@ -49,4 +51,12 @@ def refer(request: Request, visitor: Referrer, patient_id: Text, issuer: Text, t
 def withdraw(request: Request, visitor: Referrer, referral_id: str) -> Response:
     """Take a referral back and show the list."""
     people_of(request).desk.withdraw(referral_id, visitor.asker)
+    return RedirectResponse("/referrals", 303)
+
+
+@router.post("/referrals/{referral_id}/try-again", dependencies=[Depends(own_form)])
+def take_up(request: Request, visitor: Retrier, referral_id: str, sender: Text) -> Response:
+    """Let a referral that was given up be tried again and show the list."""
+    people = people_of(request)
+    try_again(people.index, people.audit, Offer(sender, referral_id), visitor.asker)
     return RedirectResponse("/referrals", 303)

@@ -10,7 +10,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Form, Request, Response
 
 from appliance.accounts.entrance import WrongLogin
-from appliance.accounts.roles import AUDIT, REFER, SEE, may
+from appliance.accounts.roles import AUDIT, REFER, SEE, TRY_AGAIN, may
 from appliance.accounts.sessions import LONGEST, form_token
 from appliance.errors import ApplianceError
 from appliance.people import People
@@ -55,6 +55,11 @@ class Visitor:
     def may_audit(self) -> bool:
         """Whether to show the audit log."""
         return may(self.role, AUDIT)
+
+    @property
+    def may_try_again(self) -> bool:
+        """Whether to show what takes up again what was given up."""
+        return may(self.role, TRY_AGAIN)
 
     @property
     def asker(self) -> Asker:
@@ -157,6 +162,7 @@ def own_form(visitor: Annotated[Visitor, Depends(person)], token: Annotated[str,
 Viewer = Annotated[Visitor, Depends(Needs(SEE))]
 Referrer = Annotated[Visitor, Depends(Needs(REFER))]
 Auditor = Annotated[Visitor, Depends(Needs(AUDIT))]
+Retrier = Annotated[Visitor, Depends(Needs(TRY_AGAIN))]
 
 
 def cookie_name(request: Request) -> str:
