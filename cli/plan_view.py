@@ -130,7 +130,7 @@ def fleet_table(lines: Iterable[FleetLine], echoes: Mapping[str, bool]) -> Table
             status.name,
             escape(vm),
             escape(f"{line.host} {line.host_state}".strip()),
-            _coloured(status.words, good=status.ready),
+            _service(status),
             _coloured("answers" if echoes[status.name] else "silent", good=echoes[status.name]),
             str(line.cpu),
             _of_gib(line.memory_mib),
@@ -142,6 +142,11 @@ def fleet_table(lines: Iterable[FleetLine], echoes: Mapping[str, bool]) -> Table
             _coloured(f"{line.drift} steps" if line.drift else "none", good=not line.drift),
         )
     return made
+
+
+def _service(status: BranchStatus) -> str:
+    given_up = f", {status.referrals_given_up} referrals given up" if status.referrals_given_up else ""
+    return _coloured(status.words + given_up, good=status.ready and not given_up)
 
 
 def _outbox(line: FleetLine) -> str:

@@ -51,6 +51,8 @@ class BranchStatus:
         Whether the directory says so: nobody waits for it.
     outbox_bytes, outbox_limit_bytes
         What its referrals that are on their way need of its outbox, and how much that may hold, 0 for any number.
+    referrals_given_up
+        How many ended its service each time that they were taken: its admin may let them be tried again.
     """
 
     name: str
@@ -67,6 +69,7 @@ class BranchStatus:
     revoked: bool = False
     outbox_bytes: int = 0
     outbox_limit_bytes: int = 0
+    referrals_given_up: int = 0
 
 
 def statuses_of(community: Community, now: Found, refused: Mapping[str, str] | None = None) -> Iterator[BranchStatus]:
@@ -125,6 +128,7 @@ def _status(community: Community, now: Found, name: str, vm: Node, health: Healt
         revoked=_is_revoked(now, name),
         outbox_bytes=health.outbox_bytes if health else 0,
         outbox_limit_bytes=health.outbox_limit_bytes if health else 0,
+        referrals_given_up=health.referrals_given_up if health else 0,
     )
 
 

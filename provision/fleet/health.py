@@ -26,6 +26,8 @@ class Health:
     outbox_bytes, outbox_limit_bytes
         What referrals on their way need of its outbox, and how much it may hold, 0 for any number; both 0 where the
         appliance is too old to say.
+    referrals_given_up
+        How many ended its service each time that they were taken, and wait for the branch's admin.
     distrust
         Why its certificate was not accepted, where one was expected; what is said then may be anybody's words.
     """
@@ -37,6 +39,7 @@ class Health:
     dicom: bool
     outbox_bytes: int = 0
     outbox_limit_bytes: int = 0
+    referrals_given_up: int = 0
     distrust: str = ""
 
 
@@ -86,4 +89,5 @@ def _asked(url: str, timeout_s: float, trust: ssl.SSLContext | None = None) -> H
     told = answer.raise_for_status().json()
     versions = int(told["directory"]), int(told["settings"])
     outbox = int(told.get("outbox_bytes", 0)), int(told.get("outbox_limit_bytes", 0))
-    return Health(str(told["branch"]), told["enrolled"] is True, *versions, told["dicom"] is True, *outbox)
+    given_up = int(told.get("referrals_given_up", 0))
+    return Health(str(told["branch"]), told["enrolled"] is True, *versions, told["dicom"] is True, *outbox, given_up)

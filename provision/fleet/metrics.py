@@ -31,6 +31,10 @@ GAUGES: dict[str, tuple[str, Callable[[FleetLine], float]]] = {
         "What the outbox may hold; 0 where it has no limit",
         lambda line: line.status.outbox_limit_bytes,
     ),
+    "gurney_referrals_given_up": (
+        "Referrals that ended the service each time that they were taken",
+        lambda line: line.status.referrals_given_up,
+    ),
     "gurney_last_backup_timestamp_seconds": (
         "When OpenNebula backed the appliance up last; 0 where it never did",
         lambda line: line.last_backup.made.timestamp() if line.last_backup else 0,

@@ -15,6 +15,7 @@ from appliance.people_tables import AuditEntry, ReferralAttempt
 from appliance.referral import attempts
 from appliance.referral.attempts import MOST, Attempts, NotGivenUp, try_again
 from exchange.offers import Offer
+from provision.fleet.health import health_of
 from tests.appliance.hospital import PASSWORD, Hospital, ct, hospitals, until
 from tests.appliance.process import ApplianceProcess
 from tests.appliance.referring import ANBU, refer, row
@@ -79,9 +80,9 @@ def given_up_and_tried_again(
     until(lambda: arrived(salem) == ["ER-1"], 60)
     until(lambda: salem.health() is not None)
 
-    health = salem.health()
+    health = health_of(salem.address)
     assert health is not None
-    assert health["referrals_given_up"] == 1
+    assert health.referrals_given_up == 1
     lines = [line for line in salem.lines() if line["event"] == "referral given up"]
     assert [(line["referral"], line["sender"], line["level"]) for line in lines] == [(deadly, "erode", "error")]
     told = {one["referral_id"]: one for one in admin.get("/api/referrals").json()}
