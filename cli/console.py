@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -66,6 +67,16 @@ def progress_bar(*, quiet: bool = False) -> Progress:
     )
 
 
+#: That a command has printed its one document.
+DOCUMENTED = threading.Event()
+
+
 def print_json(value: Any) -> None:
-    """Print one JSON document for programs; times and paths become text."""
+    """Print the one JSON document of a command, for programs; times and paths become text."""
+    DOCUMENTED.set()
     click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+def print_json_line(value: Any) -> None:
+    """Print a document of many, or an error, in one line."""
+    click.echo(json.dumps(value, default=str, ensure_ascii=False))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import sys
 from collections import Counter
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.console import print_json_line
 from cli.conversion_progress import watched
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def convert(
             kinds[type(result).__name__] += 1
             whys[getattr(result, "why", "")] += 1
             if as_json:
-                click.echo(json.dumps(line(result), ensure_ascii=False))
+                print_json_line(line(result))
             elif isinstance(result, Failure):
                 click.echo(in_words(result), err=True)
     if not as_json:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from cli.console import DOCUMENTED, print_json_line
 from cli.ending import HEARD, never_swallowed
-from cli.failure import exit_code_of, words_of
+from cli.failure import document_of, exit_code_of, words_of
+from cli.output_closed import OutputClosed, give_up_unwritten, stand_in_for_missing, telling_closed_pipes
 
-INTERRUPTED = 130
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BUG, INTERRUPTED = 1, 130
 
 
 class Entry(NamedTuple):
@@ -49,7 +55,7 @@ EXIT_CODES = """\b
 Exit codes:
   0   done
   1   a fault of the program itself (please report it, with the traceback)
-  2   wrong usage (and `plan --detailed-exitcode`: there are changes)
+  2   wrong usage, or no front end or login named (and `plan --detailed-exitcode`: there are changes)
   3   the community file is wrong
   4   the cloud refused, or is not reachable
   5   a conversion failed
@@ -58,6 +64,11 @@ Exit codes:
   8   this machine refused: a full disk, a missing file, no permission
   9   the embedded cloud could not do its work
   130 interrupted
+  141 nobody reads the output any more, as after `| head`
+
+\b
+With --json, a command that fails prints {"error": {"kind", "message", "exit_code", "facts"}} to standard
+output where it has no other document to tell; the words are on standard error all the same.
 """
 
 
@@ -77,6 +88,16 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def make_context(self, *given: Any, **extra: Any) -> click.Context:
+        """The context of a command line, as click makes it."""
+        with telling_closed_pipes():
+            return super().make_context(*given, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run what was asked for, as click does."""
+        with telling_closed_pipes():
+            return super().invoke(ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """Write the list of commands from the table, without importing one."""
         with formatter.section("Commands"):
@@ -93,8 +114,10 @@ def run(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
     # OpenBLAS would start a thread for each processor: 50 ms of CPU at `import numpy`, and threads before a fork.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    stand_in_for_missing()
     never_swallowed()
     code = exit_of(arguments)
+    give_up_unwritten()
     if code == INTERRUPTED:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it has been heard; one that comes again must not change the code
         # CPython remembers a Ctrl-C that broke off code which a library ran from a text (PyRun_String, as pyrage does
@@ -105,32 +128,88 @@ def run(arguments: list[str] | None = None) -> None:
 
 def exit_of(arguments: list[str] | None) -> Any:
     """The exit code of one command line; a bug keeps its traceback."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        return gurney.main(args=arguments, prog_name="gurney", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except click.Abort as error:
-        return _unasked() if isinstance(error.__context__, EOFError) else _interrupted()
-    except KeyboardInterrupt:
-        return _interrupted()
-    except Exception as error:
-        if (code := exit_code_of(error)) is None:
+        with telling_closed_pipes():
+            return _ended(given)
+    except OutputClosed as closed:
+        return closed.exit_code
+
+
+def _ended(given: list[str]) -> Any:
+    DOCUMENTED.clear()
+    try:
+        code = gurney.main(args=given, prog_name="gurney", standalone_mode=False)
+        sys.stdout.flush()
+    except BaseException as error:
+        told = _told(error, _Programs(asked=json_asked(given)))
+        if told is None:
             raise
-        click.echo(f"Error: {words_of(error)}", err=True)
+        return told
+    return code
+
+
+def json_asked(arguments: list[str]) -> bool:
+    """Whether a program reads standard output; also where the rest of the command line is wrong."""
+    ours = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in ours
+
+
+class _Programs(NamedTuple):
+    """The programs that read standard output, if any do."""
+
+    asked: bool
+
+    def told(self, error: BaseException, words: str, code: int) -> int:
+        """Tell them the error where they have no document yet; its exit code."""
+        if self.asked and not DOCUMENTED.is_set():
+            with contextlib.suppress(OSError):  # as a full disk, which may be the error itself
+                print_json_line(document_of(error, words, code))
         return code
-    except BaseException:  # a library in Rust panics when a Ctrl-C strikes while it is imported
-        if not HEARD.is_set():
-            raise
-        return _interrupted()
 
 
-def _interrupted() -> int:
+def _told(error: BaseException, programs: _Programs) -> int | None:
+    """Tell an error by its kind; its exit code, or None for a bug and for what asks for the end itself."""
+    for kind, tell in TELLING.items():
+        if isinstance(error, kind):
+            return tell(error, programs)
+    # A library in Rust panics when a Ctrl-C strikes while it is imported.
+    return _interrupted(error, programs) if HEARD.is_set() else None
+
+
+def _refused(error: click.ClickException, programs: _Programs) -> int:
+    error.show()
+    words = error.format_message()
+    kind = click.UsageError if isinstance(error, click.UsageError) else type(error)
+    return programs.told(kind(words), words, error.exit_code)
+
+
+def _aborted(error: click.Abort, programs: _Programs) -> int:
+    """A Ctrl-C, or a question to nobody, as in a job or of `</dev/null`."""
+    if not isinstance(error.__context__, EOFError):
+        return _interrupted(error, programs)
+    wrong = click.UsageError("nobody can be asked here: say --yes")
+    click.echo(f"\nError: {wrong.message}", err=True)
+    return programs.told(wrong, wrong.message, wrong.exit_code)
+
+
+def _interrupted(_error: BaseException, programs: _Programs) -> int:
     click.echo("Interrupted.", err=True)
-    return INTERRUPTED
+    return programs.told(KeyboardInterrupt(), "Interrupted.", INTERRUPTED)
 
 
-def _unasked() -> int:
-    """A question to nobody, as in a job or of `</dev/null`."""
-    click.echo("\nError: nobody can be asked here: say --yes", err=True)
-    return click.UsageError.exit_code
+def _failed(error: Exception, programs: _Programs) -> int | None:
+    words, code = words_of(error), exit_code_of(error)
+    if code is None:
+        programs.told(error, words, BUG)
+        return None
+    click.echo(f"Error: {words}", err=True)
+    return programs.told(error, words, code)
+
+
+TELLING: dict[type[BaseException], Callable[[Any, _Programs], int | None]] = {
+    click.ClickException: _refused,
+    click.Abort: _aborted,
+    KeyboardInterrupt: _interrupted,
+    Exception: _failed,
+}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 import sys
 from typing import TYPE_CHECKING
 
 import click
+
+from cli.console import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +38,7 @@ def tags(file: str, wanted: str | None, *, hide: bool, as_json: bool, as_csv: bo
     if as_json:
         model = dicom_json(found, hide=hide)
         kept = model.keys() if wanted is None else {row.json_key for row in shown}
-        click.echo(json.dumps({key: model[key] for key in model if key in kept}, ensure_ascii=False, indent=2))
+        print_json({key: model[key] for key in model if key in kept})
         return
     (_as_csv if as_csv else _as_table)(shown)
 

@@ -25,11 +25,12 @@ def console(where: Where, lines: int, branch: str, *, as_json: bool) -> None:
     The embedded cloud keeps it. A real front end hands no console over through its API: the commands are told by which
     an admin of the hosts opens it.
     """
+    from provision.access import login_file
     from provision.planning.found import found
-    from provision.visit.console import console_of, own_auth_file
+    from provision.visit.console import console_of
 
     community, desk = where.opened()
-    shown = console_of(found(desk, community.community), branch, desk.cloud.endpoint, own_auth_file())
+    shown = console_of(found(desk, community.community), branch, desk.cloud.endpoint, login_file())
     if as_json:
         print_json({**vars(shown), "ways": list(shown.ways()), "lines": shown.lines(lines)})
         return

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from provision.errors import NoEndpoint, NotAccepted
+from provision.errors import WrongAccess
 from provision.opennebula import Cloud
+
+ADVICE = "set $ONE_AUTH to a file with name:password"
 
 
 def cloud_at(endpoint: str | None = None) -> Cloud:
@@ -14,24 +16,49 @@ def cloud_at(endpoint: str | None = None) -> Cloud:
 
     Raises
     ------
-    NoEndpoint
-        When none is given.
-    NotAccepted
-        When there is no login.
+    WrongAccess
+        When there is no endpoint or no login, or one that is none.
     """
     endpoint = endpoint or os.environ.get("ONE_XMLRPC")
     if not endpoint:
-        raise NoEndpoint("no front end is named: give --endpoint, or set $ONE_XMLRPC")
+        raise WrongAccess("no front end is named: give --endpoint, or set $ONE_XMLRPC")
     return Cloud(endpoint, login())
 
 
 def login() -> str:
-    """The `name:password` of the file that OpenNebula's own tools use."""
-    path = Path(os.environ.get("ONE_AUTH") or Path.home() / ".one" / "one_auth")
+    """The `name:password` of the file that OpenNebula's own tools use.
+
+    Raises
+    ------
+    WrongAccess
+        When there is no such file, it cannot be read, or it holds something else.
+    """
+    path = login_file()
     try:
         text = path.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        raise NotAccepted("login", f"there is no {path}", advice="set $ONE_AUTH to a file with name:password") from None
-    if ":" not in text:
-        raise NotAccepted("login", f"{path} does not hold name:password")
+        raise WrongAccess(f"no login: there is no {path} ({ADVICE})") from None
+    except OSError as error:
+        raise WrongAccess(f"no login: {path} cannot be read: {error.strerror} ({ADVICE})") from error
+    except UnicodeDecodeError:
+        raise WrongAccess(f"no login: {path} is no text ({ADVICE})") from None
+    name, colon, password = text.partition(":")
+    if not (name and colon and password) or len(text.split("\n")) > 1:
+        raise WrongAccess(f"no login: {path} does not hold name:password in one line ({ADVICE})")
     return text
+
+
+def login_file() -> Path:
+    """Where the login stands.
+
+    Raises
+    ------
+    WrongAccess
+        When nobody says so and the account has no home.
+    """
+    if named := os.environ.get("ONE_AUTH"):
+        return Path(named)
+    try:
+        return Path.home() / ".one" / "one_auth"
+    except RuntimeError:
+        raise WrongAccess(f"no login: $ONE_AUTH is not set, and this account has no home ({ADVICE})") from None

@@ -54,8 +54,8 @@ class CloudError(ProvisionError):
         return type(self)(self.call, self.words, subject=subject, advice=self.advice)
 
 
-class NoEndpoint(ProvisionError):
-    """Nobody said where the front end is."""
+class WrongAccess(ProvisionError):
+    """Where the front end is, or how to log in there, is not said, or said wrongly; nobody was asked."""
 
 
 class CloudUnreachable(CloudError):

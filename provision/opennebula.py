@@ -11,7 +11,7 @@ from xmlrpc.client import Fault, dumps
 import pyone
 from pyone.server_xrpc import OneServerXRPC
 
-from provision.errors import CloudError, CloudUnreachable, NotAccepted
+from provision.errors import CloudError, CloudUnreachable, NotAccepted, WrongAccess
 from provision.node import Node
 from provision.reply import NotXmlRpc, tree_of, values_in
 from provision.wire import NoAddress, NotOpenNebula, Wire
@@ -68,15 +68,20 @@ class Cloud:
         How many calls are made at a time.
     timeout_s
         How long a call may take.
+
+    Raises
+    ------
+    WrongAccess
+        When the endpoint is no such URL.
     """
 
     def __init__(self, endpoint: str, auth: str, *, connections: int = CONNECTIONS, timeout_s: float = 60) -> None:
         try:
             wire = Wire(endpoint, connections=connections, timeout_s=timeout_s)
         except NoAddress as error:
-            words = "no address of an XML-RPC API, as in http://front-end:2633/RPC2"
-            raise CloudUnreachable(endpoint, words) from error
-        self.endpoint = endpoint
+            words = "is no address of an XML-RPC API, as in http://front-end:2633/RPC2"
+            raise WrongAccess(f"{_without_login(endpoint)!r} {words}") from error
+        self.endpoint = _without_login(endpoint)
         self.connections = connections
         self.calls: Counter[str] = Counter()
         self._counting = Lock()
@@ -127,6 +132,11 @@ NO_API = "its address is usually http://front-end:2633/RPC2"
 def advice_for(words: str) -> str:
     """What to do about a refusal; nothing where its words say enough."""
     return next((advice for pattern, advice in ADVICE if re.search(pattern, words)), "")
+
+
+def _without_login(endpoint: str) -> str:
+    """An address as it may be shown: what stands before an @ in it can be a password."""
+    return re.sub(r"//.*@", "//", endpoint)
 
 
 def _short(error: Exception) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from provision.http_answer import NotHttp, read_answer
+from provision.spoken import speaks_http, speaks_tls
 
 if TYPE_CHECKING:
     from provision.http_answer import Answer
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 #: Where OpenNebula's API stands on a front end when its address names no path.
 PATH = "/RPC2"
 PORTS = {"http": 80, "https": 443}
+#: A server of TLS answers the first message before it does anything else; one of plain HTTP waits for the rest of it.
+SILENCE_S = 2.0
+#: What TLS answers to plain HTTP (RFC 8446, section 6), and what web servers answer to it at a port of TLS.
+ALERT, BAD_REQUEST = b"\x15\x03", 400
 
 
 class NoAddress(ValueError):  # noqa: N818 - named for what it is
@@ -51,6 +56,7 @@ class Wire:
     def __init__(self, endpoint: str, *, connections: int, timeout_s: float) -> None:
         scheme, host, port, path = _parts(endpoint)
         self._host, self._port, self._timeout_s = host, port, timeout_s
+        self._silence_s = min(SILENCE_S, timeout_s)
         self._tls = (
             ssl.create_default_context() if scheme == "https" else None
         )  # checks against this machine's authorities
@@ -88,9 +94,44 @@ class Wire:
         with socket.create_connection((self._host, self._port), self._timeout_s) as plain:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is None:
-                return _answer_to(plain, request)
-            with self._tls.wrap_socket(plain, server_hostname=self._host) as secure:
+                return self._in_clear(plain, request)
+            with self._tls.wrap_socket(plain, server_hostname=self._host, do_handshake_on_connect=False) as secure:
+                self._shake_hands(secure)
                 return _answer_to(secure, request)
+
+    def _in_clear(self, plain: socket.socket, request: bytes) -> Answer:
+        try:
+            plain.sendall(request)
+            if ALERT.startswith(plain.recv(len(ALERT), socket.MSG_PEEK)):  # that, or nothing
+                self._refuse_if_tls()
+            answer = read_answer(plain.recv)
+        except ConnectionError:
+            self._refuse_if_tls()
+            raise
+        if answer.status == BAD_REQUEST:
+            self._refuse_if_tls()
+        return answer
+
+    def _refuse_if_tls(self) -> None:
+        if speaks_tls(self._host, self._port, self._silence_s):
+            raise NotOpenNebula("it speaks TLS: the address has to begin with https://")
+
+    def _shake_hands(self, secure: ssl.SSLSocket) -> None:
+        """TLS's handshake; one that gets no answer goes on after a look whether plain HTTP is spoken there."""
+        secure.settimeout(self._silence_s)
+        try:
+            secure.do_handshake()
+        except ssl.SSLCertVerificationError:
+            raise
+        except OSError as error:
+            if speaks_http(self._host, self._port, self._silence_s):
+                words = "it speaks plain HTTP, without TLS: the address has to begin with http://"
+                raise NotOpenNebula(words) from error
+            if not isinstance(error, TimeoutError):
+                raise
+            secure.settimeout(self._timeout_s)
+            secure.do_handshake()
+        secure.settimeout(self._timeout_s)
 
 
 def _answer_to(connection: socket.socket, request: bytes) -> Answer:

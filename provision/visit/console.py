@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,8 +94,3 @@ def embedded_log(endpoint: str, auth_file: Path, vm_id: int) -> Path | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return folder / "vms" / str(vm_id) / "console.log" if ours else None
-
-
-def own_auth_file() -> Path:
-    """Where OpenNebula's tools look for the login."""
-    return Path(os.environ.get("ONE_AUTH") or Path.home() / ".one" / "one_auth")

@@ -15,6 +15,7 @@ from pydicom.data import get_testdata_file
 
 from cli.failure import EXIT_CODES as CODE_OF_ERROR
 from cli.main import COMMANDS, EXIT_CODES
+from cli.output_closed import OutputClosed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,7 +58,7 @@ def login(tmp_path: Path) -> dict[str, str]:
 
 def test_every_code_is_documented() -> None:
     documented = {int(code) for code in re.findall(r"^  (\d+)", EXIT_CODES, re.MULTILINE)}
-    assert documented == {0, 1, 2, 130, *CODE_OF_ERROR.values()}
+    assert documented == {0, 1, 2, 130, OutputClosed.exit_code, *CODE_OF_ERROR.values()}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
