@@ -40,6 +40,7 @@ drivers/block/virtio_blk drivers/net/virtio_net drivers/scsi/virtio_scsi drivers
 drivers/ata/ahci drivers/ata/ata_piix drivers/virtio/virtio_pci drivers/net/ethernet/intel/e1000/e1000
 drivers/char/virtio_console drivers/char/hw_random/virtio-rng drivers/virtio/virtio_balloon fs/ext4/ext4 fs/isofs/isofs
 fs/fuse/virtiofs fs/9p/9p fs/fat/vfat net/9p/9pnet_virtio net/netfilter/nf_tables net/ipv4/netfilter/nf_reject_ipv4
+net/netfilter/nft_reject net/netfilter/nft_connlimit net/netfilter/nf_conncount
 """
 STANZA = """Package: tzdata
 Version: 2:1.0-1
