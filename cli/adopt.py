@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.consent import consent
 from cli.console import print_json, results
 from cli.desk import JSON, YES, at_desk
 
@@ -32,10 +33,9 @@ def adopt(kind: str, which: str, branch: str, where: Where, *, as_json: bool, ye
     community, desk = where.opened()
     now = found(desk, community.community)
     node = candidate(community, now, kind, which, branch)
-    if not yes:
-        click.confirm(
-            f"Take over {kind} {node.name} (id {node.id}) for {branch or 'the community'}?", abort=True, err=True
-        )
+    question = f"Take over {kind} {node.name} (id {node.id}) for {branch or 'the community'}?"
+    if not consent(question, yes=yes, as_json=as_json):
+        return
     take_over(desk, now, kind, node, branch)
     if as_json:
         print_json({"kind": kind, "id": node.id, "name": node.name, "branch": branch})

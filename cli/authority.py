@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.consent import consent
 from cli.console import print_json
 from cli.desk import JSON, YES, at_desk
 
@@ -55,8 +56,7 @@ def authority(
     if crl:
         show_crl(*work, output, as_json=as_json)
         return
-    if replace and not yes and not click.confirm(ASKED.format(community=work[0].community), err=True):
-        click.echo("Nothing was changed.", err=True)
+    if replace and not consent(ASKED.format(community=work[0].community), yes=yes, as_json=as_json):
         return
     told = asked(*work, announce=announce, replace=replace)
     shown = told.coming if announce and told.coming is not None else told.present

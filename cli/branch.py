@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.authority import authority
+from cli.consent import consent
 from cli.console import print_json, results, table
 from cli.desk import JSON, YES, at_desk
 from cli.discarding import discard_keys
@@ -102,8 +103,7 @@ def revoke(where: Where, names: tuple[str, ...], *, as_json: bool, yes: bool) ->
     from provision.enrolling.revocation import revoke as publish_revocation
 
     community, desk = where.opened()
-    if not yes and not click.confirm(f"Revoke {', '.join(names)}?", err=True):
-        click.echo("Nothing was changed.", err=True)
+    if not consent(f"Revoke {', '.join(names)}?", yes=yes, as_json=as_json):
         return
     version = publish_revocation(desk, community.community, names)
     if as_json:

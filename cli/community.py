@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.consent import consent
 from cli.console import print_json, progress_bar, progress_console, results
 from cli.desk import ALLOW, JSON, TAKE_OVER, YES, at_desk, planned
 from cli.inviting import never_lost
@@ -74,7 +75,8 @@ def apply(
     if not as_json:
         show(the_plan, as_json=False)
     refuse(the_plan, frozenset(allow))
-    confirm(the_plan, "Apply?", yes=yes)
+    if the_plan and not consent("Apply?", yes=yes, as_json=as_json):
+        return
     with never_lost(desk, as_json=as_json):
         applied = carried_out(desk, the_plan, allow, take_over=take_over, rollback=rollback, quiet=as_json)
         enrolment = enrolled(desk, community, applied.after, new_keys, timeout_s if wait else None, quiet=as_json)
@@ -105,7 +107,8 @@ def destroy(where: Where, allow: tuple[str, ...], *, as_json: bool, yes: bool, t
     if not as_json:
         show(the_plan, as_json=False)
     refuse(the_plan, frozenset(allow))
-    confirm(the_plan, "Destroy all this?", yes=yes)
+    if the_plan and not consent("Destroy all this?", yes=yes, as_json=as_json):
+        return
     applied = carried_out(desk, the_plan, allow, take_over=take_over, quiet=as_json)
     if as_json:
         print_json({"steps": applied.steps, "plan_after": applied.after.to_json()})
@@ -130,13 +133,6 @@ def show(the_plan: Plan, *, as_json: bool) -> None:
     console = results()
     for line in plan_lines(the_plan):
         console.print(line)
-
-
-def confirm(the_plan: Plan, question: str, *, yes: bool) -> None:
-    """Ask before anything is changed."""
-    if the_plan and not yes and not click.confirm(question, err=True):
-        click.echo("Nothing was changed.", err=True)
-        raise click.exceptions.Exit(0)
 
 
 def carried_out(

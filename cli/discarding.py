@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.consent import consent
 from cli.console import print_json
 from cli.desk import JSON, YES, at_desk
 
@@ -35,8 +36,7 @@ def discard_keys(where: Where, *, as_json: bool, yes: bool) -> None:
     from provision.enrolling.discarding import discard_keys as discard
 
     community, desk = where.opened()
-    if not yes and not click.confirm(ASKED.format(community=community.community), err=True):
-        click.echo("Nothing was changed.", err=True)
+    if not consent(ASKED.format(community=community.community), yes=yes, as_json=as_json):
         return
     discard(desk, community)
     if as_json:

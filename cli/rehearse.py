@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.consent import consent
 from cli.console import print_json, progress_console, results
 from cli.desk import JSON, YES, at_desk, planned
 
@@ -50,8 +51,7 @@ def rehearse(
         playable = ", ".join(part_of(each) for each in told)
         raise click.BadParameter(f"{play!r} cannot be played; these can: {playable}", param_hint="--play")
     folder = embedded(state, desk)
-    if not yes and not click.confirm(f"Let it happen ({play})?", err=True):
-        click.echo("Nothing was changed.", err=True)
+    if not consent(f"Let it happen ({play})?", yes=yes, as_json=as_json):
         return
     played = PLAYS[event](community, desk, name, folder, patience_s)
     if as_json:
