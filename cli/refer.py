@@ -160,3 +160,5 @@ def _check(row: dict[str, Any], *, wait: bool) -> None:
         raise ApplianceError("not arrived in time: the referral goes on by itself, follow it with the same command")
     if row["state"] not in {*UNDER_WAY, "arrived"}:
         raise ApplianceError(f"the referral was {row['state']}: {row['refused']}")
+    if row["state"] == "arrived" and row["arrived"] < row["total"]:
+        raise ApplianceError(f"not all has arrived: {row['refused']}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
 #: What is asked and done for every instance is composed once: composing costs a quarter of a millisecond each time.
 _INSERT = insert(cast("Table", Instance.__table__))
 _KEPT = select(Instance.transfer_syntax_uid, Instance.sha256).where(Instance.sop_instance_uid == bindparam("uid"))
+_OWNER = (
+    select(Patient.issuer, Patient.patient_id)
+    .join(Study, Study.patient_key == Patient.id)
+    .join(Series, Series.study_key == Study.id)
+    .join(Instance, Instance.series_key == Series.id)
+    .where(Instance.sop_instance_uid == bindparam("uid"))
+)
 _SERIES = (
     select(Series.id)
     .join(Study, Series.study_key == Study.id)
@@ -45,16 +53,18 @@ class Outcome(Enum):
 
     NEW = "new"
     SAME = "same"
+    ELSEWHERE = "elsewhere"
     CONFLICT = "conflict"
 
 
 @dataclass(frozen=True)
 class Filed:
-    """What became of the arrivals that were filed together."""
+    """What became of the arrivals that were filed together; `elsewhere` are kept already, as another patient's."""
 
     new: int
     same: int
     conflicts: tuple[str, ...]
+    elsewhere: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,8 @@ def filed(batch: Batch, outcomes: Sequence[Outcome]) -> Filed:
     conflicts = (
         a.header.sop_instance_uid for a, o in zip(batch.arrivals, outcomes, strict=True) if o is Outcome.CONFLICT
     )
-    return Filed(outcomes.count(Outcome.NEW), outcomes.count(Outcome.SAME), tuple(conflicts))
+    counts = Counter(outcomes)
+    return Filed(counts[Outcome.NEW], counts[Outcome.SAME], tuple(conflicts), counts[Outcome.ELSEWHERE])
 
 
 def is_kept(session: Session, sop_instance_uid: str) -> bool:
@@ -92,10 +103,18 @@ def _file(session: Session, kept: KeptFiles, arrival: Arrival, batch: Batch) -> 
     uid = arrival.header.sop_instance_uid
     found = session.execute(_KEPT, {"uid": uid}).first()
     if found is not None:
-        return _again(kept, arrival, found)
+        outcome = _again(kept, arrival, found)
+        is_theirs = outcome is Outcome.CONFLICT or _is_kept_for(session, arrival, batch.issuer)
+        return outcome if is_theirs else Outcome.ELSEWHERE
     kept.place(arrival)
     _write_rows(session, arrival, batch)
     return Outcome.NEW
+
+
+def _is_kept_for(session: Session, arrival: Arrival, issuer: str) -> bool:
+    """Whether a kept instance is kept as an image of the patient whose it is now said to be."""
+    uid = arrival.header.sop_instance_uid
+    return session.execute(_OWNER, {"uid": uid}).one() == (issuer, arrival.header.patient_id)
 
 
 def _again(kept: KeptFiles, arrival: Arrival, found: Any) -> Outcome:

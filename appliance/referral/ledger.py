@@ -117,13 +117,14 @@ class Ledger:
             return session.scalar(wanted)
 
     def enter(self, manifest: Manifest, session: Session, filed: Filed) -> None:
-        """Write a referral down as filed, within the transaction that files it, and what of it was kept aside."""
-        aside, total = len(filed.conflicts), len(manifest.instances)
-        reason = f"{aside} of {total} differ from what is kept here under their UIDs" if aside else ""
-        row = _row(manifest, state=ARRIVED, arrived=total - aside, refused=reason)
+        """Write a referral down as filed, within the transaction that files it, with what of it was not taken."""
+        total = len(manifest.instances)
+        arrived = total - len(filed.conflicts) - filed.elsewhere
+        reason = _shortfall(filed, total)
+        row = _row(manifest, state=ARRIVED if arrived else REFUSED, arrived=arrived, refused=reason)
         row.sender_key_id, row.sequence = manifest.sender_key_id, manifest.sequence
         session.add(row)
-        self._record(session, manifest, "done", reason)
+        self._record(session, manifest, "done" if arrived else "refused", reason)
         if reason:
             log.warning("referral in part", referral=manifest.referral_id, sender=manifest.sender, reason=reason)
 
@@ -209,6 +210,15 @@ class Ledger:
                 "reason": reason,
             },
         )
+
+
+def _shortfall(filed: Filed, total: int) -> str:
+    """Why fewer have arrived than were sent; empty where all have."""
+    parts = (
+        (len(filed.conflicts), "differ from what is kept here under their UIDs, and were set aside"),
+        (filed.elsewhere, "are kept here already, as images of another patient"),
+    )
+    return "; ".join(f"{count} of {total} {words}" for count, words in parts if count)
 
 
 def _row(manifest: Manifest, *, state: str, arrived: int = 0, refused: str = "") -> ReceivedReferral:

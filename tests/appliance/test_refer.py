@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.appliance.hospital import PASSWORD, Hospital, ct, hospitals
+from tests.appliance.referring import exchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +66,19 @@ def test_it_follows_until_all_have_arrived(two) -> None:
     again = gurney(*at(erode), "--json")
     assert again.returncode == 0
     assert (json.loads(again.stdout)["arrived"], again.stderr) == (3, "")
+
+
+def test_what_is_not_taken_is_told_by_the_exit_code(two) -> None:
+    """Salem has one of the images as its own patient's; the referral ends, and not all of it has arrived."""
+    erode, salem = two
+    study = ct("ER-8", count=2)
+    erode.keep(study)
+    salem.keep(study[:1])
+    gurney(*at(erode, "ER-8"), "--no-wait")
+    exchanged(erode, salem)
+    done = gurney(*at(erode, "ER-8"))
+    assert (done.returncode, done.stdout.startswith("1 of 2 images arrived")) == (6, True)
+    assert "not all has arrived: 1 of 2 are kept here already, as images of another patient" in done.stderr
 
 
 def test_it_need_not_wait(two, tmp_path: Path) -> None:

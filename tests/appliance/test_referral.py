@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from appliance.people_tables import AuditEntry, ReceivedReferral, SentReferral
-from appliance.referral.contents import NoSuchPatient
+from appliance.referral.contents import NoSuchPatient, kept_uids
 from appliance.referral.listing import referrals
 from appliance.referral.states import ARRIVED, REFUSED
 from exchange.errors import NotAllowed
@@ -177,6 +177,44 @@ def test_a_conflict_is_kept_aside_and_told(three) -> None:
         assert (row(side, referral_id).arrived, row(side, referral_id).total) == (2, 3)
         assert "1 of 3 differ" in row(side, referral_id).refused
     assert len(list(salem.archive.conflicts.iterdir())) == 1
+
+
+def test_what_is_kept_as_another_patient_s_is_told(three) -> None:
+    """Karur has one of the images, from a CD, as its own patient's: the rest arrives, and nobody mixes them."""
+    erode, _, karur = three
+    study = ct("1234", count=3)
+    erode.keep(study)
+    karur.keep(study[:1])
+    referral_id = refer(erode, karur, "1234")
+    exchanged(erode, karur)
+    for side in (erode, karur):
+        assert (row(side, referral_id).state, row(side, referral_id).arrived) == (ARRIVED, 2)
+        assert row(side, referral_id).refused == "1 of 3 are kept here already, as images of another patient"
+    assert karur.kept() == erode.kept()
+    with karur.archive.index.session() as session:
+        assert kept_uids(session, "karur", "1234") == {study[0].SOPInstanceUID}
+        detail = session.scalars(select(AuditEntry.detail).where(AuditEntry.subject == referral_id)).one()
+    assert "another patient" in detail
+
+
+def test_another_patient_s_image_of_another_content_is_set_aside_and_told(three) -> None:
+    """Nothing of it arrives, and neither side says that it did."""
+    erode, _, karur = three
+    study = ct("ER-1", count=1)
+    erode.keep(study)
+    study[0].PatientID, study[0].PatientName = "KA-9", "Raja^Kannan"
+    karur.keep(study)
+    before = karur.archive.path_of(study[0].SOPInstanceUID).read_bytes()
+    referral_id = refer(erode, karur, "ER-1")
+    exchanged(erode, karur)
+    for side in (erode, karur):
+        assert (row(side, referral_id).state, row(side, referral_id).arrived) == (REFUSED, 0)
+        assert "1 of 1 differ" in row(side, referral_id).refused
+    assert karur.archive.path_of(study[0].SOPInstanceUID).read_bytes() == before
+    assert len(list(karur.archive.conflicts.iterdir())) == 1
+    with karur.archive.index.session() as session:
+        outcomes = session.scalars(select(AuditEntry.outcome).where(AuditEntry.subject == referral_id)).all()
+    assert outcomes == ["refused"]
 
 
 def test_the_audit_log_of_both_sides_tells_of_it(three) -> None:
