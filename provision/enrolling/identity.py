@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 
 from platformdirs import user_config_path
 
@@ -75,9 +76,36 @@ def own_identity(path: Path | None = None) -> Identity:
 
 
 def write_secret(path: Path, text: str) -> None:
-    """Write a new file that its owner alone can read, wholly and durably."""
+    """Write a new file that its owner alone can read: all of it is there and durable, or nothing is.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written, or stands already.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    part = path.with_name(f".{path.name}.{token_hex(8)}.part")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        _named(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _named(part: Path, path: Path) -> None:
+    """Give a file its name, which nothing else may have; a name is durable once its folder is."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: FAT, some of SMB
+        with path.open("x"):
+            part.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
