@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 def write_evidence(path: Path, told: dict[str, Any]) -> None:
-    """Write what was tried and how it went to `path`.json and `path`.html."""
-    path.with_suffix(".json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    path.with_suffix(".html").write_text(page("evidence", **told), encoding="utf-8")
+    """Write what was tried and how it went to `path`.json and `path`.html; a dot in the name is part of the name."""
+    texts = {".json": json.dumps(told, indent=2, ensure_ascii=False) + "\n", ".html": page("evidence", **told)}
+    for ending, text in texts.items():
+        path.with_name(path.name + ending).write_text(text, encoding="utf-8")
