@@ -36,8 +36,8 @@ LAST_ID = {"802.1Q": 4094, "vxlan": 2**24 - 1, "bridge": 4094}
 
 
 def _some_cpu(cpu: float) -> float:
-    """OpenNebula counts CPU in hundredths."""
-    if round(cpu * 100) != cpu * 100:
+    """OpenNebula counts CPU in hundredths, of which a binary number holds few exactly: 1.1 * 100 is not 110."""
+    if round(cpu, 2) != cpu:
         raise ValueError(f"{cpu} has more than two decimals, which OpenNebula does not keep")
     return cpu
 

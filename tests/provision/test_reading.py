@@ -10,7 +10,9 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
+from provision.declaring.community import Cpu
 from provision.declaring.reading import json_schema, load, parse
 from provision.errors import DeclarationError
 
@@ -35,6 +37,16 @@ def test_the_example_is_right() -> None:
 def test_left_out_referrals_are_everyone_to_everyone() -> None:
     community = parse(TEXT[: TEXT.index("referrals:")])
     assert len(community.referral_pairs()) == 6
+
+
+def test_every_hundredth_of_a_cpu_is_a_number_of_cpus() -> None:
+    """OpenNebula counts in hundredths, and 1.1, 2.2 and 0.29 are no whole hundredths in binary."""
+    adapter = TypeAdapter(Cpu)
+    for hundredths in range(1, 401):
+        assert adapter.validate_python(float(f"{hundredths // 100}.{hundredths % 100:02}")) == hundredths / 100
+    for text in ("0.001", "1.105", "2.2000001"):
+        with pytest.raises(ValidationError, match="more than two decimals"):
+            adapter.validate_python(float(text))
 
 
 STORES = "datastores: {images: default, system: system}"
