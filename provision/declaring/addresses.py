@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,16 +33,6 @@ class AddressRange:
         """Each address."""
         return (self.first + index for index in range(len(self)))
 
-    def without(self, address: IPv4Address) -> Iterator[AddressRange]:
-        """What is left when one address is taken out: no, one or two ranges."""
-        if address not in self:
-            yield self
-            return
-        if self.first < address:
-            yield AddressRange(self.first, address - 1)
-        if address < self.last:
-            yield AddressRange(address + 1, self.last)
-
 
 def spanning(first: IPv4Address, size: int) -> AddressRange:
     """The range of so many addresses from the first on."""
@@ -59,12 +50,25 @@ def merged(ranges: Iterable[AddressRange]) -> tuple[AddressRange, ...]:
     return tuple(result)
 
 
+def less(ranges: Iterable[AddressRange], others: Iterable[AddressRange]) -> tuple[AddressRange, ...]:
+    """The addresses of ranges that are not in others, in the fewest ranges; by their ends, however large they are."""
+    holes, left = deque(merged(others)), []
+    for each in merged(ranges):
+        first, last = int(each.first), int(each.last)
+        while holes and int(holes[0].last) < first:
+            holes.popleft()
+        for hole in holes:
+            if int(hole.first) > last:
+                break
+            left.append((first, int(hole.first) - 1))
+            first = int(hole.last) + 1
+        left.append((first, last))
+    return tuple(AddressRange(IPv4Address(first), IPv4Address(last)) for first, last in left if first <= last)
+
+
 def without(ranges: Iterable[AddressRange], taken: Iterable[IPv4Address]) -> tuple[AddressRange, ...]:
     """The ranges, less the addresses that are taken."""
-    left = merged(ranges)
-    for address in taken:
-        left = tuple(part for each in left for part in each.without(address))
-    return left
+    return less(ranges, (AddressRange(address, address) for address in taken))
 
 
 def usable(network: IPv4Network) -> AddressRange:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING
 
-from provision.declaring.addresses import AddressRange, merged, spanning, usable, without
+from provision.declaring.addresses import AddressRange, less, merged, spanning, usable, without
 from provision.kind import MERGE, Kind, handing, permitting, renaming
 from provision.kinds.reservation import extend, reserve
 from provision.planning.marks import mark_in, object_name
@@ -118,19 +119,23 @@ def _security_groups(view: View, text: str) -> tuple[Ref, ...]:
 
 def ranges_of(node: Node) -> Iterator[tuple[int, tuple[IPv4Address, int]]]:
     """Each IPv4 address range: its id, its first address and its size."""
+    for each, first in _ipv4_ranges(node):
+        yield each.number("AR_ID"), (first, each.number("SIZE"))
+
+
+def _ipv4_ranges(node: Node) -> Iterator[tuple[Node, IPv4Address]]:
+    """Each address range that has IPv4 addresses, and the first of them; ETHER, IP6 and IP6_STATIC have none."""
     for each in node.children("AR_POOL/AR"):
-        try:
-            yield each.number("AR_ID"), (IPv4Address(each.text("IP")), each.number("SIZE"))
-        except AddressValueError:
-            continue
+        with suppress(AddressValueError):
+            yield each, IPv4Address(each.text("IP"))
 
 
 def leases_in(node: Node) -> Iterator[tuple[IPv4Address, int]]:
-    """Each address in use and who has it: pairs of an index and a holder stand in ALLOCATED."""
-    for each in node.children("AR_POOL/AR"):
+    """Each IPv4 address in use and who has it: pairs of an index and a holder stand in ALLOCATED."""
+    for each, first in _ipv4_ranges(node):
         numbers = [int(number) for number in each.text("ALLOCATED").split()]
         for index, holder in zip(numbers[::2], numbers[1::2], strict=False):
-            yield IPv4Address(each.text("IP")) + index, holder
+            yield first + index, holder
 
 
 def held_in(node: Node) -> list[IPv4Address]:
@@ -162,13 +167,12 @@ def set_addresses(act: Act, resource: Resource, number: int, found: Existing | N
     assert found is not None
     assert found.node is not None
     before, after = found.spec.addresses, resource.spec.addresses
-    for address in _less(before, after):
+    for address in _each(less(before, after)):
         act.call("vn.hold", number, act.text("lease", resource, address=address))
-    missing = _less(after, before)
-    held = set(held_in(found.node))
-    for address in sorted(missing & held):
+    missing, held = less(after, before), held_in(found.node)
+    for address in sorted(address for address in held if any(address in each for each in missing)):
         act.call("vn.release", number, act.text("lease", resource, address=address))
-    more = merged(AddressRange(address, address) for address in missing - held)
+    more = without(missing, held)
     if resource.spec.parent is not None:
         extend(act, resource, resource.spec.parent, number, more)
         return
@@ -176,13 +180,9 @@ def set_addresses(act: Act, resource: Resource, number: int, found: Existing | N
         act.call("vn.add_ar", number, act.text("address_range", resource, range=each))
 
 
-def _less(these: tuple[AddressRange, ...], those: tuple[AddressRange, ...]) -> set[IPv4Address]:
-    """The addresses of these that are not in those."""
-    return _all(these) - _all(those)
-
-
-def _all(ranges: tuple[AddressRange, ...]) -> set[IPv4Address]:
-    return {each.first + index for each in ranges for index in range(len(each))}
+def _each(ranges: tuple[AddressRange, ...]) -> Iterator[IPv4Address]:
+    """Every address of ranges."""
+    return (address for each in ranges for address in each.all())
 
 
 def remove(act: Act, found: Existing) -> None:

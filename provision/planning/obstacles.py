@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING
 
-from provision.declaring.addresses import spanning
+from provision.declaring.addresses import less, spanning, without
 from provision.planning.apart import obstacles_apart
 from provision.planning.host_failure import obstacles_of_restart
 from provision.planning.resource import Ref
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 #: TYPE of a datastore that holds backups (pyone knows none).
 BACKUP_DATASTORE = 3
+
+#: How many addresses one step holds: OpenNebula holds one a call, at some hundred calls a second.
+MOST_HELD = 1 << 16
 
 #: TYPE and STATE of what a marketplace offers: an image, and one that can be had.
 APP_IMAGE, APP_READY = 1, 1
@@ -55,6 +58,7 @@ def obstacles(wanted: Mapping[Ref, Resource], steps: Sequence[Step], found: Foun
     yield from _shrinking(steps)
     yield from _apps(steps, found)
     yield from _leased(steps)
+    yield from _too_many_to_hold(steps)
     yield from out_of_reach(steps, found)
     yield from _reserved_by_others(steps, found)
     yield from _backups(wanted, found)
@@ -155,15 +159,27 @@ def _reserved_by_others(steps: Sequence[Step], found: Found) -> Iterator[str]:
         parent = found.pools.named("vn", spec.parent.key) if spec and spec.parent else None
         if spec is None or parent is None:
             continue
-        ranges = [spanning(*ends) for _, ends in ranges_of(parent)]
-        taken = {address for address, _ in leases_in(parent)}
+        taken = (address for address, _ in leases_in(parent))
+        free = without((spanning(*ends) for _, ends in ranges_of(parent)), taken)
         for each in spec.addresses:
-            missing = next((a for a in each.all() if a in taken or not any(a in its for its in ranges)), None)
-            if missing is not None:
+            for missing in less([each], free)[:1]:
                 yield (
-                    f"{step.name}: {missing} cannot be reserved from {parent.name}: it is not among its addresses, or "
-                    "somebody has it. Name other `addresses`"
+                    f"{step.name}: {missing.first} cannot be reserved from {parent.name}: it is not among its "
+                    "addresses, or somebody has it. Name other `addresses`"
                 )
+
+
+def _too_many_to_hold(steps: Sequence[Step]) -> Iterator[str]:
+    """Addresses that may no longer be handed out, of which each needs a call of its own."""
+    for step in steps:
+        if step.kind != "network" or step.action != "update" or step.existing is None or step.declared is None:
+            continue
+        count = sum(len(each) for each in less(step.existing.spec.addresses, step.declared.spec.addresses))
+        if count > MOST_HELD:
+            yield (
+                f"{step.name}: {count} addresses would have to be held, one by one; at most {MOST_HELD} are. "
+                "Take fewer away, or let `addresses` name those that may be handed out before the network is made"
+            )
 
 
 def _leased(steps: Sequence[Step]) -> Iterator[str]:

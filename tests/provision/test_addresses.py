@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provision.declaring.addresses import AddressRange, address_range, merged, usable, without
+from provision.declaring.addresses import AddressRange, address_range, less, merged, usable, without
 from provision.declaring.sizes import Size, size
 
 BASE = int(IPv4Address("10.20.1.0"))
@@ -31,6 +31,24 @@ def test_without_is_the_difference_of_sets_in_the_fewest_ranges(
     assert members(left) == members(ranges) - taken
     assert left == merged(left)
     assert all(int(b.first) > int(a.last) + 1 for a, b in pairwise(left))
+
+
+@given(RANGES, st.lists(st.tuples(ADDRESSES, ADDRESSES), max_size=5))
+def test_less_is_the_difference_of_sets_in_the_fewest_ranges(
+    ranges: list[AddressRange], pairs: list[tuple[IPv4Address, IPv4Address]]
+) -> None:
+    others = [AddressRange(min(pair), max(pair)) for pair in pairs]
+    left = less(ranges, others)
+    assert members(left) == members(ranges) - members(others)
+    assert left == merged(left)
+
+
+def test_all_addresses_there_are_cost_no_more_than_a_few() -> None:
+    everything = AddressRange(IPv4Address("0.0.0.0"), IPv4Address("255.255.255.255"))
+    ends = [IPv4Address("0.0.0.0"), IPv4Address("255.255.255.255")]
+    assert [str(each) for each in without([everything], ends)] == ["0.0.0.1-255.255.255.254"]
+    assert less([everything], [everything]) == ()
+    assert less([everything], []) == (everything,)
 
 
 def test_neither_the_network_nor_the_broadcast_address_is_usable() -> None:

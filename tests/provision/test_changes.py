@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -245,3 +246,51 @@ def test_an_image_that_cannot_be_made_leaves_the_old_appliances_running(office: 
     assert {name: vm.id for name, vm in office.found().view.appliances.items()} == before
     office.until_running()
     assert not office.apply().after
+
+
+def test_parts_of_a_cpu_are_kept_as_declared(office: Office, example_text: str) -> None:
+    text = example_text.replace("appliance: {cpu: 2,", "appliance: {cpu: 1.1,").replace("cpu: 4,", "cpu: 2.2,")
+    assert text.count("2.2") >= 2
+    assert not office.apply(text).after
+    assert office.plan(text).to_json() == []
+
+
+def test_a_range_without_ipv4_addresses_is_left_alone(applied: Office, example_text: str) -> None:
+    """IPv6 is nothing that Gurney declares: a lease of it is in nobody's way."""
+    number = dict(applied.found().view.ours("network"))["erode"].id
+    applied.raw("vn.add_ar", number, 'AR=[TYPE="IP6",SIZE="9",GLOBAL_PREFIX="fd00:1::",MAC="02:00:aa:00:00:01"]')
+    applied.raw("vn.hold", number, 'LEASES=[MAC="02:00:aa:00:00:01"]')
+    (v6,) = [each for each in dict(applied.found().view.ours("network"))["erode"].children("AR_POOL/AR")
+             if each.text("TYPE") == "IP6"]  # fmt: skip
+    assert v6.text("ALLOCATED").split()
+    assert applied.plan().to_json() == []
+    assert not applied.apply(example_text.replace("host: 10.20.1.52", "host: 10.20.1.77")).after
+    assert applied.plan().obstacles == ()
+
+
+def large(text: str) -> str:
+    """The example, where erode has all of 10.0.0.0/8."""
+    erode = text.replace("cidr: 10.20.1.0/24", "cidr: 10.0.0.0/8")
+    for former, now in {
+        "10.20.2.": "192.168.2.",
+        "10.20.3.": "192.168.3.",
+        "[10.20.0.0/24]": "[172.20.0.0/24]",
+    }.items():
+        erode = erode.replace(former, now)
+    return erode
+
+
+def test_a_network_of_sixteen_million_addresses_costs_no_more(office: Office, example_text: str) -> None:
+    text = large(example_text)
+    assert not office.apply(text).after
+    tracemalloc.start()
+    assert not office.apply(text.replace("host: 10.20.1.52", "host: 10.20.1.77")).after
+    assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    tracemalloc.stop()
+    assert [str(address) for address in held_in(dict(office.found().view.ours("network"))["erode"])] == ["10.20.1.77"]
+    few = text.replace("appliance: 10.20.1.10}", "appliance: 10.20.1.10, addresses: [10.20.1.100-10.20.1.119]}")
+    (words,) = office.plan(few).obstacles
+    assert "kongu.erode: 167771" in words
+    assert "have to be held, one by one" in words
+    with pytest.raises(Blocked):
+        office.apply(few)
