@@ -8,6 +8,7 @@ from converter.dicom import tags
 from converter.options import Options
 from converter.picture import png
 from converter.picture.chunks import NOT_FOR_DIAGNOSIS, color_space, physical, text
+from converter.picture.owner import SOP_INSTANCE_UID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +53,7 @@ def chunks(rendering: Rendering, frame: Frame, options: Options) -> Iterator[Chu
     if rendering.pixel_size and (chunk := physical(rendering.pixel_size)):
         yield chunk
     yield from _ALWAYS
-    yield text("SOP Instance UID", frame.instance.sop_instance_uid)
+    yield text(SOP_INSTANCE_UID, frame.instance.sop_instance_uid)
     yield text("Frame", f"{frame.number} of {frame.instance.frame_count}")
     yield text("Window", described(rendering))
     if options.identified:

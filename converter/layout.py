@@ -22,6 +22,8 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 # Windows opens no path of more than 259 signs: patient, study, series and picture together stay below 230.
 PART_LENGTH = 44
 _NAME_LENGTH = 36
+# 32 bits keep the instances of a series apart; of 100,000 images in one folder two would share them in most runs.
+SHORT_DIGEST, LONG_DIGEST = 8, 16
 
 
 # What names a series; every instance of it says the same.
@@ -136,10 +138,16 @@ def series_folder(names: InstanceNames) -> str:
     return safe(shown or "Series", PART_LENGTH) + f" {digest(names.series_instance_uid)}"
 
 
-def stem_of(names: InstanceNames) -> str:
-    """Name of an instance's picture without its suffix: `0012 digest`."""
+def stem_of(names: InstanceNames, letters: int = SHORT_DIGEST) -> str:
+    """Name of an instance's picture without its suffix: `0012 digest`.
+
+    Parameters
+    ----------
+    letters : int
+        How long the digest is: short within a series, long where many series share a folder.
+    """
     number = "" if names.instance_number is None else f"{names.instance_number:04d} "
-    return f"{number}{digest(names.sop_instance_uid)}"
+    return f"{number}{digest(names.sop_instance_uid, letters)}"
 
 
 def frame_stem(stem: str, frame: int, frames: int) -> str:
@@ -148,9 +156,9 @@ def frame_stem(stem: str, frame: int, frames: int) -> str:
 
 
 @lru_cache(maxsize=1024)
-def digest(identifier: str) -> str:
-    """Eight letters and digits that stand for an identifier."""
-    return hashlib.blake2b(identifier.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+def digest(identifier: str, letters: int = SHORT_DIGEST) -> str:
+    """Letters and digits that stand for an identifier."""
+    return hashlib.blake2b(identifier.encode("utf-8", "surrogatepass"), digest_size=letters // 2).hexdigest()
 
 
 @lru_cache(maxsize=256)

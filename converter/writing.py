@@ -15,6 +15,7 @@ from converter.layout import frame_stem
 from converter.options import Options
 from converter.picture import png
 from converter.picture.apng import write_apng
+from converter.picture.owner import owner
 from converter.picture.sheet import sheet
 from converter.picture.webp import write_webp
 from converter.presentation.state import presentation_state
@@ -107,7 +108,11 @@ def _one(
 ) -> Result:
     """Make one picture, unless it is there."""
     source = instance.file.name
-    if stays(path, options):
+    there = stays(path, options)
+    if (there or options.untold_since_ns) and (other := owner(path)) not in (None, instance.sop_instance_uid):
+        taken = f"its picture's name is taken by one of instance {other or 'without UID'}: {path}"
+        return Failure(source, taken, numbers[0])
+    if there:
         return Skipped(source, f"its picture is there already: {path}", THERE_ALREADY, numbers[0])
     started = perf_counter()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from converter.errors import ConversionError
 from converter.layout import InstanceNames, folder_of, frame_stem, patient_folder, person, safe, stem_of
 from converter.target import Target
+from tests.converter.building import file, image, packed
+from tests.converter.running import lines, pngs, run
 
 NAMES = InstanceNames("Anbu^Selvi", "1234", "1.2.3", "20240131", "CT Abdomen", "1.2.3.4", 3, "axial 5mm", "CT",
                       "1.2.3.4.5", "1.2.840.10008.5.1.4.1.1.2", 12, 1)  # fmt: skip
@@ -116,21 +119,21 @@ def test_a_layout_of_ones_own(tmp_path: Path) -> None:
     target = Target(tmp_path, "{patient_id}/{study_date}/../{modality} {instance_number:>4} {uid}")
     folder, stem = target.place(replace(NAMES, patient_id="../../x"), "a.dcm")
     assert folder.relative_to(tmp_path) == PurePosixPath("_.._x", "20240131", "_")
-    assert re.fullmatch(r"CT 12 [0-9a-f]{8}", stem)
+    assert re.fullmatch(r"CT 12 [0-9a-f]{16}", stem)
 
 
 def test_a_layout_that_two_instances_would_share_keeps_them_apart(tmp_path: Path) -> None:
     target = Target(tmp_path, "{patient_id}/{modality}")
     first, second = (target.place(replace(NAMES, sop_instance_uid=uid), "a") for uid in ("1.2", "1.3"))
     assert first != second
-    assert re.fullmatch(r"CT [0-9a-f]{8}", first[1])
+    assert re.fullmatch(r"CT [0-9a-f]{16}", first[1])
 
 
 def test_a_layout_that_is_wrong_says_what_there_is(tmp_path: Path) -> None:
     for layout in ("{nobody}", "{0}", "{}", "{patient_id.__class__}", "{patient_id[0]}"):
         with pytest.raises(ConversionError, match="fields are patient_name, "):
             Target(tmp_path, layout)
-    for layout in ("{patient_id", "{patient_id:d}"):
+    for layout in ("{patient_id", "{patient_id:d}", "{patient_id:{nobody}}"):
         with pytest.raises(ConversionError, match="is wrong: "):
             Target(tmp_path, layout).place(NAMES, "a.dcm")
 
@@ -158,3 +161,75 @@ def test_flat_names_differ_by_instance(tmp_path: Path) -> None:
     places = {target.place(replace(NAMES, sop_instance_uid=uid), source) for uid, source in
               (("1.2", "a"), ("1.3", "a"), ("", "a"), ("", "b"))}  # fmt: skip
     assert len(places) == 4
+
+
+# As a scanner makes them: what differs stands at the end, which a name that is cut to its length loses.
+UIDS = [f"1.3.12.2.1107.5.2.32.35162.2009062610504338893823{number:015d}" for number in range(5)]
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        "{patient_id}/{patient_id} {sop_instance_uid}",
+        "{patient_id}/{sop_instance_uid}",
+        "{sop_instance_uid}/{modality}",
+        "{study_description} {series_description}",
+        "{study_description} {series_description} {instance_number} {uid}",
+        "{study_description}{series_description}{uid}{modality}",
+        "{modality} {uid:.2}",
+        "{sop_instance_uid:.9}",
+        "{sop_instance_uid:>70}",
+        "{uid!r:.3}",
+    ],
+)
+def test_what_is_too_long_in_a_layout_is_never_what_tells_instances_apart(layout: str, tmp_path: Path) -> None:
+    long = replace(NAMES, study_description="MR BRAIN WITH AND WITHOUT CONTRAST", patient_id="ER-4711-2024",
+                   series_description="t2_tse_tra_fs_p2_512_post contrast")  # fmt: skip
+    assert {len(uid) for uid in UIDS} == {64}
+    places = [Target(tmp_path, layout).place(replace(long, sop_instance_uid=uid), "a") for uid in UIDS]
+    assert len({folder / stem for folder, stem in places}) == len(UIDS)
+    parts = [part for folder, stem in places for part in (folder / stem).relative_to(tmp_path).parts]
+    assert max(map(len, parts)) <= 64
+
+
+def test_a_whole_uid_is_a_name_and_what_is_none_has_a_digest(tmp_path: Path) -> None:
+    target = Target(tmp_path, "{sop_instance_uid}")
+    assert target.place(replace(NAMES, sop_instance_uid=UIDS[0]), "a") == (tmp_path, UIDS[0])
+    wrong = ["1.2/3", "1.2_3", "1.2\\3", "1.2.", "1.2", "9" * 300, "9" * 301, "1.a", "1.A", "", "\u200b"]
+    stems = [target.place(replace(NAMES, sop_instance_uid=uid), "a.dcm")[1].casefold() for uid in wrong]
+    assert len(set(stems)) == len(wrong)
+
+
+@given(st.text(max_size=90), st.sampled_from(UIDS), st.sampled_from(["{study_description}", "{series_description}/"]))
+def test_no_text_before_a_uid_costs_the_uid(text: str, uid: str, before: str) -> None:
+    names = replace(NAMES, study_description=text, series_description=text, sop_instance_uid=uid)
+    folder, stem = Target(Path("out"), before + "{modality} {sop_instance_uid}{study_description}").place(names, "a")
+    assert uid in stem
+    assert folder.parts[0] == "out"
+
+
+# Found by trying: the first 32 bits of their digests are the same.
+NAMESAKES = ("1.2.840.113619.2.55.3.111048", "1.2.840.113619.2.55.3.127821")
+
+
+def test_two_instances_in_one_flat_folder_do_not_share_a_name(tmp_path: Path) -> None:
+    assert len({stem_of(replace(NAMES, sop_instance_uid=uid)) for uid in NAMESAKES}) == 1
+    assert len({Target(tmp_path, "flat").place(replace(NAMES, sop_instance_uid=uid), "a") for uid in NAMESAKES}) == 2
+
+
+@pytest.mark.parametrize("options", [[], ["--sheet"], ["--cine", "apng"]], ids=["still", "sheet", "cine"])
+def test_a_name_that_another_instance_has_is_no_picture_that_is_there_already(
+    options: list[str], tmp_path: Path
+) -> None:
+    for number, uid in enumerate(NAMESAKES):
+        content = file(image(packed([1, 2, 3, 4]), 2, 2, SOPInstanceUID=uid, WindowCenter="2", WindowWidth="4"))
+        (tmp_path / f"{number}.dcm").write_bytes(content)
+    for count in ({"picture": 1, "failure": 1}, {"skipped": 1, "failure": 1}):
+        result = run(
+            tmp_path / "0.dcm", tmp_path / "1.dcm", "-o", tmp_path / "out", "--json", "--workers", "0", *options
+        )
+        assert Counter(line["result"] for line in lines(result)) == count
+        assert result.exit_code == 5
+        (failure,) = [line for line in lines(result) if line["result"] == "failure"]
+        assert failure["source"].endswith("1.dcm")
+        assert f"name is taken by one of instance {NAMESAKES[0]}: {pngs(tmp_path / 'out')[0]}" in failure["reason"]
