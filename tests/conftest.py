@@ -1,8 +1,9 @@
-"""Tests of one file run in one process, in their order, with Ctrl-C heard: what a module started is started once."""
+"""Ctrl-C is heard, and workers side by side begin with the files that take longest."""
 
 from __future__ import annotations
 
 import signal
+from collections import Counter
 
 import pytest
 
@@ -13,7 +14,8 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Files with most slow tests first: none is left at the end for one worker while the others have nothing to do."""
+    if hasattr(config, "workerinput"):
+        slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+        items.sort(key=lambda item: -slow[item.path])

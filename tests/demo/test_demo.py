@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 GURNEY = (sys.executable, "-m", "cli")
 BRANCHES = ("erode", "salem", "karur")
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.slow
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:
