@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
+from typing import TYPE_CHECKING
 
-import pytest
+if TYPE_CHECKING:
+    import pytest
 
 
 def pytest_configure() -> None:
