@@ -61,7 +61,8 @@ class Study(Base):
     """
     A study of one patient. The same UID under another patient is another study: nobody adds to a stranger's.
 
-    The patient as the study itself names them is kept, for a Patient ID may have been given to two people.
+    The patient as the study itself names them is kept, for a Patient ID may have been given to two people. The pictures
+    of a `misplaced` one may lie in a folder with another name than the patient has by now.
     """
 
     __tablename__ = "study"
@@ -76,6 +77,11 @@ class Study(Base):
     accession_number: Mapped[str] = mapped_column(index=True)
     patient_name: Mapped[str] = mapped_column(server_default="")
     patient_birth_date: Mapped[str] = mapped_column(server_default="")
+    misplaced: Mapped[bool] = mapped_column(default=False, server_default="0")
+
+
+#: Finds what is to be moved among many: holds nothing but these.
+Index("ix_study_misplaced", Study.id, sqlite_where=Study.misplaced)
 
 
 class Series(Base):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, insert, select, update
 
 from appliance.index.models import PENDING, Instance, Patient, Series, Study
 from appliance.keeping.namesakes import is_nameless, may_be_one
@@ -36,7 +36,7 @@ _OWNER = (
     .where(Instance.sop_instance_uid == bindparam("uid"))
 )
 _SERIES = (
-    select(Series.id)
+    select(Series.id, Patient.id.label("patient_key"), Patient.name)
     .join(Study, Series.study_key == Study.id)
     .join(Patient, Study.patient_key == Patient.id)
     .where(
@@ -132,7 +132,9 @@ def _again(kept: KeptFiles, arrival: Arrival, found: Any) -> Outcome:
 
 
 def _write_rows(session: Session, arrival: Arrival, batch: Batch) -> None:
-    series = _series_of(session, arrival.header, batch.issuer) or _make_series(session, arrival.header, batch.issuer)
+    series = _series_of(session, arrival.header, batch.issuer)
+    if series is None:
+        series = _make_series(session, arrival.header, batch.issuer)
     session.execute(_INSERT, _instance(arrival, series, batch.source))
 
 
@@ -144,7 +146,12 @@ def _series_of(session: Session, header: Header, issuer: str) -> int | None:
         "study": header.study_instance_uid,
         "series": header.series_instance_uid,
     }
-    return session.scalar(_SERIES, identity)
+    found = session.execute(_SERIES, identity).first()
+    if found is None:
+        return None
+    if is_nameless(found.name):
+        _name_late(session, found.patient_key, header)
+    return int(found.id)
 
 
 def _make_series(session: Session, header: Header, issuer: str) -> int:
@@ -155,12 +162,13 @@ def _make_series(session: Session, header: Header, issuer: str) -> int:
 
 
 def _name_late(session: Session, key: int, header: Header) -> None:
-    """Who came without a name has that of the first study with one; whom it would contradict stays without."""
+    """Who came without a name has the first that comes; whom it would contradict stays without."""
     patient = session.get_one(Patient, key)
     late = is_nameless(patient.name) and not is_nameless(header.patient_name)
     if late and may_be_one(header.patient_name, header.birth_date, patient.name, patient.birth_date):
         patient.name = header.patient_name
         patient.birth_date, patient.sex = patient.birth_date or header.birth_date, patient.sex or header.sex
+        session.execute(update(Study).where(Study.patient_key == key).values(misplaced=True))
 
 
 def _key_of(session: Session, table: Any, identity: dict[str, Any], others: dict[str, Any]) -> int:

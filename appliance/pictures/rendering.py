@@ -15,6 +15,7 @@ import structlog
 
 from appliance.errors import ArchiveFull
 from appliance.pictures.drawing import Drawing, draw, prepare_process
+from appliance.pictures.moving import misplaced_studies, put_right
 from appliance.pictures.renditions import clear_halves, next_pending, record, try_failed_again
 
 if TYPE_CHECKING:
@@ -125,9 +126,10 @@ class Rendering:
         former.shutdown(wait=False)
 
     def _pause(self) -> None:
+        self._stopping.wait(PAUSE_S)
+        wait(self._handed_out, timeout=PAUSE_S)  # nothing is moved, or drawn again, while it is still being drawn
         self._handed_out.clear()
         self._alone = None
-        self._stopping.wait(PAUSE_S)
         self._work.set()
 
     def _step(self) -> bool:
@@ -142,6 +144,17 @@ class Rendering:
         return True
 
     def _next(self) -> list[Task]:
+        """What is drawn next; nothing, until what is being drawn is done, where pictures are to be moved first."""
+        misplaced = misplaced_studies(self._archive)
+        if misplaced and self._handed_out:
+            return []
+        for study in misplaced:
+            put_right(self._archive, study)
+        if misplaced:
+            self._suspects.clear()  # whose folders may have changed: they are pending, and come again
+        return self._next_pending()
+
+    def _next_pending(self) -> list[Task]:
         """After a process has died, who was with it goes alone: so it is seen whose fault it was."""
         if self._suspects and not self._handed_out:
             self._alone = self._suspects.pop()

@@ -200,7 +200,7 @@ def test_a_write_within_a_write_is_a_fault_not_a_wait(archive: Archive) -> None:
     with archive.index.writing(), pytest.raises(RuntimeError), archive.index.writing():
         pass
     with pytest.raises(IntegrityError), archive.index.writing() as session:
-        session.execute(text("INSERT INTO study VALUES (1, 99, '1', '', '', '', '', '', '')"))
+        session.execute(text("INSERT INTO study VALUES (1, 99, '1', '', '', '', '', '', '', 0)"))
 
 
 def test_one_service_an_archive(archive: Archive, tmp_path: Path) -> None:
