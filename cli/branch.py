@@ -8,10 +8,11 @@ import click
 
 from cli.authority import authority
 from cli.consent import consent
-from cli.console import print_json, results, table
+from cli.console import print_json, results
 from cli.desk import JSON, YES, at_desk
 from cli.discarding import discard_keys
 from cli.inviting import never_lost
+from cli.table import Table
 from cli.visit import IDENTITY, PORT
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def show_list(where: Where, *, as_json: bool) -> None:
         print_json(told.to_json())
         return
     title = f"Directory of {told.community}, version {told.version}"
-    made = table("branch", "state", "fingerprint of its keys", "VM", "TLS certificate until", title=title)
+    made = Table(("branch", "state", "fingerprint of its keys", "VM", "TLS certificate until"), title)
     for each in told.branches:
         until = f"{each.certificate_until:%Y-%m-%d}" if each.certificate_until else ""
         made.add_row(each.name, each.state, each.fingerprint, str(each.vm_id) if each.fingerprint else "", until)
@@ -142,7 +143,7 @@ def show_enrolled(done: Enrolled) -> None:
     """Print who was enrolled, and the invitations, which are shown this once."""
     from cli.plan_view import invitation_table
 
-    made = table("branch", "fingerprint of its keys", title=f"Enrolled in version {done.directory_version}")
+    made = Table(("branch", "fingerprint of its keys"), f"Enrolled in version {done.directory_version}")
     for name, fingerprint in done.fingerprints.items():
         made.add_row(name, fingerprint)
     if done.fingerprints:

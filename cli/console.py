@@ -11,11 +11,10 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
-    from rich.table import Table
 
 
-#: Columns of a result that goes into a file or another program, where nothing shall be folded.
-UNFOLDED = 240
+#: Columns of a result that goes into a file or another program, where nothing is wrapped.
+UNFOLDED = 4000
 
 
 def results() -> Console:
@@ -24,17 +23,6 @@ def results() -> Console:
 
     console = Console(soft_wrap=True, highlight=False)
     return console if console.is_terminal else Console(soft_wrap=True, highlight=False, width=UNFOLDED)
-
-
-def table(*headings: str, title: str | None = None) -> Table:
-    """A table whose cells are folded where the terminal is narrow, and never cut."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in headings:
-        made.add_column(heading, overflow="fold")
-    return made
 
 
 def progress_console() -> Console:

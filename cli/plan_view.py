@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from cli.console import table
+from cli.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-
-    from rich.table import Table
 
     from provision.enrolling.published import NewInvitation
     from provision.fleet.branch_status import BranchStatus
@@ -95,7 +93,7 @@ def _words(value: Any) -> str:
 
 def status_table(branches: Iterable[BranchStatus], plan: Plan) -> Table:
     """One line a branch."""
-    made = table("branch", "VM", "state", "page", "DICOM", "appliance", "drift")
+    made = Table(("branch", "VM", "state", "page", "DICOM", "appliance", "drift"))
     drifted = Counter(step.branch for step in plan)
     for branch in branches:
         words = f"[{'green' if branch.ready else 'yellow'}]{escape(branch.words)}[/]"
@@ -108,7 +106,7 @@ def status_table(branches: Iterable[BranchStatus], plan: Plan) -> Table:
 
 def invitation_table(invitations: Iterable[NewInvitation]) -> Table:
     """Invitations, to be handed to people: each code is shown here and kept nowhere."""
-    made = table("branch", "login", "role", "code", "until", title="Invitations (shown this once)")
+    made = Table(("branch", "login", "role", "code", "until"), "Invitations (shown this once)")
     for each in invitations:
         made.add_row(each.branch, each.login, each.role, each.code, f"{each.expires:%Y-%m-%d %H:%M} UTC")
     return made
@@ -116,13 +114,13 @@ def invitation_table(invitations: Iterable[NewInvitation]) -> Table:
 
 MIB = 1 << 20
 FLEET = (
-    "branch", "VM", "host", "HTTP", "C-ECHO", "CPU", "memory", "disk", "archive", "free", "outbox", "backup", "drift",
+    "branch", "VM", "host", "HTTP", "C-ECHO", "drift", "CPU", "memory", "disk", "archive", "free", "outbox", "backup",
 )  # fmt: skip
 
 
 def fleet_table(lines: Iterable[FleetLine], echoes: Mapping[str, bool]) -> Table:
     """One line a branch, of what the cloud and the appliances say."""
-    made = table(*FLEET)
+    made = Table(FLEET)
     for line in lines:
         status = line.status
         vm = f"{status.vm_id} {status.state}" if status.vm_id >= 0 else "none"
@@ -132,6 +130,7 @@ def fleet_table(lines: Iterable[FleetLine], echoes: Mapping[str, bool]) -> Table
             escape(f"{line.host} {line.host_state}".strip()),
             _service(status),
             _coloured("answers" if echoes[status.name] else "silent", good=echoes[status.name]),
+            _coloured(f"{line.drift} steps" if line.drift else "none", good=not line.drift),
             str(line.cpu),
             _of_gib(line.memory_mib),
             _of_gib(line.disk_mib),
@@ -139,7 +138,6 @@ def fleet_table(lines: Iterable[FleetLine], echoes: Mapping[str, bool]) -> Table
             f"{line.datastore_free_mib / 1024:.0f} GiB",
             _outbox(line),
             str(line.last_backup or "never"),
-            _coloured(f"{line.drift} steps" if line.drift else "none", good=not line.drift),
         )
     return made
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.console import print_json, results
+from cli.console import print_json, print_json_line, results
 from cli.desk import JSON, at_desk
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from collections.abc import Callable
+
+    from rich.console import Console, ConsoleOptions, RenderResult
 
     from cli.desk import Where
     from provision.declaring.community import Community
@@ -44,28 +49,76 @@ CALLING = "GURNEY"
     "--prometheus", type=click.Path(path_type=Path), help="Write a textfile for the Prometheus node exporter."
 )
 def status(where: Where, interval_s: float, prometheus: Path | None, *, as_json: bool, watch: bool) -> None:
-    """Show how each branch's appliance is: its VM, whether it answers, quota, space, backup and drift."""
+    """Show how each branch's appliance is: its VM, whether it answers, quota, space, backup and drift.
+
+    With --watch the table is renewed in place; into a file or a pipe each look is written below the last one, with its
+    time, and with --json as a line of JSON.
+    """
     if prometheus is not None and not os.access(prometheus.parent, os.W_OK | os.X_OK):
         raise click.BadParameter(f"nothing can be written to {prometheus.parent}", param_hint="--prometheus")
     community, desk = where.opened()
-    if not watch:
-        lines, plan, echoes = look(desk, community, prometheus)
-        show(lines, plan, echoes, as_json=as_json)
+    if watch:
+        _watch(partial(look, desk, community, prometheus), interval_s, as_json=as_json)
         return
+    seen = look(desk, community, prometheus)
+    if as_json:
+        print_json(seen.to_json())
+    else:
+        results().print(seen)
+
+
+def _watch(look_again: Callable[[], Fleet], interval_s: float, *, as_json: bool) -> None:
+    """Look until interrupted: on a terminal in place, elsewhere one below the other, for programs a line each time."""
+    console = results()
+    if as_json or not console.is_terminal:
+        show = partial(_append, console, as_json=as_json)
+        while True:
+            show(look_again())
+            time.sleep(interval_s)
     from rich.live import Live
 
-    with Live(console=results(), auto_refresh=False) as live:
+    # A fleet that is longer than the screen is shown whole, and below the one before.
+    with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
         while True:
-            lines, plan, echoes = look(desk, community, prometheus)
-            if as_json:
-                show(lines, plan, echoes, as_json=True)
-            else:
-                live.update(table_of(lines, echoes), refresh=True)
+            live.update(look_again(), refresh=True)
             time.sleep(interval_s)
 
 
-def look(desk: Desk, community: Community, prometheus: Path | None) -> tuple[list[FleetLine], Plan, dict[str, bool]]:
-    """The fleet as it is now, the plan, and who answers C-ECHO."""
+def _append(console: Console, seen: Fleet, *, as_json: bool) -> None:
+    """Say how the fleet was, and when."""
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    if as_json:
+        print_json_line({"at": at, **seen.to_json()})
+        return
+    console.print(at)
+    console.print(seen)
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The fleet at one look: its branches, the plan, and who answers C-ECHO."""
+
+    lines: list[FleetLine]
+    plan: Plan
+    echoes: dict[str, bool]
+
+    def to_json(self) -> dict[str, Any]:
+        """What was seen, as one object."""
+        branches = [{**line.to_json(), "echo": self.echoes[line.status.name]} for line in self.lines]
+        return {"branches": branches, "drift": self.plan.to_json(), "conditions": list(self.plan.conditions)}
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the table, and what there is to say besides, as rich asks for them."""
+        from rich.markup import escape
+
+        from cli.plan_view import fleet_table
+
+        yield fleet_table(self.lines, self.echoes)
+        yield from (f"[cyan]Note:[/cyan] {escape(words)}" for words in (*self.plan.conditions, *self.plan.foreign))
+
+
+def look(desk: Desk, community: Community, prometheus: Path | None) -> Fleet:
+    """The fleet as it is now."""
     from provision.fleet.glance import fleet
     from provision.fleet.metrics import write_metrics
     from provision.planning.found import found
@@ -78,7 +131,7 @@ def look(desk: Desk, community: Community, prometheus: Path | None) -> tuple[lis
         write_metrics(prometheus, community.community, lines)
     with ThreadPoolExecutor(8) as askers:
         echoes = askers.map(answers_echo, [line.status for line in lines])
-        return lines, plan, dict(zip([line.status.name for line in lines], echoes, strict=True))
+        return Fleet(lines, plan, dict(zip([line.status.name for line in lines], echoes, strict=True)))
 
 
 def answers_echo(status: BranchStatus) -> bool:
@@ -90,24 +143,3 @@ def answers_echo(status: BranchStatus) -> bool:
     ae_title, _, place = status.dicom.partition("@")
     host, _, port = place.rpartition(":")
     return echo(Peer(ae_title, host.strip("[]"), int(port)), calling=CALLING)
-
-
-def show(lines: list[FleetLine], plan: Plan, echoes: dict[str, bool], *, as_json: bool) -> None:
-    """Print the fleet, for people or for programs."""
-    if as_json:
-        branches = [{**line.to_json(), "echo": echoes[line.status.name]} for line in lines]
-        print_json({"branches": branches, "drift": plan.to_json(), "conditions": list(plan.conditions)})
-        return
-    from rich.markup import escape
-
-    console = results()
-    console.print(table_of(lines, echoes))
-    for words in (*plan.conditions, *plan.foreign):
-        console.print(f"[cyan]Note:[/cyan] {escape(words)}")
-
-
-def table_of(lines: list[FleetLine], echoes: dict[str, bool]) -> RenderableType:
-    """The fleet as a table."""
-    from cli.plan_view import fleet_table
-
-    return fleet_table(lines, echoes)

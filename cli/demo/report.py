@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Self
 from rich.tree import Tree
 
 from cli import console
+from cli.table import Table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console
     from rich.status import Status
-    from rich.table import Table
 
     from cli.demo.stops import Stop
     from cli.demo.walk import Walk
@@ -118,14 +118,14 @@ def show(walk: Walk, *, stays: bool, kept: bool) -> None:
 
 
 def _branches(walk: Walk) -> Table:
-    table = console.table("branch", "DICOM", "page", "pictures", title=f"The community {walk.community.community}")
+    table = Table(("branch", "DICOM", "page", "pictures"), f"The community {walk.community.community}")
     for name, stop in walk.stops.items():
         table.add_row(name, str(stop.dicom), stop.http, str(len(stop.pictures())))
     return table
 
 
 def _logins(walk: Walk) -> Table:
-    table = console.table("branch", "login", "role", "password", title="Who can log in")
+    table = Table(("branch", "login", "role", "password"), "Who can log in")
     for name, stop in walk.stops.items():
         for login in stop.logins:
             table.add_row(name, login.name, login.role, login.password)
