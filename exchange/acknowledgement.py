@@ -12,7 +12,6 @@ from exchange.canonical import NAME, STRICT, Count, Document, Line, Moment, Name
 from exchange.directory import Directory
 from exchange.errors import AlreadyThere, NotForUs, Refused, StoreError
 from exchange.keys import BranchKeys
-from exchange.manifest import Manifest
 from exchange.offers import Offer, is_gone
 from exchange.sealing import seal, unseal
 from exchange.signing import open_signed, sign
@@ -39,11 +38,13 @@ class Acknowledgement(Document):
 
 def acknowledge(
     outbox: Writer,
-    manifest: Manifest,
+    offer: Offer,
+    recipient: str,
     keys: BranchKeys,
     directory: Directory,
     *,
     arrived: int,
+    total: int,
     at: datetime,
     refused: str | None = None,
 ) -> None:
@@ -53,31 +54,31 @@ def acknowledge(
     ----------
     outbox
         The recipient's, `out/<recipient>`.
-    manifest
-        As `open_manifest` returned it.
-    keys
-        The recipient's.
+    offer
+        The referral, of which `open_manifest` has returned the manifest once.
+    recipient, keys
+        Us.
     directory
         For the sender's key, to which the answer is sealed.
-    arrived
-        How many instances are filed.
+    arrived, total
+        How many instances are filed, and of how many.
     at
         When, by the recipient's clock: for people to read, nothing is ordered by it.
     refused
         Why nothing was filed.
     """
     answer = Acknowledgement(
-        referral_id=manifest.referral_id,
-        sender=manifest.sender,
-        recipient=manifest.recipient,
+        referral_id=offer.referral_id,
+        sender=offer.sender,
+        recipient=recipient,
         arrived=arrived,
-        total=len(manifest.instances),
+        total=total,
         at=at,
         refused=refused and refused[:_MAX_REASON],
     )
-    sealed = seal(sign(_PURPOSE, answer.encode(), keys.sign), [directory.branch(manifest.sender).keys.seal])
+    sealed = seal(sign(_PURPOSE, answer.encode(), keys.sign), [directory.branch(offer.sender).keys.seal])
     with suppress(AlreadyThere):
-        outbox.put(places.acknowledgement_name(manifest.sender, manifest.referral_id), sealed)
+        outbox.put(places.acknowledgement_name(offer.sender, offer.referral_id), sealed)
 
 
 def acknowledged(exchange: Reader, sender: str, directory: Directory) -> Iterator[tuple[str, str]]:
@@ -126,16 +127,17 @@ def read_acknowledgement(
 
 def spent(exchange: Reader, outbox: Writer, recipient: str, known: Container[Offer] = ()) -> list[Offer]:
     """The referrals that we have answered and their senders have removed; those known to be need no second look."""
-    return [offer for offer in _answered(outbox) if offer in known or is_gone(exchange, offer, recipient)]
+    return [offer for offer in answered(outbox) if offer in known or is_gone(exchange, offer, recipient)]
 
 
-def remove(outbox: Writer, answered: Iterable[Offer]) -> None:
+def remove(outbox: Writer, offers: Iterable[Offer]) -> None:
     """Remove our acknowledgements of these referrals."""
-    for offer in answered:
+    for offer in offers:
         outbox.delete(places.acknowledgement_name(offer.sender, offer.referral_id))
 
 
-def _answered(outbox: Writer) -> Iterator[Offer]:
+def answered(outbox: Writer) -> Iterator[Offer]:
+    """The referrals of which an acknowledgement lies in our outbox."""
     senders = [entry.name for entry in outbox.list() if entry.kind == "folder" and NAME.fullmatch(entry.name)]
     for sender in senders:
         for entry in outbox.list(sender):

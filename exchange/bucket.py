@@ -56,6 +56,11 @@ class Bucket(Writer):
             return self._level(folder)
         return self._collapsed(folder)
 
+    def has_folder(self, name: str) -> bool:
+        """Always: a bucket has no folders, so none is missing."""
+        parts_of(name)
+        return True
+
     def open(self, name: str, max_bytes: int) -> BinaryIO:
         """Read in ranges of 4 MiB."""
         parts_of(name)

@@ -75,10 +75,10 @@ def waiting(
 
 
 def is_gone(exchange: Reader, offer: Offer, recipient: str) -> bool:
-    """Whether the sender has removed the referral; one that cannot be looked at is not gone."""
+    """Whether the sender has removed the referral; it is not gone while it, or the exchange, cannot be looked at."""
     try:
         place = f"{places.letterbox(offer.sender, recipient)}/{offer.referral_id}"
-        return next(exchange.list(place), None) is None
+        return next(exchange.list(place), None) is None and places.is_there(exchange, offer.sender)
     except (Refused, StoreError):
         return False
 

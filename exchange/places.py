@@ -10,7 +10,7 @@ from exchange.canonical import REFERRAL_ID
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from exchange.store import Writer
+    from exchange.store import Reader, Writer
 
 DIRECTORY = "community/directory"
 SETTINGS = "community/settings"
@@ -53,6 +53,11 @@ def parcel_name(number: int) -> str:
 def acknowledgement_name(sender: str, referral_id: str) -> str:
     """An acknowledgement, seen from the outbox of the recipient, who acknowledges."""
     return f"{sender}/{referral_id}.ack.age"
+
+
+def is_there(exchange: Reader, branch: str) -> bool:
+    """Whether this is an exchange with a directory, and with the branch's outbox; an empty mount point is none."""
+    return next(exchange.list(DIRECTORY), None) is not None and exchange.has_folder(outbox_of(branch))
 
 
 def prepare(store: Writer, branches: Iterable[str]) -> None:

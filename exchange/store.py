@@ -36,6 +36,11 @@ class Reader(Protocol):
     def list(self, folder: str = "") -> Iterator[Entry]:
         """What lies directly in `folder`, lazily and in any order; nothing if there is no such folder."""
 
+    def has_folder(self, name: str) -> bool:
+        """Whether there is such a folder; raises what `list` raises."""
+        parent, _, last = name.rpartition("/")
+        return any(entry.name == last and entry.kind == "folder" for entry in self.list(parent))
+
     def open(self, name: str, max_bytes: int) -> BinaryIO:
         """A regular file, opened for reading; never more than `max_bytes` come out of it.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from exchange.acknowledgement import remove, spent
+from exchange.acknowledgement import answered, remove, spent
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from exchange.offers import Offer
     from exchange.store import Reader, Writer
 
@@ -23,8 +25,14 @@ class Answers:
         self._gone_since: dict[Offer, float] = {}
 
     def clear(self) -> None:
-        """Remove those whose referrals their senders have removed, a while after."""
+        """Remove those whose referrals their senders have removed, a while after, and after a second look."""
         now = time.monotonic()
-        gone = spent(self._exchange, self._outbox, self._branch, self._gone_since)
+        kept = {offer for offer, since in self._gone_since.items() if now - since < KEPT_S}
+        gone = spent(self._exchange, self._outbox, self._branch, kept)
         self._gone_since = {offer: self._gone_since.get(offer, now) for offer in gone}
         remove(self._outbox, [offer for offer, since in self._gone_since.items() if now - since >= KEPT_S])
+
+    def lost(self, offers: Collection[Offer]) -> list[Offer]:
+        """Those of these referrals whose acknowledgement does not lie in the outbox: a disk was lost, or restored."""
+        lying = set(answered(self._outbox)) if offers else set()
+        return [offer for offer in offers if offer not in lying]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -32,10 +33,20 @@ LONGEST_WRITING_REST_S = 4.0
 UNVOUCHED_A_DAY = 100
 
 
+@dataclass(frozen=True)
+class Dealt:
+    """What was filed or refused for good: whether it was taken away since, and whether its sender is told."""
+
+    gone: bool
+    told: bool
+
+
 class KnownOffers:
     """The offers that need no look in this round; it notes which of them are still there."""
 
-    def __init__(self, dealt_with: Mapping[Offer, bool], resting: frozenset[Offer], left: Mapping[Offer, bool]) -> None:
+    def __init__(
+        self, dealt_with: Mapping[Offer, Dealt], resting: frozenset[Offer], left: Mapping[Offer, bool]
+    ) -> None:
         self._dealt_with = dealt_with
         self._resting = resting
         self._left = left
@@ -53,7 +64,7 @@ class KnownOffers:
 
     def unseen(self) -> list[Offer]:
         """Offers that were there in the last round and were not met in this one."""
-        return [offer for offer, gone in self._dealt_with.items() if not gone and offer not in self._there]
+        return [offer for offer, dealt in self._dealt_with.items() if not dealt.gone and offer not in self._there]
 
     def missing(self) -> list[Offer]:
         """Offers that were in hand when the service ended, and were not met in this round."""
@@ -61,7 +72,11 @@ class KnownOffers:
 
     def back(self) -> list[Offer]:
         """Offers that were taken away and lie there again: replays."""
-        return [offer for offer in self._there if self._dealt_with.get(offer, False)]
+        return [offer for offer in self._there if offer in self._dealt_with and self._dealt_with[offer].gone]
+
+    def told(self) -> list[Offer]:
+        """Offers that lie there and have been answered."""
+        return [offer for offer in self._there if offer in self._dealt_with and self._dealt_with[offer].told]
 
 
 class Ledger:
@@ -70,7 +85,7 @@ class Ledger:
     def __init__(self, index: Index, audit: Audit) -> None:
         self._index = index
         self._audit = audit
-        self._dealt_with: dict[Offer, bool] | None = None
+        self._dealt_with: dict[Offer, Dealt] | None = None
         self._rests: dict[Offer, tuple[float, float]] = {}
         self._replays: set[Offer] = set()
 
@@ -85,17 +100,22 @@ class Ledger:
         self._rests = {offer: rest for offer, rest in self._rests.items() if rest[0] > now - LONGEST_REST_S}
         return frozenset(offer for offer, (until, _) in self._rests.items() if until > now)
 
-    def _answered(self) -> dict[Offer, bool]:
-        wanted = select(ReceivedReferral.sender, ReceivedReferral.referral_id, ReceivedReferral.gone)
+    def _answered(self) -> dict[Offer, Dealt]:
+        columns = (ReceivedReferral.sender, ReceivedReferral.referral_id, ReceivedReferral.gone, ReceivedReferral.total)
         with self._index.session() as session:
-            rows = session.execute(wanted.where(ReceivedReferral.answered)).all()
-        return {Offer(row.sender, row.referral_id): row.gone for row in rows}
+            rows = session.execute(select(*columns).where(ReceivedReferral.answered)).all()
+        return {Offer(row.sender, row.referral_id): Dealt(row.gone, told=row.total > 0) for row in rows}
 
     def let_rest(self, offer: Offer, longest_s: float = LONGEST_REST_S) -> None:
         """Look at an offer again after a while, which doubles each time."""
         _, before_s = self._rests.get(offer, (0.0, FIRST_REST_S / 2))
         rest_s = min(before_s * 2, longest_s)
         self._rests[offer] = (time.monotonic() + rest_s, rest_s)
+
+    def vouched(self, offer: Offer) -> ReceivedReferral | None:
+        """What became of an offer that its sender vouched for: it stands, whatever lies in its place by now."""
+        row = self.row(offer)
+        return row if row is not None and row.total else None
 
     def row(self, offer: Offer) -> ReceivedReferral | None:
         """What is known of an offer."""
@@ -149,7 +169,7 @@ class Ledger:
             answered=True,
         )
         with self._index.writing() as session:
-            session.merge(row)
+            session.add(row)
             self._audit.append(
                 session,
                 action="referral-received",
@@ -173,6 +193,12 @@ class Ledger:
     def note_answered(self, row: ReceivedReferral) -> None:
         """Write down that the answer lies in the outbox."""
         self._change(row.sender, row.referral_id, answered=True)
+
+    def answer_again(self, offers: Iterable[Offer]) -> None:
+        """Let these be answered once more: their answers are lost, and their senders may not have read them."""
+        for offer in offers:
+            self._change(offer.sender, offer.referral_id, answered=False, gone=False)
+            log.warning("acknowledgement lost: written again", referral=offer.referral_id, sender=offer.sender)
 
     def note_gone(self, offers: Iterable[Offer]) -> None:
         """Write down what its sender took away."""

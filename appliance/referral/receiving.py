@@ -90,6 +90,7 @@ class Receiving:
         for offer in self._gone(known.missing()):
             self._attempts.forget(offer)
         self._ledger.note_replays(known)
+        self._ledger.answer_again(self._answers.lost(known.told()))
         self._answers.clear()
 
     def stop(self) -> None:
@@ -116,13 +117,17 @@ class Receiving:
             self._remarks.say(about)
 
     def _take(self, offer: Offer, directory: Directory) -> None:
+        row = self._ledger.vouched(offer) or self._judged(offer, directory)
+        if row is not None:
+            self._answer(offer, row, directory)
+
+    def _judged(self, offer: Offer, directory: Directory) -> ReceivedReferral | None:
         try:
             manifest = open_manifest(self._exchange, offer, self._branch, self._keys, directory)
         except Refused as error:
             self._ledger.refuse_unknown(offer, str(error))
-            return
-        row = self._ledger.row(offer) or self._decide(manifest, directory)
-        self._answer(manifest, row, directory)
+            return None
+        return self._decide(manifest, directory)
 
     def _decide(self, manifest: Manifest, directory: Directory) -> ReceivedReferral:
         self._attempts.name(manifest)
@@ -154,13 +159,15 @@ class Receiving:
             "referral filed", referral=manifest.referral_id, sender=manifest.sender, new=filed.new, same=filed.same
         )
 
-    def _answer(self, manifest: Manifest, row: ReceivedReferral, directory: Directory) -> None:
+    def _answer(self, offer: Offer, row: ReceivedReferral, directory: Directory) -> None:
         acknowledge(
             self._outbox,
-            manifest,
+            offer,
+            self._branch,
             self._keys,
             directory,
             arrived=row.arrived,
+            total=row.total,
             at=datetime.now(UTC),
             refused=row.refused or None,
         )

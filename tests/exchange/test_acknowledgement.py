@@ -12,7 +12,6 @@ import pytest
 from exchange.acknowledgement import acknowledge, acknowledged, read_acknowledgement, remove, spent
 from exchange.errors import BadSignature, CannotOpen, NotForUs
 from exchange.offers import Offer
-from exchange.receiving import open_manifest
 from exchange.sealing import seal
 from exchange.sending import send, withdraw
 from exchange.signing import sign
@@ -31,11 +30,9 @@ def referral_id(kongu: Kongu, tmp_path: Path) -> str:
     outgoing = referral(kongu.directory, kept(tmp_path / "archive", [500]))
     send(kongu.outbox("erode"), outgoing, kongu.keys["erode"], kongu.directory)
     offer = Offer("erode", outgoing.referral_id)
-    manifest = open_manifest(kongu.exchange, offer, "salem", kongu.keys["salem"], kongu.directory)
+    outbox, keys = kongu.outbox("salem"), kongu.keys["salem"]
     for refused in ("the disk is full " * 100, "never written"):
-        acknowledge(
-            kongu.outbox("salem"), manifest, kongu.keys["salem"], kongu.directory, arrived=0, at=NOW, refused=refused
-        )
+        acknowledge(outbox, offer, "salem", keys, kongu.directory, arrived=0, total=1, at=NOW, refused=refused)
     return outgoing.referral_id
 
 

@@ -48,7 +48,7 @@ def test_the_whole_road_and_back(kongu: Kongu, outgoing: Outgoing, tmp_path: Pat
 
     manifest = open_manifest(kongu.exchange, offer, "salem", kongu.keys["salem"], kongu.directory)
     assert manifest.patient == PATIENT
-    acknowledge(kongu.outbox("salem"), manifest, kongu.keys["salem"], kongu.directory, arrived=5, at=now)
+    acknowledge(kongu.outbox("salem"), offer, "salem", kongu.keys["salem"], kongu.directory, arrived=5, total=5, at=now)
     ((recipient, referral_id),) = acknowledged(kongu.exchange, "erode", kongu.directory)
     answer = read_acknowledgement(kongu.exchange, "erode", recipient, referral_id, kongu.keys["erode"], kongu.directory)
     assert (answer.referral_id, answer.arrived, answer.total) == (outgoing.referral_id, 5, 5)
@@ -156,10 +156,11 @@ def test_a_referral_has_a_limit(kongu: Kongu, outgoing: Outgoing) -> None:
 def test_nothing_readable_names_the_patient(kongu: Kongu, outgoing: Outgoing, now: datetime) -> None:
     send(kongu.outbox("erode"), outgoing, kongu.keys["erode"], kongu.directory)
     (offer,) = offers(kongu.exchange, "salem", kongu.directory)
-    manifest = open_manifest(kongu.exchange, offer, "salem", kongu.keys["salem"], kongu.directory)
     refused = f"{PATIENT.name} is not expected"
+    salem = kongu.keys["salem"]
+    assert len(open_manifest(kongu.exchange, offer, "salem", salem, kongu.directory).instances) == len(SIZES)
     acknowledge(
-        kongu.outbox("salem"), manifest, kongu.keys["salem"], kongu.directory, arrived=0, at=now, refused=refused
+        kongu.outbox("salem"), offer, "salem", salem, kongu.directory, arrived=0, total=5, at=now, refused=refused
     )
     everything = b"".join(os.fsencode(path) + path.read_bytes() for path in kongu.files())
     assert len(everything) > sum(SIZES)

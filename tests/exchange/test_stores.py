@@ -17,7 +17,7 @@ from exchange import directory as directories
 from exchange.bucket import Bucket
 from exchange.errors import AlreadyThere, NotThere, TooLarge, UnknownHost, Unreachable, UnsafeEntry
 from exchange.folder import Folder
-from exchange.offers import Offer, waiting
+from exchange.offers import Offer, is_gone, waiting
 from exchange.sending import outstanding, send, withdraw
 from exchange.sftp import SftpFolder
 from exchange.store import Entry
@@ -194,6 +194,12 @@ def test_missing_is_empty_to_list_and_an_error_to_read(store: Writer) -> None:
     store.remove_folder("missing/deep")
 
 
+def test_a_folder_that_is_missing_is_none(store: Writer) -> None:
+    store.put("a/b/name", b"content")
+    assert store.has_folder("a/b")
+    assert store.has_folder("a/c") is store.has_folder("a/b/name") is isinstance(store, Bucket)
+
+
 def test_too_large_is_not_read(store: Writer) -> None:
     store.put("name", b"12345678")
     with pytest.raises(TooLarge):
@@ -244,7 +250,12 @@ def test_a_referral_goes_over_a_bucket(s3: str, kongu: Kongu, tmp_path: Path) ->
     arrived = receive(whole, found.offers[0], "salem", kongu.keys["salem"], kongu.directory, tmp_path / "spool")
     assert [item.path.read_bytes() for item in arrived] == [file.path.read_bytes() for file in outgoing.files]
     assert list(outstanding(outbox)) == [("salem", outgoing.referral_id)]
+    directories.publish(whole, kongu.directory, kongu.community.sign)
+    assert not is_gone(whole, found.offers[0], "salem")
     withdraw(outbox, "salem", outgoing.referral_id)
+    assert is_gone(whole, found.offers[0], "salem")
+    assert not is_gone(bucket(s3, "another"), found.offers[0], "salem")
+    whole.delete("community/directory/0000000001.json")
     assert list(whole.list()) == []
 
 
