@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import secrets
-import socket
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provision.applying.holder import holder_of, this_process
 from provision.errors import Busy, CloudError, CloudUnreachable
 from provision.kind import MERGE
 from provision.node import first
@@ -28,32 +24,6 @@ if TYPE_CHECKING:
 
 #: OpenNebula's lock against every action.
 LOCK_ALL = 4
-
-
-@dataclass(frozen=True)
-class Holder:
-    """Who applies. A process is known by its number and by when it began, since numbers come again."""
-
-    admin: str
-    host: str
-    process: str
-    started: str
-
-    @property
-    def dead(self) -> bool:
-        """Whether it is certain that the process is gone: it was on this machine, and is no longer."""
-        number, _, began = self.process.partition("@")
-        return self.host == socket.gethostname() and began != _began(number)
-
-    def __str__(self) -> str:
-        return f"{self.admin} on {self.host}, process {self.process.partition('@')[0]}, since {self.started}"
-
-
-def this_process() -> Holder:
-    """Who is asking."""
-    number = str(os.getpid())
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    return Holder(_admin(), socket.gethostname(), f"{number}@{_began(number)}", started)
 
 
 @dataclass
@@ -131,12 +101,6 @@ def still_holding(desk: Desk, community: str, number: int) -> None:
         raise Busy(f"another admin has taken over: {holder_of(nodes[0])}" if nodes else "another admin has taken over")
 
 
-def holder_of(node: Node) -> Holder:
-    """Who made a Document."""
-    told = node.attributes()
-    return Holder(*(first(told, f"GURNEY_{what}") for what in ("ADMIN", "HOST", "PROCESS", "STARTED")))
-
-
 def _announce(desk: Desk, community: str, making: Iterable[str], undoing: Iterable[str]) -> int:
     """Make the Document; when the answer is lost, it is found again by a token that only this call has."""
     me, token = this_process(), secrets.token_hex(8)
@@ -144,10 +108,7 @@ def _announce(desk: Desk, community: str, making: Iterable[str], undoing: Iterab
         "applying",
         resource_name=object_name(community, APPLYING),
         mark=Mark(community, APPLYING, ""),
-        admin=me.admin,
-        host=me.host,
-        process=me.process,
-        started=me.started,
+        **vars(me),
         making=" ".join(making),
         undoing=" ".join(sorted(undoing)),
         token=token,
@@ -185,19 +146,3 @@ def _documents(desk: Desk, community: str) -> list[Node]:
 def _withdraw(desk: Desk, number: int) -> None:
     desk.cloud.call("document.unlock", number)
     desk.cloud.call("document.delete", number)
-
-
-def _began(number: str) -> str:
-    """When a process began, in ticks since the machine did; empty when there is none of that number."""
-    try:
-        state, *fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
-    except (OSError, ValueError):
-        return ""
-    return "" if state == "Z" else fields[18]
-
-
-def _admin() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provision.applying.apply import apply
+from provision.applying.holder import this_process
 from provision.applying.holding import holding
 from provision.declaring.reading import parse
 from provision.errors import Busy, CloudError, NotFinished, ProvisionError
@@ -54,16 +57,17 @@ def test_of_many_at_once_one_applies_and_none_breaks_anything(office: Office) ->
     assert not office.apply().after
 
 
-def announced(office: Office, host: str) -> None:
-    """What an admin on another machine left who was cut off."""
+def announced(office: Office, place: str) -> None:
+    """What an admin left who was cut off, at some place: this one, or another whose name is the same."""
     text = render(
         "applying",
         resource_name="kongu.applying",
         mark=Mark("kongu", "applying", ""),
         admin="anita",
-        host=host,
-        process="4711@1",
+        host=socket.gethostname(),
+        process="4194305@1",  # one more than a process's number can be (proc_sys_kernel(5), pid_max)
         started="2026-11-20T08:00:00+00:00",
+        place=place,
         making="kongu.erode",
         undoing="",
         token="0",
@@ -71,18 +75,17 @@ def announced(office: Office, host: str) -> None:
     office.raw("document.lock", office.raw("document.allocate", text, 1204), 4, True)
 
 
-def test_an_admin_elsewhere_is_respected_until_told_otherwise(office: Office) -> None:
-    announced(office, "another-host")
-    with pytest.raises(Busy, match="anita on another-host, process 4711"):
+@pytest.mark.parametrize("place", ["", "another"])
+def test_an_admin_elsewhere_is_respected_until_told_otherwise(office: Office, place: str) -> None:
+    announced(office, place)
+    with pytest.raises(Busy, match=f"anita on {re.escape(socket.gethostname())}, process 4194305"):
         office.apply()
     assert not office.apply(take_over=True).after
     assert [node.name for node in office.found().pools.nodes["document"]] == ["kongu.keys"]
 
 
 def test_a_dead_apply_on_this_machine_is_cleared_away(office: Office) -> None:
-    import socket
-
-    announced(office, socket.gethostname())
+    announced(office, this_process().place)
     assert not office.apply().after
     assert [node.name for node in office.found().pools.nodes["document"]] == ["kongu.keys"]
 
