@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
@@ -26,9 +25,10 @@ from converter.writing import write_pictures
 from exchange.folder import Folder
 from exchange.keys import own_keys
 from tests.appliance.community import STAFF, Community
+from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from pydicom.dataset import FileDataset
@@ -165,14 +165,6 @@ def hospitals(folder: Path, *branches: str) -> Iterator[tuple[Hospital, ...]]:
     finally:
         for one in opened:
             one.close()
-
-
-def until(holds: Callable[[], bool], timeout_s: float = 30) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.02)
 
 
 def ct(patient_id: str = "ER-4711", name: str = "Murugan^Selvi", count: int = 3) -> list[FileDataset]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from tests.appliance.hospital import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,7 @@ class ApplianceProcess:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen([*prefix, *program, *self.arguments], stdout=log, stderr=log)
         if wait:
-            until(lambda: self.health() is not None, 60)
+            until(lambda: self.health() is not None)
         return self
 
     @property
@@ -92,7 +92,7 @@ class ApplianceProcess:
         return answer.json() if answer.status_code == 200 else None
 
     def wait_until_drawn(self) -> None:
-        until(lambda: (self.health() or {}).get("pending_renditions") == 0, 60)
+        until(lambda: (self.health() or {}).get("pending_renditions") == 0)
 
     def kill(self) -> None:
         self._end(signal.SIGKILL)

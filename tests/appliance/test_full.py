@@ -11,9 +11,10 @@ import pytest
 
 from exchange.settings import Modality
 from tests.appliance.community import Community
-from tests.appliance.hospital import PASSWORD, ct, until
+from tests.appliance.hospital import PASSWORD, ct
 from tests.appliance.process import ApplianceProcess
 from tests.appliance.scanner import statuses, storescu, written
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,9 +16,10 @@ from appliance.referral import attempts
 from appliance.referral.attempts import MOST, Attempts, NotGivenUp, try_again
 from exchange.offers import Offer
 from provision.fleet.health import health_of
-from tests.appliance.hospital import PASSWORD, Hospital, ct, hospitals, until
+from tests.appliance.hospital import PASSWORD, Hospital, ct, hospitals
 from tests.appliance.process import ApplianceProcess
 from tests.appliance.referring import ANBU, refer, row
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +78,7 @@ def given_up_and_tried_again(
     for _ in range(MOST):
         dies(salem)
         salem.start(prefix=DEADLY, wait=False)
-    until(lambda: arrived(salem) == ["ER-1"], 60)
+    until(lambda: arrived(salem) == ["ER-1"])
     until(lambda: salem.health() is not None)
 
     health = health_of(salem.address)
@@ -100,7 +101,7 @@ def given_up_and_tried_again(
     assert admin.post(f"/api/referrals/{deadly}/try-again", json={"sender": "erode"}).status_code == 204
     dies(salem)
     salem.start()
-    until(lambda: arrived(salem) == ["ER-1", "ER-666"], 60)
+    until(lambda: arrived(salem) == ["ER-1", "ER-666"])
     until(lambda: salem.rows("SELECT count(*) FROM referral_attempt") == [(0,)])
     erode.sending.step()
     assert (row(erode, deadly).state, row(erode, deadly).arrived) == ("arrived", 2)

@@ -16,8 +16,9 @@ import pytest
 from appliance.keeping.archive import open_archive
 from appliance.keeping.kept import KeptFiles
 from tests.appliance.community import Community
-from tests.appliance.hospital import PASSWORD, ct, file_all, until
+from tests.appliance.hospital import PASSWORD, ct, file_all
 from tests.appliance.process import ApplianceProcess
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +74,7 @@ class Pair:
 
     def check(self, point: int, referral_id: str) -> None:
         """Both sides count all; each file is there once, whole; nothing is left on the way."""
-        until(lambda: self.has_arrived("erode", referral_id) and self.has_arrived("salem", referral_id), 60)
+        until(lambda: self.has_arrived("erode", referral_id) and self.has_arrived("salem", referral_id))
         assert self.salem.rows(f"SELECT count(*) FROM received_referral WHERE patient_id = 'ER-{point}'") == [(1,)]
         kept = self.kept(self.salem, point)
         assert kept == self.kept(self.erode, point)

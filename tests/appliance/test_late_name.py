@@ -15,7 +15,8 @@ from appliance.index.queries import pending_renditions
 from appliance.keeping.archive import Archive, open_archive
 from appliance.pictures.moving import misplaced_studies, put_right
 from appliance.pictures.rendering import Processes, Rendering
-from tests.appliance.hospital import ct, file_all, until
+from tests.appliance.hospital import ct, file_all
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ def drawing(archive: Archive) -> Iterator[None]:
     rendering.start()
     try:
         yield
-        until(lambda: is_idle(archive), 60)
+        until(lambda: is_idle(archive))
     finally:
         rendering.stop()
 

@@ -22,7 +22,7 @@ from appliance.dimse.server import PLACES_OF_ONE_ADDRESS, DicomServer
 from appliance.index.queries import studies
 from appliance.keeping.archive import Archive, open_archive
 from exchange.settings import Modality
-from tests.appliance.hospital import ct, until
+from tests.appliance.hospital import ct
 from tests.appliance.process import free_address
 from tests.appliance.scanner import (
     associated,
@@ -34,6 +34,7 @@ from tests.appliance.scanner import (
     storescu,
     written,
 )
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

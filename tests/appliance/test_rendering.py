@@ -17,7 +17,8 @@ from appliance.index.queries import pending_renditions
 from appliance.keeping.archive import Archive, open_archive
 from appliance.pictures.rendering import Processes, Rendering
 from tests.appliance.deadly import DeadlyProcesses
-from tests.appliance.hospital import ct, until
+from tests.appliance.hospital import ct
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,9 +62,9 @@ def test_who_ends_a_process_costs_nobody_else_a_picture(archive: Archive) -> Non
     rendering = Rendering(archive, processes)
     rendering.start()
     try:
-        until(lambda: idle(archive), 60)
+        until(lambda: idle(archive))
         keep(archive, *ct(count=1))
-        until(lambda: idle(archive), 60)
+        until(lambda: idle(archive))
     finally:
         rendering.stop()
     found = states(archive)
@@ -92,10 +93,10 @@ def test_processes_that_cannot_be_made_for_a_while_are_made_again(
     try:
         until(lambda: len(made) >= 2)
         keep(archive, *ct(count=2))
-        until(lambda: idle(archive), 60)
+        until(lambda: idle(archive))
         until(lambda: len(made) >= 5)
         keep(archive, *ct(count=1))
-        until(lambda: idle(archive), 60)
+        until(lambda: idle(archive))
     finally:
         rendering.stop()
     assert set(states(archive).values()) == {(DONE, "")}
@@ -113,7 +114,7 @@ def test_pictures_stay_in_the_shared_folder(archive: Archive, tmp_path: Path, id
     rendering = Rendering(archive)
     rendering.start()
     try:
-        until(lambda: idle(archive), 60)
+        until(lambda: idle(archive))
     finally:
         rendering.stop()
     assert states(archive)[dataset.SOPInstanceUID] == (DONE, "")
@@ -134,7 +135,7 @@ def test_what_an_older_version_could_not_draw_is_tried_once_more(archive: Archiv
             (archive.folder / "rendered-by").write_text(before)
         rendering = Rendering(archive)
         rendering.start()
-        until(lambda: idle(archive), 60)
+        until(lambda: idle(archive))
         rendering.stop()
         assert states(archive)[dataset.SOPInstanceUID][0] == after
 
@@ -144,7 +145,7 @@ def test_half_written_pictures_of_a_killed_process_are_removed(archive: Archive)
     keep(archive, dataset)
     rendering = Rendering(archive)
     rendering.start()
-    until(lambda: idle(archive), 60)
+    until(lambda: idle(archive))
     rendering.stop()
     (picture,) = archive.shared.rglob("*.png")
     (picture.parent / ".99-0001.png.part").write_bytes(b"\x89PNG")
@@ -152,6 +153,6 @@ def test_half_written_pictures_of_a_killed_process_are_removed(archive: Archive)
         session.get_one(Instance, 1).state = "pending"
     again = Rendering(archive)
     again.start()
-    until(lambda: idle(archive), 60)
+    until(lambda: idle(archive))
     again.stop()
     assert [path for path in archive.shared.rglob("*") if path.is_file()] == [picture]

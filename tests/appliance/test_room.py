@@ -10,8 +10,9 @@ import pytest
 
 from appliance.errors import ArchiveFull
 from appliance.keeping.room import RESERVE_BYTES, leave_room
-from tests.appliance.hospital import ct, hospitals, until
+from tests.appliance.hospital import ct, hospitals
 from tests.appliance.referring import refer, row
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path

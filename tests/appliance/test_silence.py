@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from tests.appliance.community import Community
-from tests.appliance.hospital import until
 from tests.appliance.process import ApplianceProcess
 from tests.appliance.scanner import ct_files, echoscu, statuses, storescu
 from tests.appliance.tls import CT1, DICOM, DICOM_TLS, HTTP, HTTPS, curl, dcmtk, root_file
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +89,7 @@ def test_1100_silent_connections_of_one_pc_leave_the_others_served(
     (file,) = ct_files(tmp_path / "ct", 1)
     root, told = root_file(erode, tmp_path), len(turned_away(erode))
     with silent(erode.address, port, CONNECTIONS):
-        until(lambda: len(turned_away(erode)) > told, 60)
+        until(lambda: len(turned_away(erode)) > told)
         assert erode.health() is not None
         assert curl(erode, root).returncode == 0
         assert dcmtk("echoscu", erode, root).returncode == 0
@@ -112,7 +112,7 @@ def test_a_place_is_free_again_when_its_connection_has_ended(erode: AppliancePro
         except httpx.HTTPError:
             return False
 
-    until(is_served, 60)
+    until(is_served)
     assert echoscu(erode.address) == 0
 
 
@@ -138,7 +138,7 @@ def test_who_stops_in_the_middle_is_given_up(erode: ApplianceProcess) -> None:
                 slow.send(b"a")  # a byte now and then says that somebody is there, and would hold its place for ever
             return all(map(is_over, [*begun, slow]))
 
-        until(are_given_up, 120)
+        until(are_given_up)
     assert erode.health() is not None
 
 

@@ -12,9 +12,10 @@ import pytest
 from exchange.authority import Authority
 from tests.appliance.browser import CHROMIUM, Browser
 from tests.appliance.community import Community
-from tests.appliance.hospital import PASSWORD, until
+from tests.appliance.hospital import PASSWORD
 from tests.appliance.process import ApplianceProcess
 from tests.appliance.test_tls import shown
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,8 @@ import pytest
 from exchange.authority import LIFETIME, Authority
 from exchange.tls_key import TlsKey
 from exchange.trust import trust_in
-from tests.appliance.hospital import until
 from tests.appliance.tls import CT1, DICOM_TLS, HTTP, HTTPS, curl, dcmtk, own, root_file, shown
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path

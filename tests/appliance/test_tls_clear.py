@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.appliance.community import Community
-from tests.appliance.hospital import until
 from tests.appliance.process import ApplianceProcess
 from tests.appliance.tls import root_file
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ def test_whoever_is_not_on_this_machine_is_led_to_tls(tmp_path: Path) -> None:
         return subprocess.run([*command, *told], capture_output=True, text=True, timeout=30).stdout
 
     try:
-        until(lambda: ask("http://10.20.1.10:8080/health").endswith(" 200 "), 60)
+        until(lambda: ask("http://10.20.1.10:8080/health").endswith(" 200 "))
         assert ask("http://10.20.1.10:8080/login").endswith(" 200 "), "in clear as long as there is nothing else"
         until((own.archive / "keys" / "enrolment.json").exists)
         own.community.admit_file("erode", own.archive / "keys", own.address)

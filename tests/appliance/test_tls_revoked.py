@@ -14,8 +14,8 @@ from appliance.dimse.scu import Peer, echo
 from exchange.authority import Authority
 from exchange.trust import trust_in
 from provision.fleet.health import health_of
-from tests.appliance.hospital import until
 from tests.appliance.tls import CT1, DICOM_TLS, HTTP, HTTPS, curl, dcmtk, own, root_file, shown
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path

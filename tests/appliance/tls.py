@@ -12,8 +12,8 @@ import pytest
 from exchange.certificate import Certificate
 from exchange.settings import Modality
 from tests.appliance.community import Community
-from tests.appliance.hospital import until
 from tests.appliance.process import ApplianceProcess
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyone
 import pytest
 
-from tests.emulator.waiting import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

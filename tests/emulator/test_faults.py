@@ -14,7 +14,7 @@ import pytest
 
 from emulator.errors import EmulatorError
 from emulator.faults import FaultRule, parse_fault
-from tests.emulator.waiting import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path

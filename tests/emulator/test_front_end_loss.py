@@ -15,7 +15,7 @@ from emulator.cloud import Cloud
 from emulator.errors import EmulatorError
 from emulator.power import Power
 from emulator.settings import Settings
-from tests.emulator.waiting import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path

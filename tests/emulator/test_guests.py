@@ -22,7 +22,7 @@ import pytest
 from emulator.cloud import Cloud
 from emulator.settings import Settings
 from tests.emulator.guest import PORT
-from tests.emulator.waiting import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,7 +168,8 @@ import sys, time
 from pathlib import Path
 from emulator.cloud import Cloud
 from emulator.settings import Settings
-from tests.emulator.test_guests import COMMAND, ask, guest, until
+from tests.emulator.test_guests import COMMAND, ask, guest
+from tests.waiting import until
 with Cloud(Settings(state=Path(sys.argv[1]), driver="process", command=COMMAND)) as cloud:
     number = guest(cloud)
     until(lambda: ask(cloud, number))

@@ -16,7 +16,7 @@ import pytest
 
 from emulator.cloud import Cloud
 from emulator.settings import Settings
-from tests.emulator.waiting import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

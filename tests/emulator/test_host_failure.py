@@ -13,7 +13,7 @@ from emulator.clock import WoundClock
 from emulator.cloud import Cloud
 from emulator.errors import EmulatorError
 from emulator.settings import Pace, Settings
-from tests.emulator.waiting import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ from emulator import cloud as cloud_module
 from emulator.cloud import Cloud
 from emulator.settings import Settings
 from tests.emulator.test_invariants import check
-from tests.emulator.waiting import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +97,7 @@ def test_killed_again_and_again(state: Path) -> None:
     with Cloud(Settings(state=state, driver="none", port=0)) as cloud:
         machines = {vm.oid: vm for vm in cloud.store.all("vm")}
         assert made <= set(machines)
-        until(lambda: all(settled(vm) for vm in cloud.store.all("vm")), 60)
+        until(lambda: all(settled(vm) for vm in cloud.store.all("vm")))
         assert all(machines[oid].state == 6 for one in customers for oid in one.ended)
         with cloud.store.lock:
             check(cloud)

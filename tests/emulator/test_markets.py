@@ -9,7 +9,7 @@ import pyone
 import pytest
 from pyone.helpers import marketapp_export
 
-from tests.emulator.waiting import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

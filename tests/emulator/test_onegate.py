@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyone
 import pytest
 
-from tests.emulator.waiting import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from emulator.cloud import Cloud

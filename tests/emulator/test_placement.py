@@ -9,7 +9,7 @@ import pytest
 
 from emulator.objects.requirement import WrongExpression, parsed
 from emulator.settings import Pace, Probe
-from tests.emulator.waiting import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

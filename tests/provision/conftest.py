@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,8 @@ from provision.enrolling.identity import own_identity
 from provision.opennebula import Cloud
 from provision.planning.found import Found, found
 from provision.planning.plan import Plan, plan
-from provision.vm_state import state_name, state_words
+from provision.vm_state import state_name
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,11 +54,11 @@ class Office:
 
     def until_running(self) -> None:
         """Wait until every appliance's VM runs."""
-        for _ in range(200):
-            if all(state_name(vm) == "RUNNING" for vm in self.found().view.appliances.values()):
-                return
-            time.sleep(0.05)
-        raise AssertionError([state_words(vm) for vm in self.found().view.appliances.values()])
+
+        def states() -> set[str]:
+            return {state_name(vm) for vm in self.found().view.appliances.values()}
+
+        until(lambda: states() <= {"RUNNING"}, "appliances that run")
 
     def cloud_as(self, auth: str) -> Cloud:
         """The same cloud as another account sees it."""

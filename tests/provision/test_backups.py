@@ -13,6 +13,7 @@ from provision.declaring.reading import parse
 from provision.errors import Blocked, DeclarationError
 from provision.kinds.backup_job import Schedule
 from provision.planning.resource import Ref
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.provision.conftest import Office
@@ -52,12 +53,9 @@ def test_appliances_are_backed_up_when_it_was_declared(office: Office, backed_up
     assert [str(each) for each in spec.schedules] == ["mon thu at 02:30 UTC"]
     assert office.plan(backed_up).to_json() == []
     office.raw("backupjob.backup", now.resources[Ref("backup-job")].id)
-    for _ in range(200):
-        if all(vm.ids("BACKUPS/BACKUP_IDS") for vm in office.found().view.appliances.values()):
-            break
-        time.sleep(0.05)
-    else:
-        raise AssertionError("OpenNebula did not back the appliances up")
+    until(
+        lambda: all(vm.ids("BACKUPS/BACKUP_IDS") for vm in office.found().view.appliances.values()), "a backup of each"
+    )
     assert not office.plan(backed_up), "a backup counts in no quota of the branch"
 
 

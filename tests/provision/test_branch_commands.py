@@ -15,11 +15,11 @@ from exchange import settings as all_settings
 from exchange.keys import BranchKeys, load_keys, save_keys
 from exchange.tls_key import TlsKey
 from provision.enrolling.enrolment import enrol, wait_until_ready
-from tests.appliance.hospital import until
 from tests.provision.conftest import EXAMPLE
 from tests.provision.guests import Guests
 from tests.provision.test_certificates import report as report_with_request
 from tests.provision.test_enrolment import report
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,7 +73,7 @@ def without_onegate(new_desk: Callable[..., Desk], tmp_path: Path) -> Iterator[t
     desk.office.until_running()
     guests = Guests(desk.office, tmp_path / "guests")
     for branch in ("erode", "salem"):
-        until((guests.vm(branch) / "disk.1" / "keys" / "branch-keys.json").exists, 60)
+        until((guests.vm(branch) / "disk.1" / "keys" / "branch-keys.json").exists)
     with guests.serving("erode", "salem"):
         yield desk, guests
 

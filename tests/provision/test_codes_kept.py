@@ -16,6 +16,7 @@ from provision.enrolling.enrolment import wait_until_ready
 from provision.errors import CloudUnreachable
 from tests.provision.test_commands import shell  # noqa: F401 - a fixture
 from tests.provision.test_enrolment import report
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.provision.conftest import Office
@@ -26,8 +27,7 @@ def stopped_once_published(office: Office) -> Thread:
     """The cloud goes away as soon as settings, with invitations' digests, are in the exchange."""
 
     def stop() -> None:
-        while not list((office.exchange / "community" / "settings" / "erode").glob("*.age")):
-            time.sleep(0.02)
+        until(lambda: list((office.exchange / "community" / "settings" / "erode").glob("*.age")))
         time.sleep(0.5)
         office.embedded.stop()
 

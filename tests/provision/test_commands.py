@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +15,7 @@ import pytest
 
 from cli.main import exit_of
 from provision.declaring.reading import json_schema
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,10 +117,7 @@ def test_an_object_of_somebody_else_is_adopted(shell: Shell) -> None:
     foreign = office.raw("vn.allocate", 'NAME="old-erode"\nVN_MAD="802.1Q"\nPHYDEV="eth1"\nVLAN_ID="101"', 0)
     network = dict(office.found().view.ours("network"))["erode"].id
     office.raw("vm.action", "terminate", office.found().view.appliances["erode"].id)
-    for _ in range(100):
-        if "erode" not in office.found().view.appliances:
-            break
-        time.sleep(0.05)
+    until(lambda: "erode" not in office.found().view.appliances, "the end of the VM")
     office.raw("vn.delete", network)
     code, out, err = shell.run("adopt", "network", "old-erode", "--as", "erode", "--yes")
     assert code == 0, err

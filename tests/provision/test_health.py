@@ -17,8 +17,8 @@ from provision.fleet.health import health_of, in_url
 from provision.node import Node
 from provision.vm_state import address_of
 from tests.appliance.community import Community
-from tests.appliance.hospital import until
 from tests.appliance.process import ApplianceProcess, free_address
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

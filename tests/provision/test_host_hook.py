@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from emulator.settings import Pace
 from provision.declaring.reading import parse
 from provision.errors import Blocked
 from provision.planning.apart import host_of
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,12 +93,11 @@ def test_appliances_of_a_dead_host_start_again_on_another(
     office.until_running()
     dead = host_of(office.found(), "erode")
     office.embedded.power.cut(dead)
-    for _ in range(400):
-        hosts = {host_of(office.found(), name) for name in ("erode", "salem", "karur")}
-        if dead not in hosts and "" not in hosts:
-            break
-        time.sleep(0.05)
-    assert hosts == {"one", "two"} - {dead}
+
+    def hosts() -> set[str]:
+        return {host_of(office.found(), name) for name in ("erode", "salem", "karur")}
+
+    until(lambda: hosts() == {"one", "two"} - {dead}, "the other host for each")
     office.until_running()
     assert not office.plan(restart_text), "an appliance that moved is no drift"
 

@@ -21,6 +21,7 @@ from provision.declaring.reading import parse
 from provision.desk import Desk
 from provision.opennebula import Cloud
 from provision.planning.plan import plan
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,8 +127,7 @@ def test_ctrl_c_ends_at_once_whatever_is_waited_for(new_office: Callable[..., Of
     program = [sys.executable, "-m", "cli", "apply", "--yes", "-f", str(file), "--exchange", str(office.exchange)]
     own = {**os.environ, **where, "GURNEY_IDENTITY": str(office.desk.identity.path)}
     with subprocess.Popen(program, env=own, stderr=subprocess.PIPE, text=True) as process:
-        while not office.found().view.pools.nodes["template"]:
-            time.sleep(0.1)
+        until(lambda: office.found().view.pools.nodes["template"])
         process.send_signal(signal.SIGINT)
         began = time.monotonic()
         _, err = process.communicate(timeout=50)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import pytest
 from provision.applying.apply import apply
 from provision.declaring.reading import parse
 from provision.errors import Blocked, NotFinished
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from provision.planning.found import Found
@@ -32,22 +32,18 @@ def offer(office: Office, name: str = "Gurney 1.0", kind: str = "IMAGE") -> int:
     if "own" not in markets:
         text = 'NAME="own"\nMARKET_MAD="http"\nBASE_URL="http://market.kongu/apps"\nPUBLIC_DIR="/var/market"'
         markets["own"] = office.raw("market.allocate", text)
-        while office.desk.cloud.read("datastore.info", 1, False).number("FREE_MB") == 0:
-            time.sleep(0.02)
+        until(lambda: office.desk.cloud.read("datastore.info", 1, False).number("FREE_MB") > 0, "a measured datastore")
         image = 'NAME="original"\nTYPE="OS"\nPATH="/var/tmp/gurney-appliance.qcow2"'
-        until(office, "image", office.raw("image.allocate", image, 1))
+        ready(office, "image", office.raw("image.allocate", image, 1))
     origin = next(node.id for node in office.found().pools.nodes["image"] if node.name == "original")
     text = f'NAME="{name}"\nORIGIN_ID="{origin}"\nTYPE="{kind}"'
-    return until(office, "marketapp", office.raw("marketapp.allocate", text, markets["own"]))
+    return ready(office, "marketapp", office.raw("marketapp.allocate", text, markets["own"]))
 
 
-def until(office: Office, api: str, number: int) -> int:
+def ready(office: Office, api: str, number: int) -> int:
     """Wait until an image or an app is READY, which both count as 1."""
-    for _ in range(200):
-        if office.desk.cloud.read(f"{api}.info", number, False).number("STATE") == 1:
-            return number
-        time.sleep(0.02)
-    raise AssertionError(f"{api} {number} did not become ready")
+    until(lambda: office.desk.cloud.read(f"{api}.info", number, False).number("STATE") == 1, f"{api} {number}")
+    return number
 
 
 def test_an_image_is_imported_from_a_marketplace(office: Office, from_market: str) -> None:

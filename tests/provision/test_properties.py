@@ -19,7 +19,8 @@ from exchange.errors import ExchangeError
 from provision.errors import CloudChanged, CloudError, ProvisionError
 from provision.kinds.image import READY
 from provision.pools import POOLS
-from tests.provision.drifts import DRIFTS, theirs, until
+from tests.provision.drifts import DRIFTS, theirs
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

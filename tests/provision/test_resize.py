@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
@@ -16,6 +15,7 @@ from provision.errors import NotFinished, ProvisionError
 from provision.kinds.appliance import LEFT_OFF
 from provision.vm_state import POWEROFF
 from tests.provision.test_kill import ONE_BRANCH, apply_and_die
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.provision.conftest import Office
@@ -88,8 +88,7 @@ def test_one_that_was_off_before_stays_off(small: Office) -> None:
     small.raw("vm.update", number, f'{LEFT_OFF}="1"', 1)
     assert not small.plan()
     small.raw("vm.action", "poweroff", number)
-    while small.found().view.appliances["erode"].number("STATE") != POWEROFF:
-        time.sleep(0.02)
+    until(lambda: small.found().view.appliances["erode"].number("STATE") == POWEROFF)
     small.apply(larger())
     assert small.found().view.appliances["erode"].number("STATE") == POWEROFF
     assert not small.plan(larger())

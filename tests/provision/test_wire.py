@@ -17,6 +17,7 @@ from provision.errors import CloudError, CloudUnreachable, WrongAccess
 from provision.http_answer import MAX_BODY, MAX_HEAD, NotHttp, read_answer
 from provision.opennebula import Cloud
 from provision.wire import NoAddress, NotOpenNebula, Wire
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -100,7 +101,7 @@ def front_end(*pieces: bytes, pause_s: float = 0) -> Iterator[FrontEnd]:
 
 def posted(*pieces: bytes) -> bytes:
     with front_end(*pieces) as there:
-        return Wire(there.address, connections=1, timeout_s=5).post(b"ping")
+        return Wire(there.address, connections=1, timeout_s=60).post(b"ping")
 
 
 def reply(value: str) -> bytes:
@@ -209,7 +210,7 @@ def test_another_status_is_told_with_its_reason() -> None:
 )
 def test_what_is_no_xml_rpc_is_refused_in_words(body: bytes) -> None:
     with front_end(OK + b"\r\n" + body) as there, pytest.raises(CloudUnreachable, match=r"is not XML-RPC|cut short"):
-        Cloud(there.address, "me:secret", timeout_s=5).call("system.version")
+        Cloud(there.address, "me:secret", timeout_s=60).call("system.version")
 
 
 def test_an_answer_that_is_cut_short_is_refused() -> None:
@@ -239,18 +240,14 @@ def test_few_connections_are_open_at_a_time_and_none_stays() -> None:
     with front_end(DONE, pause_s=0.01) as there, ThreadPoolExecutor(24) as workers:
         cloud = Cloud(there.address, "me:secret", connections=6)
         assert set(workers.map(lambda number: cloud.call("image.chown", number, 0, 0), range(60))) == {7}
-        for _ in range(500):
-            if there.open == 0:
-                break
-            time.sleep(0.01)
-        assert there.open == 0
+        until(lambda: there.open == 0, "the end of every connection")
         assert 1 < there.most_unanswered <= 6
         assert there.served == cloud.calls.total() == 60
 
 
 def test_a_turn_is_given_back_whatever_happens() -> None:
     with front_end(b"nonsense\r\n\r\n") as there:
-        wire = Wire(there.address, connections=1, timeout_s=5)
+        wire = Wire(there.address, connections=1, timeout_s=60)
         for _ in range(3):
             with pytest.raises(NotOpenNebula):
                 wire.post(b"ping")

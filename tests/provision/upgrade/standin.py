@@ -24,8 +24,8 @@ from provision.visit.shell import shell_in
 from provision.visit.upgrade import Upgraded, upgrade
 from provision.visit.versions import new_version
 from templates.files import guest_files
-from tests.appliance.hospital import until
 from tests.appliance.process import free_address
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,7 +82,7 @@ class StandIn:
 
     def start(self) -> StandIn:
         self.systemctl("start")
-        until(lambda: self.health() is not None, 60)
+        until(lambda: self.health() is not None)
         return self
 
     def health(self) -> dict[str, Any] | None:

@@ -19,8 +19,8 @@ from provision.visit.shell import Machine as Place
 from provision.visit.shell import NotVisited, shell_in
 from provision.visit.upgrade import STEPS, upgrade
 from provision.visit.versions import MANIFEST, NewVersion, new_version
-from tests.appliance.hospital import until
 from tests.provision.upgrade.standin import MIGRATION, OLD, SCHEMA, Admin, StandIn, in_service, program_wheel
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -74,14 +74,14 @@ def test_killed_at_every_step(guest: StandIn, tmp_path: Path, apart: int) -> Non
     points = (2, *range(begun - 4, 200, apart))
     for number in points:
         (settle_by_the_next_run, settle_by_the_next_boot)[number % 2](guest)
-        until(lambda: in_service(guest, OLD), 120)
+        until(lambda: in_service(guest, OLD))
         assert (guest.schema, guest.rows(NAMES)) == (SCHEMA, [("Mani",)]), log.read_text()
         step = killed(guest, folder, log, number)
         if not (guest.programs / "upgrade.json").exists() and guest.version != OLD:
             break
     assert number > begun + 6, step
     settle_by_the_next_boot(guest)
-    until(lambda: in_service(guest, "0.3.0"), 120)
+    until(lambda: in_service(guest, "0.3.0"))
     assert (guest.schema, guest.rows(NAMES)) == ("9001", [("changed by the migration",)])
 
 
@@ -92,7 +92,7 @@ def test_copy_of_an_earlier_migration_is_never_taken(guest: StandIn, tmp_path: P
     folder, log = stage(guest, program_wheel(tmp_path, "0.3.0", MIGRATION)), tmp_path / "steps"
     assert guest.upgrade("install", str(folder), before=(str(KILL), "systemctl stop", str(log)))[0] == -signal.SIGKILL
     assert guest.upgrade("settle")[1][-1] == {"settled": True}
-    until(lambda: in_service(guest, OLD), 60)
+    until(lambda: in_service(guest, OLD))
     assert guest.rows(NAMES) == [("Mani",)]
 
 
@@ -111,7 +111,7 @@ def test_line_that_breaks_does_not_stop_it(admin: Admin, guest: StandIn, tmp_pat
     version = new_version(wheel, None, tmp_path)
     with pytest.raises(NotVisited):
         upgrade_and_break_the_line(admin.machine, far, version)
-    until(lambda: in_service(guest, "0.2.0"), 120)
+    until(lambda: in_service(guest, "0.2.0"))
     assert admin.upgrade(wheel).outcome == "already"
 
 

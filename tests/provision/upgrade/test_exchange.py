@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.appliance.hospital import until
 from tests.provision.upgrade.standin import MIGRATION, OLD, SCHEMA, SITE, StandIn, in_service, metadata, program_wheel
 from tests.provision.upgrade.test_cut_off import NAMES, PATIENT, change_index, stage
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +80,7 @@ def test_new_disk_opens_once_it_answers(guest: StandIn, disks: Disks) -> None:
     prepare(guest)
     disks.put_in(NEW)
     assert "stays closed" in disks.boot()
-    until(lambda: guest.health() is not None, 60)
+    until(lambda: guest.health() is not None)
     assert guest.health()["closed"]  # type: ignore[index]
     assert guest.upgrade("settle")[0] == 1
     assert guest.upgrade("judge") == (0, [{"opened": True}])
@@ -99,7 +99,7 @@ def test_old_disk_comes_back_to_the_index_that_it_knows(
     prepare(guest)
     disks.put_in(NEW)
     disks.boot()
-    until(lambda: guest.schema == "9001", 60)
+    until(lambda: guest.schema == "9001")
     code, told = guest.upgrade("--patience", "5", "judge")
     assert (code, "does not answer" in told[-1]["error"]) == (1, True)
     guest.systemctl("stop")
@@ -114,7 +114,7 @@ def test_exchange_that_never_happens_is_undone(guest: StandIn, disks: Disks) -> 
     prepare(guest)
     assert json.loads((guest.programs / "upgrade.json").read_text())["schema"] == SCHEMA
     assert guest.upgrade("settle") == (0, [{"step": "roll back"}, {"settled": True}])
-    until(lambda: in_service(guest, OLD), 60)
+    until(lambda: in_service(guest, OLD))
     prepare(guest)
     disks.boot()  # the power was cut, and it is the same disk
     assert guest.upgrade("judge") == (0, [{"opened": True}])
@@ -131,5 +131,5 @@ def test_machine_whose_desk_is_dead_takes_in_again_by_itself(guest: StandIn, dis
     before = time.time() - 1800
     os.utime(guest.programs / "upgrade.json", (before, before))
     subprocess.run(due, check=True)
-    until(lambda: in_service(guest, OLD), 60)
+    until(lambda: in_service(guest, OLD))
     subprocess.run(due, check=True)

@@ -16,7 +16,6 @@ from provision.visit.errors import NotUpgraded
 from provision.visit.far_side import FarSide
 from provision.visit.image_upgrade import Exchange
 from provision.visit.rolling import declared_image, former_image, present_images
-from tests.appliance.hospital import until
 from tests.exchange.test_stores import Sshd
 from tests.provision.test_enrolment import report
 from tests.provision.test_rolling import IMAGE, NEXT, move, moved, vms
@@ -24,6 +23,7 @@ from tests.provision.test_visit import fingerprint
 from tests.provision.upgrade.standin import MIGRATION, OLD, in_service
 from tests.provision.upgrade.test_cut_off import NAMES
 from tests.provision.upgrade.test_exchange import NEW, Disks, disks
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -137,7 +137,7 @@ def test_desk_that_is_ended_lets_the_appliance_take_in_again(
     before = vms(office)
     with pytest.raises(KeyboardInterrupt):
         exchange(office, moved, guest).upgrade("erode", admin.machine, end)
-    until(lambda: in_service(guest, OLD), 60)
+    until(lambda: in_service(guest, OLD))
     assert vms(office) == before
 
 
