@@ -5,13 +5,14 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from converter.dicom import part10, tags
+from converter.dicom import part10
 from converter.disk import write
 from converter.errors import ConversionError, NotAnImage, NotDicomError
-from converter.instance import Instance, kind_of
+from converter.instance import Instance
 from converter.layout import names_of
 from converter.limits import LIMITS
 from converter.results import NO_DICOM, NO_IMAGE, THERE_ALREADY, Document, Failure, Skipped, failure
+from converter.without_pixels import no_pixels
 from converter.writing import pictures, stays
 
 if TYPE_CHECKING:
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
     from converter.results import Result
     from converter.sources import SourceFile
     from converter.target import Target
-
-#: Storage classes of images whose names do not say so.
-_IMAGES = frozenset({"Enhanced US Volume Storage", "Parametric Map Storage", "Segmentation Storage"})
-#: (0028,7FE0) Pixel Data Provider URL, in place of pixels that lie elsewhere (PS3.5 8.4).
-_PROVIDER_URL = 0x00287FE0
 
 
 def convert_file(file: SourceFile, target: Target, options: Options) -> Iterator[Result]:
@@ -91,8 +87,7 @@ def _document(file: DicomFile, folder: Path, stem: str, options: Options) -> Ite
         error.at(file=file.name)
         raise
     if made is None:
-        _check_whole(file)
-        raise NotAnImage(f"{kind_of(file)}: the object holds no image")
+        raise no_pixels(file)
     suffix, content = made
     path = folder / (stem + suffix)
     if stays(path, options):
@@ -101,16 +96,3 @@ def _document(file: DicomFile, folder: Path, stem: str, options: Options) -> Ite
     write(path, [content])
     uid = names_of(file.header).sop_instance_uid
     yield Document(file.name, uid, path, (perf_counter() - started) * 1000)
-
-
-def _check_whole(file: DicomFile) -> None:
-    """Raise `ConversionError` for an image whose pixels are gone, as of a transfer that broke off."""
-    from pydicom import config  # for the names of SOP classes; most runs meet no object without pixels
-    from pydicom.uid import UID
-
-    header = file.header
-    uid = header.text(tags.SOP_CLASS_UID) or file.meta.text(tags.MEDIA_STORAGE_SOP_CLASS_UID)
-    name = UID(uid, config.IGNORE).name  # what is no UID has no name, and a warning would only confuse
-    if ("Image Storage" in name or name in _IMAGES) and header.element(_PROVIDER_URL) is None:
-        reason = f"{name}: there is no pixel data; the file was cut off, or its pixels were taken out"
-        raise ConversionError(reason, file=file.name, tag=tags.PIXEL_DATA)

@@ -11,13 +11,14 @@ import numpy as np
 from converter.dicom import part10, tags
 from converter.dicom.elements import UNDEFINED
 from converter.dicom.fragments import EncapsulatedFrames, NativeFrames, encapsulated_frames, native_frames
-from converter.errors import ConversionError, NotAnImage
+from converter.errors import ConversionError
 from converter.gray.choice import PERCENTILES, modality
 from converter.gray.padding import padding, without
 from converter.gray.window import LINEAR_EXACT, Window
 from converter.pixels.codecs import decode
 from converter.pixels.format import PixelFormat, pixel_format
 from converter.pixels.native import native_samples, stored_values, unswapped
+from converter.without_pixels import no_pixels
 
 if TYPE_CHECKING:
     import os
@@ -48,9 +49,9 @@ class Instance:
     Raises
     ------
     NotAnImage
-        Where the object has no pixels.
+        Where the object has no pixels by its nature.
     ConversionError
-        Where the Image Pixel module is wrong.
+        Where the Image Pixel module is wrong, or an image's pixels are gone.
     """
 
     def __init__(self, file: DicomFile) -> None:
@@ -58,7 +59,7 @@ class Instance:
         self.header: Header = file.header
         found = file.pixels
         if found is None:
-            raise NotAnImage(f"{kind_of(file)}: the object holds no image", file=file.name)
+            raise no_pixels(file)
         self.pixel_tag, self._element = found
         self.sop_instance_uid = self.header.text(tags.SOP_INSTANCE_UID)
         self._automatic: dict[tuple[float, float], Window] = {}
@@ -137,12 +138,6 @@ class Instance:
         else:
             raw = data[begin:end]
         return native_samples(raw, self.pixels, first_bit, big_endian=big_endian), self.pixels.photometric
-
-
-def kind_of(file: DicomFile) -> str:
-    """What an object without pixels is, in a word: its modality or SOP class."""
-    kinds = (file.header.text(tag) for tag in (tags.MODALITY, tags.SOP_CLASS_UID))
-    return next(filter(None, kinds), "") or file.meta.text(tags.MEDIA_STORAGE_SOP_CLASS_UID) or "unknown kind"
 
 
 @dataclass(frozen=True, slots=True)
