@@ -15,9 +15,11 @@ from converter.errors import ConversionError
 from converter.gray.choice import PERCENTILES, modality
 from converter.gray.padding import padding, without
 from converter.gray.window import LINEAR_EXACT, Window
-from converter.pixels.codecs import decode
+from converter.pixels.codecs import CELLS, decode
+from converter.pixels.depth import exceeds, too_deep
 from converter.pixels.format import PixelFormat, pixel_format
 from converter.pixels.native import native_samples, stored_values, unswapped
+from converter.pixels.overlays import overlays
 from converter.without_pixels import no_pixels
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 # Enough for percentiles that no eye tells apart, at 1 ms a frame; one pixel in n is looked at beyond.
 _SAMPLED_PIXELS = 1 << 18
 _SAMPLED_FRAMES = 5
+_TRIED_FRAMES = 32
 
 
 class Instance:
@@ -108,29 +111,52 @@ class Instance:
     def automatic_window(self, lowest: float = PERCENTILES[0], highest: float = PERCENTILES[1]) -> Window:
         """A window between two percentiles of the values: one for all frames, so that a cine does not flicker.
 
-        Up to five of the frames are looked at, padding left out.
+        Up to five of the frames that are there are looked at, padding left out; damaged ones are passed over.
+
+        Raises
+        ------
+        ConversionError
+            Where all that were tried are damaged.
         """
         if (lowest, highest) not in self._automatic:
             self._automatic[lowest, highest] = self._between(lowest, highest)
         return self._automatic[lowest, highest]
 
     def _between(self, lowest: float, highest: float) -> Window:
-        count = self.frame_count
-        numbers = sorted({round(n) for n in np.linspace(1, count, min(count, _SAMPLED_FRAMES))})
-        every_pixel = (lowest, highest) == (0, 100)
-        values = np.concatenate([_sample(self.frame(number), every_pixel=every_pixel) for number in numbers])
+        values = np.concatenate(tuple(self._samples(every_pixel=(lowest, highest) == (0, 100))))
         if not values.size:
             return Window(0.5, 1.0, LINEAR_EXACT)
         low, high = (float(value) for value in np.percentile(values, (lowest, highest)))
         return Window((low + high) / 2, (high - low) or 1.0, LINEAR_EXACT)
+
+    def _samples(self, *, every_pixel: bool) -> Iterator[Array]:
+        """Values of a few of the frames; those that cannot be decoded are told when it is their turn to be shown.
+
+        Raises
+        ------
+        ConversionError
+            Where none of those that were tried can be decoded: what is wrong with the last one.
+        """
+        sampled = 0
+        for number in _spread(max(1, self.frames_present)):
+            try:
+                sample = _sample(self.frame(number), every_pixel=every_pixel)
+            except ConversionError as error:
+                wrong = error
+            else:
+                sampled += 1
+                yield sample
+            if sampled == _SAMPLED_FRAMES:
+                return
+        if not sampled:
+            raise wrong
 
     def _decoded(self, frame: int) -> tuple[Array, str]:
         if not 0 <= frame < self.pixels.frames:
             raise ConversionError(f"the object has {self.pixels.frames} frames", tag=tags.NUMBER_OF_FRAMES)
         frames = self._frames
         if isinstance(frames, EncapsulatedFrames):
-            decoded = decode(self.file.syntax.codec, frames.stream(frame), self.pixels)
-            return decoded.samples, decoded.photometric
+            return self._decompressed(frames.stream(frame))
         (begin, end), first_bit = frames.span(frame)
         data, big_endian = memoryview(self.file.data), self._element.encoding.big_endian
         if big_endian and self._element.vr != b"OB" and self.pixels.bits_allocated in (1, 8):
@@ -138,6 +164,18 @@ class Instance:
         else:
             raw = data[begin:end]
         return native_samples(raw, self.pixels, first_bit, big_endian=big_endian), self.pixels.photometric
+
+    def _decompressed(self, stream: bytes) -> tuple[Array, str]:
+        codec = self.file.syntax.codec
+        decoded = decode(codec, stream, self.pixels)
+        if codec not in CELLS and exceeds(decoded.samples, self.pixels) and not self._shares_cells():
+            raise too_deep(decoded.samples, self.pixels)
+        return decoded.samples, decoded.photometric
+
+    def _shares_cells(self) -> bool:
+        """Whether other things lie in the cells: a high bit above the stored ones says so, or an overlay."""
+        planes = overlays(self.header, self.pixels.bits_allocated)
+        return self.pixels.high_bit >= self.pixels.bits_stored or any(plane.embedded_bit for plane in planes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +201,14 @@ class Frame:
     def stored(self) -> Array:
         """Stored values: masked to Bits Stored and sign extended (PS3.5 8.1.1)."""
         return stored_values(self.samples, self.pixels)
+
+
+def _spread(count: int) -> Iterator[int]:
+    """Numbers of frames to sample: five from the first to the last, then others in place of those that are damaged."""
+    first = {round(number) for number in np.linspace(1, count, min(count, _SAMPLED_FRAMES))}
+    others = {round(number) for number in np.linspace(1, count, min(count, _TRIED_FRAMES))} - first
+    yield from sorted(first)
+    yield from sorted(others)
 
 
 def _sample(frame: Frame, *, every_pixel: bool) -> Array:

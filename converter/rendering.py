@@ -254,8 +254,12 @@ def _scaled(samples: Array, frame: Frame, bits: int) -> Array:
 
 
 def _stored(frame: Frame) -> Rendering:
-    """Stored values as they are, in 8 or 16 bits; signed ones are moved up by half of their range."""
-    values = frame.stored
+    """Stored values as they are, in 8 or 16 bits, YBR as RGB; signed ones are moved up by half of their range."""
+    values = (
+        frame.stored
+        if frame.pixels.samples == 1
+        else rgb(frame.stored, frame.pixels.photometric, frame.pixels.bits_stored)
+    )
     if frame.pixels.real or frame.pixels.bits_stored > 16:
         raise ConversionError("stored values of more than 16 bits do not fit a PNG; choose a window")
     offset = -frame.pixels.lowest

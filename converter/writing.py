@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -66,7 +67,7 @@ def pictures(instance: Instance, folder: Path, stem: str, options: Options, numb
     Parameters
     ----------
     numbers : sequence of int
-        The frames, counted from 1.
+        The frames, counted from 1 and rising; those that the pixel data does not hold are one failure.
 
     Yields
     ------
@@ -75,18 +76,17 @@ def pictures(instance: Instance, folder: Path, stem: str, options: Options, numb
     """
     if not numbers:
         return
-    if options.cine or options.sheet:
+    there = numbers[: bisect_right(numbers, instance.frames_present)]
+    if there and (options.cine or options.sheet):
         make = _sheet if options.sheet else _CINES[options.cine]
         suffix = "-sheet.png" if options.sheet else f"-cine.{_SUFFIXES[options.cine]}"
-        yield _one(instance, folder / f"{stem}{suffix}", options, numbers, make)
-        return
-    present = instance.frames_present
-    for number in numbers:
-        if number > present:
-            yield _missing(instance, number, numbers[-1])
-            return
-        path = folder / f"{frame_stem(stem, number, instance.frame_count)}.png"
-        yield _one(instance, path, options, (number,), _still)
+        yield _one(instance, folder / f"{stem}{suffix}", options, there, make)
+    else:
+        for number in there:
+            path = folder / f"{frame_stem(stem, number, instance.frame_count)}.png"
+            yield _one(instance, path, options, (number,), _still)
+    if len(there) < len(numbers):
+        yield _missing(instance, numbers[len(there)], numbers[-1])
 
 
 def _missing(instance: Instance, first: int, last: int) -> Failure:

@@ -17,6 +17,7 @@ import numpy as np
 from converter.dicom import tags
 from converter.errors import ConversionError, TooLarge
 from converter.pixels import jpeg, jpeg_xl
+from converter.pixels.depth import check_cells
 from converter.pixels.format import PixelFormat
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def decode(codec: str, stream: bytes, pixels: PixelFormat) -> Decoded:
 
 
 def _as_stated(samples: Array, pixels: PixelFormat) -> Array:
+    check_cells(samples, pixels)
     if samples.shape == pixels.shape:
         return samples
     if samples.ndim == 3 and samples.shape[:2] == pixels.shape[:2] and samples.shape[2] > pixels.samples:
@@ -151,7 +153,7 @@ def _encapsulated(stream: bytes, pixels: PixelFormat) -> Decoded:
 
     if len(stream) * 8 < pixels.frame_bits:
         raise ConversionError(f"the frame has {len(stream)} bytes of {-(-pixels.frame_bits // 8)}", tag=tags.PIXEL_DATA)
-    return Decoded(native_samples(stream, pixels), "RGB" if "422" in pixels.photometric else pixels.photometric)
+    return Decoded(native_samples(stream, pixels), pixels.photometric)
 
 
 def _check_size(found: tuple[int, int] | None, pixels: PixelFormat) -> None:
@@ -162,15 +164,17 @@ def _check_size(found: tuple[int, int] | None, pixels: PixelFormat) -> None:
 
 
 def _words(samples: Array, pixels: PixelFormat) -> Array:
-    """Array as cells of the header's size; a sign that contradicts the header is kept in the bits."""
-    unsigned = samples.view(f"u{samples.dtype.itemsize}")
-    cell = np.dtype(f"u{max(1, pixels.bits_allocated // 8)}")
-    return unsigned if unsigned.dtype == cell else unsigned.astype(cell)
+    """Array as cells no narrower than the header's; a sign that contradicts the header is kept in the bits."""
+    cell = max(samples.dtype.itemsize, pixels.bits_allocated // 8)
+    return samples.astype(f"{samples.dtype.kind}{cell}", copy=False).view(f"u{cell}")
 
 
 def _without_transform(photometric: str) -> str:
     return "RGB" if photometric in ("YBR_RCT", "YBR_ICT") else photometric
 
+
+#: Codecs that pack cells as they lie: what is in their bits that are not stored is no part of the picture.
+CELLS = frozenset({"rle", "deflate", "encapsulated"})
 
 CODECS: dict[str, Codec] = {
     "jpeg": _jpeg,

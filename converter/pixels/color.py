@@ -36,7 +36,7 @@ def rgb(samples: Array, photometric: str, bits: int = 8) -> Array:
     if not photometric.startswith(("YBR_FULL", "YBR_PARTIAL")):
         return samples  # decoders undo YBR_RCT and YBR_ICT themselves
     partial = "PARTIAL" in photometric
-    scale = 1 << (bits - 8)
+    scale = 2.0 ** (bits - 8)
     offset = np.array([16 * scale if partial else 0, 128 * scale, 128 * scale], np.float32)
     result = (samples.astype(np.float32) - offset) @ (_PARTIAL if partial else _FULL).T
     return np.clip(np.floor(result + 0.5), 0, (1 << bits) - 1).astype(samples.dtype)

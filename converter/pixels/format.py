@@ -104,11 +104,14 @@ class PixelFormat:
         return (1 << (self.bits_stored - (1 if self.signed else 0))) - 1
 
     def as_decoded(self, photometric: str, bits: int | None = None) -> PixelFormat:
-        """The format of pixels that a codec gave out: interleaved, and perhaps in another colour space."""
+        """The format of pixels that a codec gave out: interleaved, perhaps in other colours or narrower cells."""
         bits = bits or self.bits_allocated
         if photometric == self.photometric and bits == self.bits_allocated and not self.planar:
             return self
-        return replace(self, photometric=photometric, planar=False, bits_allocated=bits)
+        stored, high_bit = min(self.bits_stored, bits), min(self.high_bit, bits - 1)
+        return replace(
+            self, photometric=photometric, planar=False, bits_allocated=bits, bits_stored=stored, high_bit=high_bit
+        )
 
 
 def pixel_format(header: Header, pixel_tag: int) -> PixelFormat:

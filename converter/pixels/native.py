@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from converter.dicom import tags
+from converter.errors import ConversionError
 from converter.pixels.color import upsampled_422
 
 if TYPE_CHECKING:
@@ -34,6 +36,11 @@ def native_samples(
     ndarray
         Shape `(rows, columns[, samples])`; unsigned cells of the allocated size, uint8 for 1 bit, or floats.
 
+    Raises
+    ------
+    ConversionError
+        Where two pixels share their chrominance and a row has an odd number of them.
+
     References
     ----------
     PS3.5 8.1, 8.2; PS3.3 C.7.6.3.1.3
@@ -43,11 +50,19 @@ def native_samples(
     kind = "f" if pixels.real else "u"
     cells = np.frombuffer(raw, f"{'>' if big_endian else '<'}{kind}{pixels.bits_allocated // 8}")
     if "422" in pixels.photometric:
+        _check_even(pixels)
         return upsampled_422(cells[: pixels.frame_bits // pixels.bits_allocated], pixels.rows, pixels.columns)
     cells = cells[: pixels.rows * pixels.columns * pixels.samples]
     if pixels.planar:
         return np.moveaxis(cells.reshape(pixels.samples, pixels.rows, pixels.columns), 0, 2)
     return cells.reshape(pixels.shape)
+
+
+def _check_even(pixels: PixelFormat) -> None:
+    """Refuse rows whose last pixel has no partner: where its chrominance lies, no clause says (PS3.3 C.7.6.3.1.2)."""
+    if pixels.columns % 2:
+        reason = f"{pixels.photometric} that is not compressed needs an even number of columns, not {pixels.columns}"
+        raise ConversionError(reason, tag=tags.COLUMNS)
 
 
 def unswapped(data: bytes | memoryview, start: int, begin: int, end: int) -> bytes:

@@ -295,14 +295,6 @@ def test_what_has_8_bits_is_not_asked_for_16(more: Any) -> None:
             Options(**kind, **more)
 
 
-def test_a_cine_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    instance = converter.open(file(image(packed(CELLS * 2), 4, 6, NumberOfFrames=3, **WINDOW)))
-    for kind in ("apng", "webp"):
-        (found,) = pictures(instance, tmp_path, "x", Options(cine=kind), (1, 2, 3))
-        assert type(found).__name__ == "Failure"
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_memory_and_another_window() -> None:
     frame = made().frame(1)
     wide, narrow = converter.render(frame), converter.render(frame, window_request("1000,10"))
