@@ -49,12 +49,15 @@ class Act:
     notes: list[str] = field(default_factory=list)
     recovery_file: Path | None = None
     invitations: list[NewInvitation] = field(default_factory=list)
+    tell: Callable[[str], None] = lambda _words: None
+    """Hears what a step that takes long is at."""
 
     def __post_init__(self) -> None:
         self.watch = Watch(self.desk.cloud)
 
     def call(self, method: str, *arguments: Any) -> Any:
-        """Make one call."""
+        """Make one call; none any more once the apply is stopped, when another admin's may have begun."""
+        self.watch.go_on()
         return self.desk.cloud.call(method, *arguments)
 
     def id_of(self, ref: Ref) -> int:
@@ -123,6 +126,8 @@ class Kind:
         Fields that are set after the object was made.
     remove
         Takes it away; None where it goes with something else.
+    replaceable
+        Waits until all that stands can be used that the one needs which takes its place, before it is taken away.
     after
         Kinds that must stand before, beside those that the spec names.
     through
@@ -144,6 +149,7 @@ class Kind:
     in_place: Mapping[str, Setter]
     later: tuple[str, ...] = ()
     remove: Callable[[Act, Existing], None] | None = None
+    replaceable: Callable[[Act, Resource], None] | None = None
     after: tuple[str, ...] = ()
     through: Mapping[str, str] = field(default_factory=dict)
     renamed: bool = True

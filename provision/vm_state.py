@@ -36,6 +36,9 @@ BACKUP BACKUP_POWEROFF RESTORE
 """
 LCM_STATES = tuple(_LCM_STATES.split())
 
+#: How the names of ACTIVE states end in which nothing is under way.
+STILL = ("RUNNING", "UNKNOWN", "FAILURE")
+
 
 def state_name(vm: Node) -> str:
     """The state as OpenNebula's tools show it: RUNNING, PENDING, BOOT_FAILURE."""

@@ -15,9 +15,10 @@ from emulator.objects import vm_history
 from emulator.objects.vm_flow import count_running, finish, start_flow
 from emulator.objects.vm_state import (
     ACTIVE,
-    BOOT_FAILURE,
     DONE,
     HOLD,
+    LCM,
+    LCM_WORDS,
     PENDING,
     POWEROFF,
     RUNNING,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 Place = tuple[int, int]
 RUNS, LOST = (ACTIVE, RUNNING), (ACTIVE, UNKNOWN)
+SHUTDOWN = LCM["SHUTDOWN"]
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def _resume(call: Call, vm: Record) -> None:
 
 
 def terminate(call: Call, vm: Record, name: str, *, hard: bool) -> None:
-    """End a virtual machine from whatever state it is in."""
+    """End a virtual machine; one that has failed is only cleaned up after, and loses what its host has of its disks."""
     cloud, state = call.cloud, vm.state
     if state == DONE:
         return
@@ -172,8 +174,10 @@ def terminate(call: Call, vm: Record, name: str, *, hard: bool) -> None:
         finish(cloud, vm)
     elif state in {POWEROFF, SUSPENDED}:
         start_flow(cloud, vm, "terminate", hard=hard, first_step=1)
-    elif vm.body["LCM_STATE"] in {RUNNING, UNKNOWN, BOOT_FAILURE}:
+    elif vm.body["LCM_STATE"] in {RUNNING, UNKNOWN} or (hard and vm.body["LCM_STATE"] == SHUTDOWN):
         start_flow(cloud, vm, "terminate", hard=hard)
+    elif LCM_WORDS[vm.body["LCM_STATE"]].endswith("_FAILURE"):
+        start_flow(cloud, vm, "cleanup", hard=True)
     else:
         raise unavailable(vm, name)
 

@@ -13,6 +13,7 @@ from emulator.errors import Code, Refused
 from emulator.objects.image import (
     CDROM,
     DATABLOCK,
+    ERROR,
     FILESYSTEM,
     LOCKED,
     LOCKED_USED,
@@ -161,8 +162,11 @@ def keep_snapshots(vm: Record, all_groups: list[Body]) -> None:
     vm.body = body
 
 
-def release(store: Store, disk: Disk, vm_id: int, snapshots: Body | None = None) -> None:
-    """Give the image of a disk back, with the snapshots that the disk has."""
+def release(store: Store, disk: Disk, vm_id: int, snapshots: Body | None = None, *, failed: bool = False) -> None:
+    """Give the image of a disk back, with the snapshots that the disk has; a persistent one in ERROR after a failure.
+
+    References: OpenNebula src/image/ImageManagerActions.cc `release_image`.
+    """
     image = store.get("image", whole(disk.get("IMAGE_ID")))
     if image is None or vm_id not in image.body["VMS"].get("ID", []):
         return
@@ -170,7 +174,9 @@ def release(store: Store, disk: Disk, vm_id: int, snapshots: Body | None = None)
     store.edit(image)
     if image.body["PERSISTENT"]:
         carried_back(image, snapshots or {})
-    if image.body["RUNNING_VMS"] == 0 and image.state in {USED, USED_PERS}:
+    if failed and image.state in {USED_PERS, LOCKED_USED_PERS}:
+        set_state(store, image, ERROR)
+    elif image.body["RUNNING_VMS"] == 0 and image.state in {USED, USED_PERS}:
         set_state(store, image, READY)
 
 

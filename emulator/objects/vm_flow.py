@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from emulator.record import Body, Record
 
 NOT_RUNNING = {STOPPED, SUSPENDED, POWEROFF, UNDEPLOYED}
+#: The ACTIVE states from which a VM's disks have been carried back to their images when it is over.
+CARRIED_BACK = {LCM["EPILOG"], LCM["EPILOG_FAILURE"]}
 BASE_PORT = 5900
 PORTS = 65536 - BASE_PORT
 
@@ -154,10 +156,14 @@ def leave_host(cloud: Cloud, vm: Record) -> None:
 
 
 def finish(cloud: Cloud, vm: Record) -> None:
-    """Let a virtual machine be DONE: everything it took is given back."""
+    """Let a virtual machine be DONE: everything it took is given back.
+
+    References: OpenNebula src/vm/VirtualMachine.cc `release_disk_images`.
+    """
     store, template = cloud.store, vm.template
+    failed = vm.state == ACTIVE and vm.body["LCM_STATE"] not in CARRIED_BACK
     for disk in vectors(template, "DISK"):
-        vm_disk.release(store, disk, vm.oid, _snapshots(vm, disk["DISK_ID"]))
+        vm_disk.release(store, disk, vm.oid, _snapshots(vm, disk["DISK_ID"]), failed=failed)
     for nic in vm_nic.all_nics(template):
         vm_nic.release(store, nic, vm.oid)
     vm_nic.count_in_groups(store, vm_nic.all_nics(template), vm.oid, present=False)

@@ -11,7 +11,18 @@ from emulator.errors import Code, Refused
 from emulator.objects import vm_history
 from emulator.objects.vm_action import require_to
 from emulator.objects.vm_flow import complete, count_running, finish, start_flow
-from emulator.objects.vm_state import ACTIVE, DONE, FLOWS, HOLD, LCM_WORDS, PENDING, STOPPED, UNDEPLOYED
+from emulator.objects.vm_state import (
+    ACTIVE,
+    DONE,
+    FLOWS,
+    HOLD,
+    LCM_WORDS,
+    PENDING,
+    POWEROFF,
+    STOPPED,
+    SUSPENDED,
+    UNDEPLOYED,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +73,9 @@ def _failure_of(vm: Record) -> str:
 def _recover_delete(call: Call, vm: Record) -> None:
     if vm.state in {PENDING, HOLD, STOPPED, UNDEPLOYED}:
         finish(call.cloud, vm)
+    elif vm.state in {POWEROFF, SUSPENDED}:
+        vm_history.note(call, call.store.edit(vm), "delete")
+        complete(call.cloud, vm, "cleanup")
     elif vm.state != DONE:
         vm_history.note(call, call.store.edit(vm), "delete")
         start_flow(call.cloud, vm, "cleanup", hard=True)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from provision.planning.resource import Ref
     from provision.planning.step import Step
 
+    Event = str | tuple[Step, Future[None]]
+    """What comes of the workers: a word on a step that takes long, or a step that is over."""
+
 #: Steps in hand; most of them wait for the cloud, and `Cloud` lets only a few calls through at a time.
 IN_HAND = 24
 
@@ -48,12 +51,17 @@ def take(steps: tuple[Step, ...], act: Act, on_progress: Callable[[Progress], No
     """Take every step that can be taken, those first behind which most is left; what waits for a failed one is left."""
     outcome = Outcome()
     queue = _Queue(steps)
-    finished: SimpleQueue[tuple[Step, Future[None]]] = SimpleQueue()
+    finished: SimpleQueue[Event] = SimpleQueue()
+    act.tell = finished.put
     with ThreadPoolExecutor(IN_HAND) as workers:
         try:
             running = _start(queue.next(IN_HAND), workers, act, finished)
             while running:
-                step, future = finished.get()
+                event = finished.get()
+                if isinstance(event, str):
+                    on_progress(Progress(outcome.done, len(steps), event))
+                    continue
+                step, future = event
                 running -= 1
                 if _succeeded(future, step, outcome):
                     queue.done(step)
@@ -100,9 +108,7 @@ class _Queue:
         return {step.id: (-ways[step.id], late[step.kind], place) for place, step in enumerate(steps)}
 
 
-def _start(
-    steps: list[Step], workers: ThreadPoolExecutor, act: Act, finished: SimpleQueue[tuple[Step, Future[None]]]
-) -> int:
+def _start(steps: list[Step], workers: ThreadPoolExecutor, act: Act, finished: SimpleQueue[Event]) -> int:
     """Begin with steps; how many they are."""
     for step in steps:
         future = workers.submit(_take_one, step, act)
@@ -125,6 +131,7 @@ def _succeeded(future: Future[None], step: Step, outcome: Outcome) -> bool:
 
 
 def _take_one(step: Step, act: Act) -> None:
+    act.watch.go_on()
     kind = KINDS[step.kind]
     if step.action == CREATE:
         assert step.declared is not None
@@ -134,6 +141,8 @@ def _take_one(step: Step, act: Act) -> None:
     elif step.action == DELETE:
         assert step.existing is not None
         assert kind.remove is not None
+        if step.successor is not None and kind.replaceable is not None:
+            kind.replaceable(act, step.successor)
         if step.loses:
             still_holding(act.desk, act.community, act.holding)
         kind.remove(act, step.existing)

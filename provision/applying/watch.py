@@ -29,8 +29,13 @@ class Watch:
         self._stopped = Event()
 
     def stop(self) -> None:
-        """Let all who wait give up: the apply was interrupted."""
+        """Let all give up: the apply was interrupted."""
         self._stopped.set()
+
+    def go_on(self) -> None:
+        """Raise `Interrupted` once the apply is stopped: nothing is begun any more."""
+        if self._stopped.is_set():
+            raise Interrupted("interrupted")
 
     def until(
         self, pool: str, numbers: set[int], done: Callable[[Node | None], bool], *, what: str, limit_s: float

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from provision.applying.watch import Watch
 from provision.errors import Blocked, CloudError
 from provision.fleet.rehearsal import branches_on, host_of
-from provision.kinds.appliance import RECOVER_DELETE
+from provision.kinds.ending import RECOVER_DELETE
 from provision.planning.resource import Ref
 from provision.pools import POOLS, elements
 from provision.vm_state import POWEROFF, state_name

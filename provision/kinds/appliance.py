@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from provision.errors import CloudError
 from provision.kind import MERGE, Kind, handing, renaming
+from provision.kinds.ending import end
 from provision.kinds.image import ERROR, READY
 from provision.kinds.machine import Machine, declared_machine, found_machine, narrowed
 from provision.kinds.vm_group import join
 from provision.node import first
 from provision.planning.marks import object_name
 from provision.planning.resource import Existing, Ref, Resource
-from provision.vm_state import ACTIVE, DONE, POWEROFF, STATES, state_name
+from provision.vm_state import ACTIVE, POWEROFF, STATES, STILL, state_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +27,6 @@ if TYPE_CHECKING:
 
 IMAGES_LIMIT_S = 900.0
 STATE_LIMIT_S = 300.0
-#: How long a guest may take to shut itself down.
-PATIENCE_S = 90.0
-#: `one.vm.recover`: deletes a VM whatever its state.
-RECOVER_DELETE = 3
-#: How the names of ACTIVE states end in which nothing is under way.
-STILL = ("RUNNING", "UNKNOWN", "FAILURE")
 #: Stands on a VM from before it is powered off for a resize until it runs again: since when it ran (RSTIME).
 LEFT_OFF = "GURNEY_LEFT_OFF"
 #: The states that a resize goes through, in which no guest runs that could write that itself.
@@ -79,14 +74,17 @@ def wait_for_images(act: Act, images: set[int]) -> None:
         if node is None:
             raise CloudError("one.imagepool.info", "an image that was just made is gone")
         if node.number("STATE") == ERROR:
-            words = first(node.attributes(), "ERROR") or "no reason given"
-            raise CloudError("one.image.allocate", words, subject=f"image {node.name}", advice=ADVICE)
+            words = first(node.attributes(), "ERROR") or "it is in state ERROR, and no reason is given"
+            advice = KEEP if node.text("SOURCE") else ADVICE
+            raise CloudError("one.image.allocate", words, subject=f"image {node.name}", advice=advice)
         return node.number("STATE") in READY
 
     act.watch.until("image", images, ready, what="images to become ready", limit_s=IMAGES_LIMIT_S)
 
 
+#: What to do about an image that never was one, and about one that holds something.
 ADVICE = "the file or folder has to exist on the front end and on every host; delete the image and apply again"
+KEEP = "it may hold patients' images, do not delete it: apply again, which takes it into use as it is"
 
 
 def resize(act: Act, resource: Resource, number: int, found: Existing | None) -> None:
@@ -132,15 +130,15 @@ def rewrite_context(act: Act, resource: Resource, number: int, _found: Existing 
     act.call("vm.updateconf", number, act.text("context", resource))
 
 
+def replaceable(act: Act, resource: Resource) -> None:
+    """Wait until the images that are there of a new one can be used: one that cannot be fetched takes nobody down."""
+    wait_for_images(act, {act.id_of(disk.image) for disk in resource.spec.disks if disk.image in act.ids})
+
+
 def remove(act: Act, found: Existing) -> None:
-    """End the VM, the hard way where it does not end by itself. Its archive is persistent and stays."""
-    wait_until_still(act, found.id)
-    try:
-        act.call("vm.action", "terminate", found.id)
-        wait_until_gone(act, found.id, PATIENCE_S)
-    except CloudError:
-        act.call("vm.recover", found.id, RECOVER_DELETE)
-        wait_until_gone(act, found.id, STATE_LIMIT_S)
+    """End the VM. Its archive is persistent and stays."""
+    assert found.node is not None
+    end(act, found.node)
 
 
 def wait_until_still(act: Act, number: int) -> None:
@@ -182,15 +180,6 @@ def wait_for_state(act: Act, number: int, state: int) -> None:
     act.watch.until("vm", {number}, reached, what=f"the VM to reach {STATES[state]}", limit_s=STATE_LIMIT_S)
 
 
-def wait_until_gone(act: Act, number: int, limit_s: float) -> None:
-    """Wait until a VM has ended."""
-
-    def gone(node: Node | None) -> bool:
-        return node is None or node.number("STATE") == DONE
-
-    act.watch.until("vm", {number}, gone, what="the VM to end", limit_s=limit_s)
-
-
 KIND = Kind(
     name="appliance",
     declared=declared,
@@ -216,4 +205,5 @@ KIND = Kind(
         "token": "the guest takes it over when its disc is exchanged; one that does not, when it is started again",
     },
     remove=remove,
+    replaceable=replaceable,
 )

@@ -56,6 +56,9 @@ class Image:
     size: Size | None = None
     locked: bool = False
     app: Ref | None = None
+    failed: bool = False
+    """Whether it is a data block that OpenNebula holds in ERROR, as it does when the VM that used it is deleted by
+    force: what is on it is as that VM's host gave it back last."""
 
 
 def os_image_key(source: str) -> str:
@@ -105,6 +108,7 @@ def found(kind: str, view: View) -> Iterator[Existing]:
     for key, node in view.ours(kind):
         type_name = types.get(node.number("TYPE"), node.text("TYPE"))
         app = first(node.attributes(), "FROM_APP_NAME")
+        in_error = node.number("STATE") == ERROR and node.text("SOURCE") != ""
         spec = Image(
             group=view.owner(node),
             mode=node.mode,
@@ -115,6 +119,7 @@ def found(kind: str, view: View) -> Iterator[Existing]:
             app=Ref("marketplace-app", app) if app else None,
             size=Size(node.number("SIZE")) if type_name == "DATABLOCK" else None,
             locked=node.number("LOCK/LOCKED", 0) > 0,
+            failed=type_name == "DATABLOCK" and in_error,
         )
         yield Existing(Ref(kind, key), node.name, spec, node.id, key, node)
 
@@ -126,7 +131,7 @@ def create(act: Act, resource: Resource) -> int:
     if new and resource.spec.type != "FILESYSTEM":
         act.watch.until("datastore", {datastore}, _measured, what="the datastore's size", limit_s=MEASURED_LIMIT_S)
     if act.desk.uploads is not None and resource.spec.type == "OS" and resource.spec.source.startswith("/"):
-        act.desk.uploads.bring(resource.spec.source)
+        act.desk.uploads.bring(resource.spec.source, act.watch.go_on)
     app = _app_id(act, resource.spec.app) if resource.spec.app else None
     digest = _digest(act, resource)
     return int(act.call("image.allocate", act.text("image", resource, app=app, digest=digest), datastore))
@@ -179,6 +184,20 @@ def set_lock(act: Act, resource: Resource, number: int, _found: Existing | None)
         act.call("image.unlock", number)
 
 
+def take_into_use(act: Act, _resource: Resource, number: int, found: Existing | None) -> None:
+    """Take an image out of ERROR."""
+    take_back(act, number, locked=found is not None and found.spec.locked)
+
+
+def take_back(act: Act, number: int, *, locked: bool) -> None:
+    """Let an image be used again as it is."""
+    if locked:
+        act.call("image.unlock", number)
+    act.call("image.enable", number, True)
+    if locked:
+        act.call("image.lock", number, LOCK_MANAGE, False)
+
+
 def set_persistent(act: Act, resource: Resource, number: int, _found: Existing | None) -> None:
     """Make changes last beyond a VM's life, or not."""
     act.call("image.persistent", number, resource.spec.persistent)
@@ -220,6 +239,7 @@ def _kind(
         found=partial(found, name),
         create=create,
         in_place={
+            "failed": take_into_use,
             "key": unlocked(remark),
             "name": unlocked(renaming("image")),
             "group": unlocked(handing("image")),
@@ -231,6 +251,7 @@ def _kind(
         later=later,
         remove=remove,
         after=(after,) if after else (),
+        tells={"failed": "OpenNebula holds it in ERROR, since its VM was deleted by force: it is used again as it is"},
     )
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Kinds whose loss loses patients' images.
 PRECIOUS = frozenset({"archive"})
+#: Kinds whose old one serves again, should the new one fail.
+WAY_BACK = frozenset({"appliance-image"})
 
 
 def steps_between(wanted: Mapping[Ref, Resource], existing: Mapping[Ref, Existing]) -> list[Step]:
@@ -30,9 +32,14 @@ def steps_between(wanted: Mapping[Ref, Resource], existing: Mapping[Ref, Existin
     gone = "it is no longer declared" if wanted else "all of the community is taken away"
     for ref, each in existing.items():
         if KINDS[ref.kind].remove is not None and (ref not in wanted or ref in anew):
-            reason = anew.get(ref, gone)
-            before = _first_of_all(wanted[ref], wanted, existing, anew) if ref in anew else frozenset()
-            steps.append(Step(DELETE, ref, each.name, None, each, reason=reason, loses=_loss(each), after=before))
+            next_one = wanted[ref] if ref in anew else None
+            before = _first_of_all(next_one, wanted, existing, anew) if next_one else frozenset()
+            steps.append(
+                Step(
+                    DELETE, ref, each.name, None, each,
+                    reason=anew.get(ref, gone), loses=_loss(each), successor=next_one, after=before,
+                )
+            )  # fmt: skip
     steps = list(_parted(steps))
     users = _users(steps)
     return in_order([replace(step, after=step.after | users[step.id]) for step in steps])
@@ -142,7 +149,10 @@ def _stands_on(ref: Ref, wanted: Mapping[Ref, Resource], anew: Container[Ref]) -
 
 
 def _users(steps: list[Step]) -> dict[tuple[str, Ref], set[tuple[str, Ref]]]:
-    """For each deletion: the steps that take their hands off what it deletes."""
+    """For each deletion: the steps that take their hands off what it deletes.
+
+    What one can go back to stays until those that leave it are there again.
+    """
     deleted = {step.ref for step in steps if step.action == DELETE}
     found: dict[tuple[str, Ref], set[tuple[str, Ref]]] = defaultdict(set)
     for step in steps if deleted else ():
@@ -151,6 +161,8 @@ def _users(steps: list[Step]) -> dict[tuple[str, Ref], set[tuple[str, Ref]]]:
         for ref in before - still:
             if step.id != (DELETE, ref):
                 found[DELETE, ref].add(step.id)
+                if step.successor is not None and ref.kind in WAY_BACK:
+                    found[DELETE, ref].add((CREATE, step.ref))
     return found
 
 

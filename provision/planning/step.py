@@ -19,8 +19,8 @@ LATE = "late"
 class Step:
     """One change of one resource.
 
-    A resource that must be made anew is deleted by one step and created by another. A step is `late` where it changes a
-    resource through another one that is made meanwhile.
+    A resource that must be made anew is deleted by one step, which knows its `successor`, and created by another one. A
+    step is `late` where it changes a resource through another one that is made meanwhile.
     """
 
     action: str
@@ -32,6 +32,7 @@ class Step:
     reason: str = ""
     loses: str = ""
     late: bool = False
+    successor: Resource | None = field(default=None, repr=False)
     after: frozenset[tuple[str, Ref]] = frozenset()
 
     @property

@@ -31,10 +31,15 @@ class Uploads:
         self._host = host
         self._folder = folder
 
-    def bring(self, source: str) -> bool:
+    def bring(self, source: str, go_on: Callable[[], None]) -> bool:
         """Bring the file of an image to its path on the front end; whether anything was sent.
 
         Where this workstation has no file of that name, it is taken to be there already.
+
+        Parameters
+        ----------
+        go_on
+            Called between pieces of the file; what it raises ends the upload, and the next one goes on from there.
 
         Raises
         ------
@@ -44,8 +49,13 @@ class Uploads:
         name, local = PurePosixPath(source).name, self._local(source)
         if not local.is_file():
             return False
+
+        def told(progress: Sent) -> None:
+            go_on()
+            self.on_progress(name, progress)
+
         with connected(self._host) as front_end:
-            return sent(front_end, local, source, lambda progress: self.on_progress(name, progress))
+            return sent(front_end, local, source, told)
 
     def digest(self, source: str) -> str:
         """The SHA-256 of the file of an image, in hexadecimal digits; "" where this workstation has none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from provision.kinds.appliance import RECOVER_DELETE
+from provision.kinds.ending import RECOVER_DELETE
 from provision.kinds.network import ranges_of
 from provision.vm_state import POWEROFF, state_name
 
