@@ -1,4 +1,7 @@
-"""Invitation codes reach the admin whatever becomes of the command: what is published of them is only their digests."""
+"""Invitation codes, and where secrets were written, reach the admin whatever becomes of the command.
+
+What is published of a code is only its digest, and of a file with a secret nobody else says that it is there.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def never_lost(desk: Desk, *, as_json: bool) -> Iterator[None]:
-    """Print the invitations that were made in the block, should it break off before its own report shows them."""
+    """Print what was made in the block for people to keep, should it break off before its own report shows that."""
     try:
         yield
     except BaseException:
-        if desk.invitations:
+        if desk.invitations or desk.notes:
             show(desk, as_json=as_json)
         raise
 
@@ -29,6 +32,9 @@ def show(desk: Desk, *, as_json: bool) -> None:
     from cli.plan_view import invitation_table
 
     if as_json:
-        print_json({"invitations": [vars(each) for each in desk.invitations]})
-    else:
+        print_json({"invitations": [vars(each) for each in desk.invitations], "notes": desk.notes})
+        return
+    if desk.invitations:
         results().print(invitation_table(desk.invitations))
+    for note in desk.notes:
+        results().print(note, markup=False)

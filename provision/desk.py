@@ -30,6 +30,8 @@ class Desk:
     invitations
         All that were made at this desk, each as soon as it is published: its code is known nowhere else, so that it has
         to be handed on whatever becomes of the rest of the work.
+    notes
+        Where the secrets lie that were written at this desk, each as soon as its file stands: nobody else will say so.
     """
 
     cloud: Cloud
@@ -37,3 +39,4 @@ class Desk:
     identity: Identity
     uploads: Uploads | None = None
     invitations: list[NewInvitation] = field(default_factory=list, repr=False, compare=False)
+    notes: list[str] = field(default_factory=list, repr=False, compare=False)

@@ -195,8 +195,10 @@ def hand_over_credential(act: Act, resource: Resource, number: int, _found: Exis
     """Make a login token, write it to a file, and note on the account that this was done."""
     spec: CloudUser = resource.spec
     path = hand_over(act.desk, resource.name, act.id_of(spec.group), spec.key)
+    words = f"{path} holds the login token of {resource.name}, for a week: hand it over, and delete the file."
+    act.notes.append(words)
+    act.desk.notes.append(words)
     act.call("user.update", number, act.text("credential", resource), MERGE)
-    act.notes.append(f"{path} holds the login token of {resource.name}, for a week: hand it over, and delete the file.")
 
 
 def remove(act: Act, found: Existing) -> None:

@@ -65,10 +65,12 @@ def create(act: Act, resource: Resource) -> int:
     keys, secret = CommunityKeys.generate()
     path = recovery_path(act.desk.identity, act.community, keys)
     write_secret(path, secret)
+    words = f"{path} holds the community's recovery secret: move it into a safe, and delete the file."
+    act.notes.append(words)
+    act.desk.notes.append(words)
     number = int(act.call("document.allocate", _text(act, resource, keys), DOCUMENT_TYPE))
     act.values.update(values_of(public_texts(keys)))
     act.recovery_file = path
-    act.notes.append(f"{path} holds the community's recovery secret: move it into a safe, and delete the file.")
     return number
 
 

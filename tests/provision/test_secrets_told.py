@@ -1,0 +1,72 @@
+"""Where a secret was written is told though the apply that wrote it does not end well, and the secret is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provision.errors import NotFinished
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.provision.conftest import Office
+
+
+@pytest.fixture
+def with_eve(example_text: str) -> str:
+    """The example, where a person of salem has an account."""
+    return example_text.replace("staff: {dr.mala", "admins: {eve: {}}\n    staff: {dr.mala")
+
+
+def secrets_of(office: Office) -> dict[str, str]:
+    """Each file beside the admin's identity, and what it holds."""
+    files = office.desk.identity.path.parent.iterdir()
+    return {str(path): path.read_text() for path in files if path.name.startswith(("recovery-", "credential-"))}
+
+
+def run(office: Office, tmp_path: Path, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    file = tmp_path / "community.yaml"
+    file.write_text(text)
+    own = {"ONE_XMLRPC": office.embedded.endpoint, "ONE_AUTH": str(office.folder / "state" / "one_auth"),
+           "GURNEY_IDENTITY": str(office.desk.identity.path)}  # fmt: skip
+    options = ["-f", str(file), "--exchange", str(office.exchange), "--yes"]
+    command = [sys.executable, "-m", "cli", "apply", *options, *arguments]
+    return subprocess.run(command, env={**os.environ, **own}, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize(
+    "fault",
+    ["template.instantiate:2048@1", "documentpool.info:drop@4", "document.allocate:lost@2", "user.update:2048@2"],
+)
+def test_an_apply_that_fails_says_where_the_secrets_lie(
+    new_office: Callable[..., Office], with_eve: str, tmp_path: Path, fault: str, *, as_json: bool
+) -> None:
+    office = new_office(faults=(fault,))
+    done = run(office, tmp_path, with_eve, *(["--json"] if as_json else []))
+    assert done.returncode != 0, done.stdout
+    written = secrets_of(office)
+    assert any("recovery-kongu" in path for path in written)
+    said = "\n".join(json.loads(done.stdout)["notes"]) if as_json else done.stdout
+    for path, secret in written.items():
+        assert path in said
+        for line in secret.splitlines():
+            assert line.rpartition(":")[2] not in done.stdout + done.stderr
+
+
+def test_who_uses_the_library_finds_them_at_the_desk(new_office: Callable[..., Office], with_eve: str) -> None:
+    office = new_office(faults=("template.instantiate:2048@1",))
+    with pytest.raises(NotFinished):
+        office.apply(with_eve)
+    assert len(office.desk.notes) == 2
+    assert all(any(path in note for note in office.desk.notes) for path in secrets_of(office))
+    applied = office.apply(with_eve)
+    assert not applied.after
+    assert applied.notes == (), "they were told when they were written"
