@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from converter.results import Failure, failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from converter.dicom.header import Header
 
 STDIN = "-"
 
@@ -60,7 +63,11 @@ class SourceFile:
         """
         if self.content is not None:
             return self.content
-        return zip_member(self.path, self.member) if self.member else self.path
+        if not self.member:
+            return self.path
+        from converter import archive  # as below
+
+        return archive.content(self.path, self.member)
 
 
 Found = SourceFile | Failure
@@ -101,12 +108,15 @@ def _files_of(source: str) -> Iterator[Found]:
             raise TooLarge(f"more than {LIMITS.inflated_bytes // MIB} MiB come from standard input", file=source)
         yield SourceFile("<standard input>", content=content, named=True)
         return
+    yield from (_existing if _is_there(source) else _matching)(source)
+
+
+def _is_there(source: str) -> bool:
     try:
-        status = os.stat(source)  # noqa: PTH116 - a million files: os is three times as fast as pathlib
-    except (FileNotFoundError, NotADirectoryError):
-        yield from _matching(source)
-        return
-    yield from _in_folder(source) if stat.S_ISDIR(status.st_mode) else _in_file(source, status.st_size, named=True)
+        os.lstat(source)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    return True
 
 
 def _matching(pattern: str) -> Iterator[Found]:
@@ -114,20 +124,42 @@ def _matching(pattern: str) -> Iterator[Found]:
     if not found:
         raise ConversionError("there is no such file or folder", file=pattern)
     for path in found:
-        yield from _files_of(path)
+        yield from _tolerant(_existing, path)
+
+
+def _existing(source: str) -> Iterator[Found]:
+    """What a file or folder stands for; one that a pattern named, or a link to nothing, may be gone."""
+    status = os.stat(source)  # noqa: PTH116 - a million files: os is three times as fast as pathlib
+    yield from _in_folder(source) if stat.S_ISDIR(status.st_mode) else _in_file(source, status.st_size, named=True)
 
 
 def _in_folder(folder: str) -> Iterator[Found]:
     """Files below a folder; links to folders are not followed, a DICOMDIR's files are found anyway."""
-    below = []
+    waiting = [folder]
+    while waiting:
+        below: list[str] = []
+        yield from _tolerant(partial(_of_folder, below), waiting.pop())
+        waiting += reversed(below)
+
+
+def _of_folder(below: list[str], folder: str) -> Iterator[Found]:
+    """The files of a folder itself; the folders in it are noted."""
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda found: found.name):
             if entry.is_dir(follow_symlinks=False):
                 below.append(entry.path)
-            elif entry.name != "DICOMDIR" and entry.is_file():
-                yield from _in_file(entry.path, entry.stat().st_size, named=False)
-    for path in below:
-        yield from _tolerant(_in_folder, path)
+            elif entry.name != "DICOMDIR":
+                yield from _tolerant(partial(_of_entry, entry), entry.path)
+
+
+def _of_entry(entry: os.DirEntry[str], path: str) -> Iterator[Found]:
+    """A regular file, also behind a link; what a link to nothing would have been nobody knows."""
+    try:
+        status = entry.stat()
+    except FileNotFoundError:
+        return
+    if stat.S_ISREG(status.st_mode):
+        yield from _in_file(path, status.st_size, named=False)
 
 
 def _in_file(path: str, size: int, *, named: bool) -> Iterator[Found]:
@@ -141,56 +173,37 @@ def _in_file(path: str, size: int, *, named: bool) -> Iterator[Found]:
 
 
 def _in_zip(path: str) -> Iterator[Found]:
-    import zipfile
+    from converter import archive  # zipfile and what it unpacks with cost 10 ms, and most runs meet no archive
 
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [info for info in archive.infolist() if not info.is_dir()]
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise ConversionError(f"the ZIP archive cannot be read ({error})", file=path) from error
-    for info in members:
-        if not info.filename.endswith(("/DICOMDIR", "DICOMDIR")):
-            yield SourceFile(path, info.file_size, member=info.filename)
-
-
-def zip_member(path: str, member: str) -> bytes:
-    """The bytes of an archive's member.
-
-    Raises
-    ------
-    TooLarge
-        Where it unpacks to more than `LIMITS` allow, whatever the archive says of its size.
-    ConversionError
-        Where it is damaged or locked with a password.
-    """
-    import zipfile
-    import zlib
-
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open(member) as stream:
-            packed = archive.getinfo(member).compress_size
-            allowed = min(LIMITS.inflated_bytes, max(LIMITS.inflated_floor_bytes, packed * LIMITS.inflated_ratio))
-            content = stream.read(allowed + 1)
-    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError, KeyError, EOFError) as error:
-        raise ConversionError(f"the ZIP member cannot be unpacked ({error})", file=f"{path}!{member}") from error
-    if len(content) > allowed:
-        raise TooLarge(f"it unpacks to more than {allowed // MIB} MiB", file=f"{path}!{member}")
-    return content
+    for member in archive.members(path):
+        if not member.name.endswith(("/DICOMDIR", "DICOMDIR")):
+            yield SourceFile(path, member.size, member=member.name)
 
 
 def _in_directory(path: str) -> Iterator[Found]:
     """Files that a DICOMDIR names, in its order; a name cannot lead out of the DICOMDIR's folder (PS3.10 8.2)."""
     root = Path(path).resolve().parent
     for record in part10.read(path).header.items(tags.DIRECTORY_RECORDS):
-        parts = record.texts(tags.REFERENCED_FILE_ID)
-        if parts:
-            file = _named(root, parts)
-            yield SourceFile(str(file), file.stat().st_size if file.is_file() else 0)
+        yield from _tolerant(partial(_of_record, record, root), path)
 
 
-def _named(root: Path, parts: tuple[str, ...]) -> Path:
-    if any(part in ("", ".", "..") or "/" in part for part in parts):
-        raise ConversionError(f"the DICOMDIR names a file that is not below it: {parts}", file=root / "DICOMDIR")
+def _of_record(record: Header, root: Path, path: str) -> Iterator[Found]:
+    parts = record.texts(tags.REFERENCED_FILE_ID)
+    if not parts:
+        return
+    if any(part in ("", ".", "..") or "/" in part or "\0" in part for part in parts):
+        raise ConversionError(f"the DICOMDIR names a file that is not below it: {parts}", file=path)
+    file = _on_disk(root, parts)
+    yield from _tolerant(_named_by_record, str(file))
+
+
+def _on_disk(root: Path, parts: tuple[str, ...]) -> Path:
+    """The file as it is written on the disk: in capitals, as in the DICOMDIR, or in small letters."""
     exact = root.joinpath(*parts)
     lower = root.joinpath(*(part.lower() for part in parts))
     return lower if not exact.exists() and lower.exists() else exact
+
+
+def _named_by_record(path: str) -> Iterator[Found]:
+    file = Path(path)
+    yield SourceFile(path, file.stat().st_size if file.is_file() else 0)
