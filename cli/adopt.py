@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("kind")
 @click.argument("which", metavar="ID|NAME")
-@click.option("--as", "branch", default="", metavar="BRANCH", help="The branch that it shall belong to.")
+@click.option("--as", "branch", default="", metavar="BRANCH", help="The branch that it shall belong to; of an account "
+              "BRANCH.LOGIN. Not for what is the community's own.")  # fmt: skip
 @at_desk
 @JSON
 @YES
@@ -27,16 +28,16 @@ def adopt(kind: str, which: str, branch: str, where: Where, *, as_json: bool, ye
     Its owner becomes the account that Gurney uses. What of it is not as declared, the next plan shows.
     """
     from provision.applying.adopt import adopt as take_over
-    from provision.applying.adopt import candidate
+    from provision.applying.adopt import candidate, declared_as
     from provision.planning.found import found
 
     community, desk = where.opened()
-    now = found(desk, community.community)
-    node = candidate(community, now, kind, which, branch)
+    resource = declared_as(community, kind, branch)
+    node = candidate(found(desk, community.community), resource, which)
     question = f"Take over {kind} {node.name} (id {node.id}) for {branch or 'the community'}?"
     if not consent(question, yes=yes, as_json=as_json):
         return
-    take_over(desk, now, kind, node, branch)
+    take_over(desk, community, kind, str(node.id), branch)
     if as_json:
         print_json({"kind": kind, "id": node.id, "name": node.name, "branch": branch})
     else:

@@ -164,8 +164,7 @@ def test_a_person_who_takes_the_mark_off_holds_up_nobody_else(office: Office, wi
     (words,) = [each for each in office.plan(gone).conditions if "anita" in each]
     assert f"Account kongu.erode.anita (id {me})" in words, "who leaves does not stay in by taking off the mark"
     assert f"oneuser delete {me}" in words
-    now = office.found()
-    adopt(office.desk, now, "cloud-user", now.pools.by_id["user"][me], "erode.anita")
+    adopt(office.desk, parse(text), "cloud-user", str(me), "erode.anita")
     assert not office.apply(text).after
     assert not [words for words in office.plan(text).conditions if "anita" in words]
 

@@ -16,7 +16,7 @@ import pytest
 from cli.main import exit_of
 from emulator.faults import Faults
 from emulator.settings import Pace
-from provision.applying.adopt import adopt, candidate
+from provision.applying.adopt import adopt
 from provision.declaring.reading import parse
 from provision.enrolling.enrolment import wait_until_ready
 from provision.errors import NotFinished
@@ -94,8 +94,7 @@ def test_terraform_fragile_waiting_for_vms(new_office: Callable[..., Office]) ->
 def test_terraform_imports_that_fail(one: Office) -> None:
     text = 'NAME="old"\nVN_MAD="802.1Q"\nPHYDEV="eth1"\nVLAN_ID="101"\nNETWORK_ADDRESS="10.20.1.0"'
     number = one.raw("vn.allocate", f'{text}\nNETWORK_MASK="255.255.255.0"', 0)
-    now = one.found()
-    adopt(one.desk, now, "network", candidate(one.community, now, "network", "old", "erode"), "erode")
+    adopt(one.desk, one.community, "network", "old", "erode")
     step = next(step for step in one.plan() if step.kind == "network")
     assert step.action == "update", "it is changed where it stands, and not made anew"
     assert not one.apply().after

@@ -68,8 +68,7 @@ def test_a_new_front_end_takes_an_archive_over_that_was_brought_in(office: Offic
         assert "erode" in archives_to_make(planned(office, desk))
         text = 'NAME="brought"\nTYPE="DATABLOCK"\nPERSISTENT="YES"\nPATH="/var/tmp/erode.raw"\nSIZE="204800"'
         number = desk.cloud.call("image.allocate", text, 1)
-        now = found(desk, office.community.community)
-        adopt(desk, now, "archive", now.pools.by_id["image"][number], "erode")
+        adopt(desk, office.community, "archive", str(number), "erode")
         assert archives_to_make(planned(office, desk)) == {"karur", "salem"}
         there = replace(office, desk=desk)
         assert not there.apply().after
