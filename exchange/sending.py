@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from exchange.directory import Directory
     from exchange.keys import BranchKeys, PublicKeys
     from exchange.outgoing import Outgoing, OutgoingFile
-    from exchange.store import Writer
+    from exchange.store import Reader, Writer
 
 Progress = Callable[[int, int], None]
 """Called with parcels done and parcels in all."""
@@ -77,6 +77,12 @@ def withdraw(outbox: Writer, recipient: str, referral_id: str) -> None:
     for entry in list(outbox.list(folder)):
         outbox.delete(f"{folder}/{entry.name}")
     outbox.remove_folder(folder)
+
+
+def is_whole(store: Reader, folder: str, parcels: int) -> bool:
+    """Whether a referral's folder holds its manifest and so many parcels."""
+    wanted = {places.MANIFEST, *(places.parcel_name(number) for number in range(1, parcels + 1))}
+    return wanted <= {entry.name for entry in store.list(folder)}
 
 
 def outstanding(outbox: Writer) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The renewal of a referral whose recipient has new keys: the same instances, frozen again."""
+"""The renewal of a referral whose recipient has new keys, or that was lost: the same instances, frozen again."""
 
 from __future__ import annotations
 

@@ -10,6 +10,8 @@ import structlog
 from sqlalchemy import select
 
 from appliance.people_tables import SentReferral
+from appliance.referral.lost import Lost
+from appliance.referral.overdue import Overdue
 from appliance.referral.renewal import renew
 from appliance.referral.request import change_state
 from appliance.referral.states import ANSWERABLE, ARRIVED, EXPIRED, OPEN, REFUSED, SENDING, SENT, UNWRITTEN
@@ -62,6 +64,8 @@ class Sending:
         self._directory = directory
         self._audit = audit
         self._remarks = Remarks(log)
+        self._lost = Lost(exchange, outbox, me.name)
+        self._overdue = Overdue()
         self._tidied = False
         self.pause_s = BUSY_PAUSE_S
 
@@ -77,16 +81,19 @@ class Sending:
         self._take_acknowledgements(directory)
         for row in self._rows(SentReferral.state == SENT):
             self._attempt(row.referral_id, partial(self._seal_anew, row, directory))
-        self._expire()
+        for row in self._lost.among(self._rows(SentReferral.state == SENT)):
+            self._attempt(row.referral_id, partial(self._write_anew, row, directory))
+        self._expire(directory)
         self._clear()
         self.pause_s = BUSY_PAUSE_S if self._rows(SentReferral.state.in_(OPEN)) else IDLE_PAUSE_S
 
     def _tidy(self) -> None:
-        """Remove from the outbox what a killed writer left half, and referrals that the index does not know."""
+        """Remove from the outbox what a killed writer left half, and referrals that are not open by the index."""
         self._outbox.sweep()
         for recipient, referral_id in list(outstanding(self._outbox)):
-            if self._row(referral_id) is None:
-                log.warning("referral in the outbox is not in the index: removed", referral=referral_id, to=recipient)
+            row = self._row(referral_id)
+            if row is None or row.state not in OPEN:
+                log.warning("referral in the outbox is not open: removed", referral=referral_id, to=recipient)
                 withdraw(self._outbox, recipient, referral_id)
         self._tidied = True
 
@@ -128,8 +135,12 @@ class Sending:
             reason = f"{row.recipient} has new keys since this referral was written"
             self._renew(self._outgoing(row), reason, directory)
 
+    def _write_anew(self, row: SentReferral, directory: Directory) -> None:
+        """Send under another id what is lost from the exchange: no name in it is used for other content."""
+        self._renew(self._outgoing(row), "it was lost from the exchange", directory)
+
     def _renew(self, outgoing: Outgoing, reason: str, directory: Directory) -> None:
-        """Replace a referral whose recipient has new keys by one that is sealed to them."""
+        """Replace a referral by one of the same instances that is sealed to the recipient's keys of now."""
         with self._index.writing() as session:
             newer = renew(session, outgoing, reason, directory)
         log.warning("referral renewed", referral=outgoing.referral_id, by=newer, reason=reason)
@@ -171,10 +182,12 @@ class Sending:
             )
         log.info("referral ended", referral=referral_id, state=state, arrived=arrived, reason=reason)
 
-    def _expire(self) -> None:
+    def _expire(self, directory: Directory) -> None:
+        """End what is overdue for long; while the clock is past the end of the directory, it is not believed."""
         now = datetime.now(UTC)
-        for row in self._rows(SentReferral.state.in_(OPEN), SentReferral.expires < now):
-            self._settle(row.referral_id, OPEN, EXPIRED, "not acknowledged in time")
+        rows = self._rows(SentReferral.state.in_(OPEN), SentReferral.expires < now) if now < directory.expires else ()
+        for referral_id in self._overdue.long_enough(row.referral_id for row in rows):
+            self._settle(referral_id, OPEN, EXPIRED, "not acknowledged in time")
 
     def _clear(self) -> None:
         """Remove from the outbox what is over."""

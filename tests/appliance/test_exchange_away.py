@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appliance.referral import answers, receiving
-from appliance.referral.states import ARRIVED
+from appliance.referral import answers, lost, receiving
+from appliance.referral.states import ARRIVED, SENT, WITHDRAWN
 from exchange.keys import BranchKeys
 from tests.appliance.hospital import Hospital, ct, hospitals
-from tests.appliance.referring import outbox_files, refer, row
+from tests.appliance.referring import ANBU, outbox_files, refer, row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -148,3 +148,71 @@ def test_what_is_filed_stays_filed_though_its_sender_has_new_keys(two, monkeypat
 
 def disk_full(*_: object, **__: object) -> None:
     raise OSError(28, "No space left on device")
+
+
+#: What of a referral, or around it, is lost.
+LOSSES: dict[str, Callable[[Path], None]] = {
+    "the letterbox": lambda box: shutil.rmtree(box.parent),
+    "the manifest": lambda box: (box / "manifest.age").unlink(),
+    "a parcel": lambda box: (box / "0001.parcel.age").unlink(),
+}
+
+
+@pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES)
+def test_a_lost_referral_is_sent_again(two, lose: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    erode, salem = two
+    erode.keep(ct())
+    referral_id = refer(erode, salem)
+    erode.sending.step()
+    lose(box(erode, referral_id))
+    erode.sending.step()
+    assert row(erode, referral_id).state == SENT, "it is looked for every few minutes only"
+    monkeypatch.setattr(lost, "LOOK_S", 0)
+    erode.sending._lost._look_at = 0
+    for _ in range(2):
+        erode.sending.step()
+        salem.receiving.step()
+    erode.sending.step()
+    assert row(erode, referral_id).state == WITHDRAWN
+    assert "lost from the exchange" in row(erode, referral_id).refused
+    asked = erode.people.desk.request("ER-4711", None, "salem", ANBU)
+    assert (asked.new, row(erode, asked.referral_id).state, row(erode, asked.referral_id).arrived) == (
+        False,
+        ARRIVED,
+        3,
+    )
+    assert salem.kept() == erode.kept()
+    assert outbox_files(erode) == []
+
+
+def test_a_referral_is_not_lost_while_the_exchange_is_away(
+    two, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As long as one of the two mounts shows it, or the other is none."""
+    erode, salem = two
+    monkeypatch.setattr(lost, "LOOK_S", 0)
+    erode.keep(ct())
+    referral_id = refer(erode, salem)
+    erode.sending.step()
+    whole, empty = erode.sending._exchange.path, tmp_path / "empty"
+    empty.mkdir()
+    for exchange, outbox in ((empty, erode.context.outbox), (whole, empty), (empty, empty)):
+        erode.sending._exchange.path, erode.sending._outbox.path = exchange, outbox
+        erode.sending.step()
+        assert row(erode, referral_id).state == SENT
+    erode.sending._exchange.path, erode.sending._outbox.path = whole, erode.context.outbox
+    salem.receiving.step()
+    erode.sending.step()
+    assert row(erode, referral_id).state == ARRIVED
+
+
+def test_a_referral_that_is_over_and_lies_there_again_is_removed(two, tmp_path: Path) -> None:
+    erode, salem = two
+    referral_id = answered(erode, salem)
+    shutil.copytree(box(erode, referral_id), tmp_path / "copy")
+    erode.sending.step()
+    assert outbox_files(erode) == []
+    shutil.copytree(tmp_path / "copy", box(erode, referral_id))
+    erode.sending._tidied = False
+    erode.sending.step()
+    assert outbox_files(erode) == []

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from appliance.people_tables import SentReferral
+from appliance.referral import overdue
 from appliance.referral.listing import referrals
 from appliance.referral.request import NotOpen
 from appliance.referral.states import ARRIVED, EXPIRED, REFUSED, SENT, WITHDRAWN
@@ -102,8 +103,9 @@ def test_what_is_taken_back_while_it_is_written_gets_no_manifest(three, monkeypa
     assert row(erode, referral_id).state == WITHDRAWN
 
 
-def test_what_is_not_answered_in_time_expires(three) -> None:
+def test_what_is_not_answered_in_time_expires(three, monkeypatch: pytest.MonkeyPatch) -> None:
     erode, salem, _ = three
+    monkeypatch.setattr(overdue, "OVERDUE_S", 0)
     erode.keep(ct())
     referral_id = refer(erode, salem)
     erode.sending.step()
