@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import socket
 import weakref
+from collections import Counter
+from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from appliance.door import Door, Told
+from appliance.door import Door, Limits, Told
 from appliance.peer import plain_address
 
 if TYPE_CHECKING:
@@ -20,8 +24,7 @@ log = structlog.get_logger("appliance.http")
 
 #: A browser has 6 connections at a time; behind one address may be a ward's ten PCs. HTTP and HTTPS together stay
 #: below 1024 descriptors, which is what a process has where nobody gives it more.
-PLACES = 256
-PLACES_OF_ONE_ADDRESS = 64
+LIMITS = Limits(places=256, of_one_address=64, of_strangers=256)
 
 #: For the handshake of TLS; from the first byte that is awaited to the end of a request's head; between two pieces of
 #: its body. After an answer uvicorn waits 5 s for the next request to begin.
@@ -31,17 +34,24 @@ BODY_SILENCE_S = 30.0
 
 
 class Entrance(socket.socket):
-    """A listening socket that closes at once what finds no place at its door, and gives the rest on."""
+    """
+    A listening socket that closes at once what finds no place at its door, and gives the rest on.
+
+    Where all places are taken, an address that keeps more connections waiting than any other loses the one that has
+    waited longest. All of it happens in the thread of the event loop.
+    """
 
     door: Door
     told: Told
+    guests: WeakValueDictionary[Any, Guest]
 
     @classmethod
     def over(cls, listening: socket.socket) -> Entrance:
         """The same socket, with a door."""
         entrance = cls(listening.family, listening.type, listening.proto, listening.detach())
-        entrance.door = Door(PLACES, PLACES_OF_ONE_ADDRESS)
+        entrance.door = Door(LIMITS)
         entrance.told = Told()
+        entrance.guests = WeakValueDictionary()
         return entrance
 
     def accept(self) -> tuple[socket.socket, Any]:
@@ -55,11 +65,12 @@ class Entrance(socket.socket):
         """
         plain, peer = super().accept()
         address = plain_address(str(peer[0]))
-        if self.door.enter(address):
-            return _Guest.of(plain, lambda: self.door.leave(address)), peer
+        if self._enters(address):
+            guest = Guest.of(plain, address, lambda: self.door.leave(address))
+            self.guests[peer] = guest
+            return guest, peer
         plain.close()
-        if self.told.is_news(address):
-            log.warning("turned away", address=address, reason="no place is free for this address", port=self.port)
+        self._tell("turned away", address, "no place is free for this address")
         raise ConnectionAbortedError
 
     @property
@@ -67,21 +78,70 @@ class Entrance(socket.socket):
         """Where it listens."""
         return int(self.getsockname()[1])
 
+    def _enters(self, address: str) -> bool:
+        if self.door.enter(address):
+            return True
+        return self.door.is_only_full(address) and self._makes_way() and self.door.enter(address)
 
-class _Guest(socket.socket):
-    """A connection that gives its place back when it is closed, or forgotten."""
+    def _makes_way(self) -> bool:
+        """Whether somebody who had a place and nothing to say has it no more."""
+        waiting = [guest for guest in self.guests.values() if not guest.is_busy()]
+        crowds = Counter(guest.address for guest in waiting)
+        if not waiting:
+            return False
+        longest = min(waiting, key=lambda guest: (-crowds[guest.address], guest.since))
+        longest.leave()
+        self._tell("made way", longest.address, "all places are taken, and nothing was said on this connection")
+        return True
 
+    def _tell(self, event: str, address: str, reason: str) -> None:
+        if self.told.is_news(address):
+            log.warning(event, address=address, reason=reason, port=self.port)
+
+
+class Guest(socket.socket):
+    """A connection that gives its place back when it is closed, or forgotten.
+
+    Attributes
+    ----------
+    since
+        When it began to wait for what its client says next.
+    is_busy
+        Whether it does not wait, but is being answered.
+    """
+
+    address: str
+    since: float
+    is_busy: Callable[[], bool]
     _leave: Callable[[], object]
 
     @classmethod
-    def of(cls, plain: socket.socket, leave: Callable[[], None]) -> _Guest:
+    def of(cls, plain: socket.socket, address: str, leave: Callable[[], None]) -> Guest:
+        """The same connection, with a place to give back."""
         guest = cls(plain.family, plain.type, plain.proto, plain.detach())
+        guest.address, guest.since, guest.is_busy = address, monotonic(), _never
         guest._leave = weakref.finalize(guest, leave)
         return guest
 
+    def leave(self) -> None:
+        """Give the place back now; whoever serves the connection finds that it has ended."""
+        self._leave()
+        self.is_busy = _always
+        with suppress(OSError):  # it has ended
+            self.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
+        """Close it."""
         super().close()
         self._leave()
+
+
+def _never() -> bool:
+    return False
+
+
+def _always() -> bool:
+    return True
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -97,18 +157,42 @@ class Loop(asyncio.SelectorEventLoop):
 class HttpConnection(HttpToolsProtocol):
     """uvicorn's connection, which itself would wait for a request's head and body for ever."""
 
+    entrance: Entrance
+    _guest: Guest | None = None
     _patience: asyncio.TimerHandle | None = None
     _in_body = False
+
+    @classmethod
+    def at(cls, entrance: Entrance) -> type[HttpConnection]:
+        """Connections of this entrance."""
+        return type("HttpConnectionAtEntrance", (cls,), {"entrance": entrance})
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        self._guest = self.entrance.guests.get(transport.get_extra_info("peername"))
+        if self._guest is not None:
+            self._guest.is_busy = self._is_answering
         self._wait(HEAD_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._wait(None)
+        if self._guest is not None:
+            self._guest.is_busy = _always
+            self._guest = None
         super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """What was asked is answered; the client is to speak again."""
+        if self._guest is not None:
+            self._guest.since = monotonic()
+        super().on_response_complete()
+
+    def _is_answering(self) -> bool:
+        """Whether a request is whole and its answer is not out."""
+        is_due = self.cycle is not None and not self.cycle.response_complete and not self._in_body
+        return is_due or self.transport.get_write_buffer_size() > 0
 
     def data_received(self, data: bytes) -> None:
         """Take a piece. A body may take its time; a head may not, however it is cut up."""

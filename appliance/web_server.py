@@ -43,7 +43,7 @@ class WebServer:
             server_header=False,
             proxy_headers=False,
             lifespan="off",
-            http=HttpConnection,
+            http=HttpConnection.at(self._socket),
             loop=f"{Loop.__module__}:{Loop.__name__}",
             ws="none",
             timeout_graceful_shutdown=1,

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+#: Addresses that are remembered: more than a hospital has modalities, which may get another with each lease.
+MOST_SEEN = 1024
 
 
 class NamedModality(Protocol):
@@ -31,6 +34,29 @@ class Caller:
     address: str
 
 
+class KnownAddresses:
+    """
+    The addresses that a modality is known to be at, told without a wait.
+
+    These are the addresses that the settings name. A host that they give by name is looked up for its association, and
+    known from the first one on.
+    """
+
+    def __init__(self, modalities: Callable[[], Iterable[NamedModality]]) -> None:
+        self._modalities = modalities
+        self._seen: set[str] = set()
+
+    def __contains__(self, address: str) -> bool:
+        """Whether a connection from there is likely to be a modality's."""
+        return address in self._seen or any(_is(modality.host, address) for modality in self._modalities())
+
+    def add(self, address: str) -> None:
+        """A modality has come from there."""
+        if len(self._seen) >= MOST_SEEN:
+            self._seen.clear()
+        self._seen.add(address)
+
+
 def may_store(caller: Caller, modalities: Iterable[NamedModality]) -> bool:
     """
     Whether the settings name the caller: by its AE title, and by its address unless it is this machine itself.
@@ -45,6 +71,14 @@ def may_store(caller: Caller, modalities: Iterable[NamedModality]) -> bool:
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     address = ipaddress.ip_address(text.partition("%")[0])
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is(host: str, address: str) -> bool:
+    """Whether a host is given by its address, and by this one."""
+    try:
+        return _address(host) == _address(address)
+    except ValueError:
+        return False
 
 
 def _addresses_of(host: str) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:

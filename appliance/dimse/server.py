@@ -11,12 +11,12 @@ import structlog
 from pynetdicom import AE, _config, evt
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
-from appliance.dimse.callers import Caller, may_store
+from appliance.dimse.callers import Caller, KnownAddresses, may_store
 from appliance.dimse.contexts import accepted_contexts, is_storage
 from appliance.dimse.reception import Reception
 from appliance.dimse.tally import Recorder, Tally
 from appliance.dimse.wire import MAXIMUM_PDU_BYTES, Wire, shake_hands
-from appliance.door import Door, Told
+from appliance.door import Door, Limits, Told
 from appliance.errors import ApplianceError
 from appliance.peer import plain_address
 
@@ -35,9 +35,9 @@ log = structlog.get_logger("appliance.dimse")
 MAXIMUM_ASSOCIATIONS = 32
 
 #: Connections, also those that have not shaken hands or asked for an association yet; and those of one address. Who
-#: finds a place here and none among the associations is told so (PS3.8 9.3.4).
-PLACES = 2 * MAXIMUM_ASSOCIATIONS
-PLACES_OF_ONE_ADDRESS = 16
+#: finds a place here and none among the associations is told so (PS3.8 9.3.4). Whom the settings do not name may say
+#: C-ECHO, for which half of the associations are enough: the others are the modalities'.
+LIMITS = Limits(places=2 * MAXIMUM_ASSOCIATIONS, of_one_address=16, of_strangers=MAXIMUM_ASSOCIATIONS // 2)
 
 #: Connections that wait to be looked at; with socketserver's 5 a crowd at the port costs others a second and more.
 BACKLOG = 256
@@ -71,7 +71,8 @@ class DicomServer:
         self._entity.acse_timeout = REQUEST_TIMEOUT_S
         self._entity.network_timeout = IDLE_TIMEOUT_S
         self._server: ThreadedAssociationServer | None = None
-        self._door = Door(PLACES, PLACES_OF_ONE_ADDRESS)
+        self._door = Door(LIMITS)
+        self._known = KnownAddresses(desk.modalities)
         self._told = Told()
 
     def listen(self, address: str, port: int) -> None:
@@ -170,7 +171,7 @@ class DicomServer:
 
     def lets_in(self, caller: Caller) -> bool:
         """Whether there is a place for a connection of this address, which it has until it is `let_out`."""
-        if self._door.enter(caller.address):
+        if self._door.enter(caller.address, is_known=caller.address in self._known):
             return True
         self.say(caller, "turned away", "this address has all the places that one may have, or all are taken")
         return False
@@ -215,7 +216,9 @@ class DicomServer:
         allowed = may_store(caller, self._desk.modalities())
         association.acceptor.supported_contexts = accepted_contexts(proposed, may_store=allowed)
         reception.tally.caller = caller
-        if not allowed:
+        if allowed:
+            self._known.add(plain_address(caller.address))
+        else:
             association.network_timeout = STRANGER_TIMEOUT_S
             if any(map(is_storage, proposed)) and self._told.is_news(caller.address):
                 reception.tally.turned_away("the branch's settings do not name this AE title at this address")

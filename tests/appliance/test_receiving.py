@@ -18,7 +18,7 @@ from pynetdicom.sop_class import CTImageStorage
 
 from appliance.audit import Audit
 from appliance.dimse.desk import StorageDesk
-from appliance.dimse.server import PLACES_OF_ONE_ADDRESS, DicomServer
+from appliance.dimse.server import LIMITS, DicomServer
 from appliance.index.queries import studies
 from appliance.keeping.archive import Archive, open_archive
 from exchange.settings import Modality
@@ -246,7 +246,7 @@ def test_a_senseless_message_ends_that_association_only(reception: Reception, fr
 def test_one_address_does_not_take_all_the_places(reception: Reception) -> None:
     """Its next connection is closed without a word, others are served, and it is heard again when one has ended."""
     with ExitStack() as silent:
-        for _ in range(PLACES_OF_ONE_ADDRESS):
+        for _ in range(LIMITS.of_one_address):
             silent.enter_context(connected(reception, "127.0.0.1"))
         until(lambda: echoscu(reception.address) != 0)
         with connected(reception, "127.0.0.1") as one_more:
