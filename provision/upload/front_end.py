@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,14 @@ from exchange.ssh_host import TIMEOUT_S
 from provision.errors import ProvisionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from exchange.ssh_host import SshHost
 
 #: How long the front end may take for the checksum of an image.
 CHECKSUM_S = 1800.0
+#: How long it is waited for without a look at whether to go on.
+LOOK_S = 0.5
 #: Bytes on the way before an answer is waited for: a connection of 20 ms and 1 Gbit/s holds 2.5 MB.
 CHUNK = 1 << 18
 
@@ -28,10 +31,11 @@ class NotUploaded(ProvisionError):  # noqa: N818 - named for what it says
 
 
 class FrontEnd:
-    """An open connection."""
+    """An open connection; `go_on` is called while the front end is waited for, and ends that by what it raises."""
 
-    def __init__(self, client: paramiko.SSHClient) -> None:
+    def __init__(self, client: paramiko.SSHClient, go_on: Callable[[], None]) -> None:
         self._client = client
+        self._go_on = go_on
         self._files = client.open_sftp()
         channel = self._files.get_channel()
         if channel is not None:
@@ -75,6 +79,11 @@ class FrontEnd:
 
     def _run(self, command: str, timeout_s: float) -> str:
         _, out, err = self._client.exec_command(command, timeout=timeout_s)
+        end = time.monotonic() + timeout_s
+        while not out.channel.status_event.wait(LOOK_S):
+            self._go_on()
+            if time.monotonic() > end:
+                raise NotUploaded(f"the front end has not done `{command}` within {timeout_s:.0f} s")
         said = out.read().decode("utf-8", "replace")
         if out.channel.recv_exit_status() != 0:
             raise NotUploaded(f"the front end cannot `{command}`: {err.read().decode('utf-8', 'replace').strip()}")
@@ -82,8 +91,13 @@ class FrontEnd:
 
 
 @contextmanager
-def connected(host: SshHost) -> Iterator[FrontEnd]:
+def connected(host: SshHost, go_on: Callable[[], None] = lambda: None) -> Iterator[FrontEnd]:
     """A connection to a front end whose host key is known.
+
+    Parameters
+    ----------
+    go_on
+        Called now and then while the front end is waited for; what it raises ends that.
 
     Raises
     ------
@@ -95,7 +109,7 @@ def connected(host: SshHost) -> Iterator[FrontEnd]:
     except Unreachable as error:
         raise NotUploaded(str(error)) from error
     try:
-        yield FrontEnd(client)
+        yield FrontEnd(client, go_on)
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise NotUploaded(f"the connection to {host} failed: {error or type(error).__name__}") from error
     finally:

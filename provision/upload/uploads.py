@@ -39,7 +39,8 @@ class Uploads:
         Parameters
         ----------
         go_on
-            Called between pieces of the file; what it raises ends the upload, and the next one goes on from there.
+            Called between pieces of the file, and while the front end is waited for; what it raises ends the upload,
+            and the next one goes on from there.
 
         Raises
         ------
@@ -54,7 +55,7 @@ class Uploads:
             go_on()
             self.on_progress(name, progress)
 
-        with connected(self._host) as front_end:
+        with connected(self._host, go_on) as front_end:
             return sent(front_end, local, source, told)
 
     def digest(self, source: str) -> str:

@@ -1,0 +1,111 @@
+"""Ctrl-C while the image is on its way to the front end: it ends soon, and nothing is changed once the lock is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provision.declaring.reading import parse
+from provision.upload.front_end import CHUNK
+from provision.upload.uploads import Uploads
+from tests.provision.test_kill import ONE_BRANCH
+from tests.provision.test_upload import MIB, address, folder, image, sshd  # noqa: F401
+from tests.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from provision.upload.sending import Sent
+    from tests.exchange.test_stores import Sshd
+    from tests.provision.conftest import Office
+
+
+def press(times: int) -> None:
+    """Press Ctrl-C, and give the program time to take note of each."""
+    for _ in range(times):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1)
+
+
+def uploading(office: Office, sshd: Sshd, image: Path, folder: Path, watch: Callable[[Sent], None]) -> Office:  # noqa: F811
+    """The office of one branch, whose image lies at the workstation."""
+    place = office.folder / "state" / "host" / str(folder).lstrip("/")
+    place.parent.mkdir(parents=True)
+    place.symlink_to(folder)
+    office.raw("datastore.update", 1, f'SAFE_DIRS="/var/tmp {folder}"', 1)
+    text = ONE_BRANCH.replace("/var/tmp/gurney-appliance.qcow2", f"{folder}/{image.name}")
+    uploads = Uploads(address(sshd), image.parent)
+    uploads.on_progress = lambda _name, sent: watch(sent)
+    return replace(office, community=parse(text), desk=replace(office.desk, uploads=uploads))
+
+
+def os_images(office: Office) -> int:
+    return sum(node.number("TYPE") == 0 for node in office.found().pools.nodes["image"])
+
+
+def documents(office: Office) -> list[str]:
+    return [node.name for node in office.found().pools.nodes["document"] if "applying" in node.name]
+
+
+def steps_at_work() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")]
+
+
+def test_once_ends_the_upload_and_the_next_apply_goes_on_from_there(
+    office: Office,
+    sshd: Sshd,  # noqa: F811
+    image: Path,  # noqa: F811
+    folder: Path,  # noqa: F811
+) -> None:
+    seen: list[int] = []
+
+    def watch(sent: Sent) -> None:
+        if not seen and sent.done:
+            seen.append(sent.done)
+            press(1)
+        elif seen:
+            seen.append(sent.done)
+
+    office = uploading(office, sshd, image, folder, watch)
+    with pytest.raises(KeyboardInterrupt):
+        office.apply()
+    (part,) = [each for each in folder.iterdir() if each.suffix == ".part"]
+    came = part.stat().st_size
+    assert seen == [seen[0]]
+    assert came <= seen[0] + CHUNK < 8 * MIB, "the piece that was in hand"
+    assert (os_images(office), documents(office), steps_at_work()) == (0, [], [])
+    began: list[int] = []
+    assert office.desk.uploads is not None
+    office.desk.uploads.on_progress = lambda _name, sent: began.append(sent.done)
+    assert not office.apply().after
+    assert began[0] == came
+
+
+def test_twice_lets_nothing_be_changed_after_the_lock_is_gone(
+    office: Office,
+    sshd: Sshd,  # noqa: F811
+    image: Path,  # noqa: F811
+    folder: Path,  # noqa: F811
+) -> None:
+    """The last piece has been sent, and no look is taken any more before the image would be made."""
+
+    def watch(sent: Sent) -> None:
+        if sent.done == sent.total:
+            press(2)
+
+    office = uploading(office, sshd, image, folder, watch)
+    with pytest.raises(KeyboardInterrupt):
+        office.apply()
+    assert documents(office) == []
+    until(lambda: not steps_at_work(), "the end of all steps")
+    assert os_images(office) == 0
+    assert office.desk.uploads is not None
+    office.desk.uploads.on_progress = lambda _name, _sent: None
+    assert not office.apply().after
