@@ -39,7 +39,7 @@ FAULTY = (
 )  # fmt: skip
 #: How long is waited: on a bad day for what a fault has made impossible, on a good one for what has to come.
 LIMITS = ("image.MEASURED_LIMIT_S", "image.DELETED_LIMIT_S", "appliance.IMAGES_LIMIT_S", "appliance.STATE_LIMIT_S",
-          "appliance.PATIENCE_S")  # fmt: skip
+          "ending.PATIENCE_S", "ending.SETTLED_S", "ending.LIMIT_S")  # fmt: skip
 PATIENCE_S, ON_A_BAD_DAY_S = 60.0, 1.0
 WAYS = ("2048", "drop", "lost", "noop")
 
