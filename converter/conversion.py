@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from converter.sources import SourceFile
     from converter.target import Target
 
+#: What a system says of one name, and not of the folder for all: too long, no name, or taken by a file or folder.
+_OF_A_NAME = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.ENOTDIR, errno.EISDIR, errno.EEXIST})
+
 
 def convert_file(file: SourceFile, target: Target, options: Options) -> Iterator[Result]:
     """Convert one file.
@@ -37,7 +42,7 @@ def convert_file(file: SourceFile, target: Target, options: Options) -> Iterator
     Raises
     ------
     OSError
-        Where the target cannot be written.
+        Where the target cannot be written; a name that cannot be is a failure of the file.
     """
     try:
         yield from _converted(file, target, options)
@@ -46,10 +51,18 @@ def convert_file(file: SourceFile, target: Target, options: Options) -> Iterator
             yield _told(error, file)
     except MemoryError:
         yield Failure(file.name, f"it needs more than the {LIMITS.worker_memory_mib} MiB of memory that are allowed")
-    except OSError:
-        raise
+    except OSError as error:
+        if error.errno not in _OF_A_NAME:
+            raise
+        target.folder.mkdir(parents=True, exist_ok=True)  # where this fails too, no file is to blame
+        yield Failure(file.name, f"its picture cannot have its name ({error.strerror}: {_named(error)})")
     except Exception as error:  # noqa: BLE001 - a fault of ours in one file must not cost the others
         yield Failure(file.name, f"unexpected {type(error).__name__}: {error}; please report this")
+
+
+def _named(error: OSError) -> str:
+    """The name that an error is about: of two the one that was to be made."""
+    return os.fspath(error.filename2 or error.filename or "")
 
 
 def _told(error: ConversionError, file: SourceFile) -> Failure | Skipped:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -50,45 +51,48 @@ def write(path: Path, parts: Sequence[bytes]) -> None:
 def _unfinished(path: Path) -> Iterator[int]:
     """The descriptor of a file that gets its name when the block ends without an error."""
     try:
-        descriptor, unnamed = _opened(path)
+        descriptor, spare = _opened(path)
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, unnamed = _opened(path)
+        descriptor, spare = _opened(path)
     try:
         try:
             yield descriptor
-            if unnamed:
+            if not spare:
                 _name(descriptor, path)
         finally:
             os.close(descriptor)
-        if not unnamed:
-            os.replace(_spare(path), path)  # noqa: PTH105 - the hot path
+        if spare:
+            os.replace(spare, path)  # noqa: PTH105 - the hot path
     except BaseException:
-        if not unnamed:
-            os.unlink(_spare(path))  # noqa: PTH108 - the hot path
+        if spare:
+            os.unlink(spare)  # noqa: PTH108 - the hot path
         raise
 
 
 def written_at_ns(path: Path) -> int | None:
-    """When a file was written last, since 1970; None where there is none."""
+    """When a file was written last, since 1970; None where there is none, or a folder in its place."""
     try:
-        return path.stat().st_mtime_ns
+        status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    return status.st_mtime_ns if stat.S_ISREG(status.st_mode) else None
 
 
 def _spare(path: Path) -> str:
-    """A hidden name beside the file's own."""
-    return f"{path.parent}/.{os.getpid()}-{path.name[:80]}.part"
+    """A hidden name beside the file's own that nobody else has, nor a process that was killed has left."""
+    return f"{path.parent}/.{os.urandom(8).hex()}-{path.name[:80]}.part"
 
 
-def _opened(path: Path) -> tuple[int, bool]:
+def _opened(path: Path) -> tuple[int, str]:
+    """The descriptor of a new file, and its hidden name where the file system cannot make one without."""
     try:
-        return os.open(path.parent, os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o666), True
+        return os.open(path.parent, os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o666), ""
     except OSError as error:
         if error.errno not in _NO_UNNAMED:
             raise
-        return os.open(_spare(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666), False
+        spare = _spare(path)
+        return os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), spare
 
 
 def _name(descriptor: int, path: Path) -> None:
@@ -99,4 +103,8 @@ def _name(descriptor: int, path: Path) -> None:
     except FileExistsError:
         spare = _spare(path)
         os.link(source, spare, src_dir_fd=descriptor)
-        os.replace(spare, path)  # noqa: PTH105 - the hot path
+        try:
+            os.replace(spare, path)  # noqa: PTH105 - the hot path
+        except OSError:
+            os.unlink(spare)  # noqa: PTH108 - the hot path
+            raise

@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 # What is derived of so much and no more is kept, so that a thousand of them have a few MiB.
 _KEPT_BYTES = 4096
+# UV is the widest integer of PS3.5 6.2; an IS as 1e300 or an FD may be more.
+_INTEGERS_END = 1 << 64
 
 
 class Header:
@@ -115,14 +117,24 @@ class Header:
         return tuple(_number(value, tag) for value in found if value not in ("", b""))
 
     def integer(self, tag: Tag) -> int | None:
-        """The first value as an integer, or None."""
+        """The first value as an integer, or None.
+
+        Raises
+        ------
+        ConversionError
+            Where it is text, or more than any integer of DICOM holds.
+        """
         element = self.element(tag)
         if element is None:
             return None
         if element.vr == b"US" and element.length == 2:  # most of the Image Pixel module
             return int.from_bytes(self._raw(element), "big" if self.encoding.big_endian else "little")
         value = self.number(tag)
-        return None if value is None or value != value or abs(value) == float("inf") else int(value)
+        if value is None or value != value or abs(value) == float("inf"):
+            return None
+        if abs(value) >= _INTEGERS_END:
+            raise ConversionError(f"{tag.keyword} is out of range: {float(value):g}", tag=tag)
+        return int(value)
 
     def text(self, tag: Tag) -> str:
         """The first value as text; empty where there is none."""

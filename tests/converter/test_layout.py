@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -11,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from converter.batch import convert
 from converter.errors import ConversionError
 from converter.layout import InstanceNames, folder_of, frame_stem, patient_folder, person, safe, stem_of
 from converter.target import Target
-from tests.converter.building import file, image, packed
+from tests.converter.building import ct, file, image, packed
 from tests.converter.running import lines, pngs, run
 
 NAMES = InstanceNames("Anbu^Selvi", "1234", "1.2.3", "20240131", "CT Abdomen", "1.2.3.4", 3, "axial 5mm", "CT",
@@ -233,3 +235,73 @@ def test_a_name_that_another_instance_has_is_no_picture_that_is_there_already(
         (failure,) = [line for line in lines(result) if line["result"] == "failure"]
         assert failure["source"].endswith("1.dcm")
         assert f"name is taken by one of instance {NAMESAKES[0]}: {pngs(tmp_path / 'out')[0]}" in failure["reason"]
+
+
+def numbered(number: str) -> bytes:
+    """An image with an Instance Number that pydicom would not write."""
+    return ct(1).replace(b"\x20\x00\x13\x00IS\x02\x001 ", number_element(number))
+
+
+def number_element(number: str) -> bytes:
+    raw = number.encode() + b" " * (len(number) % 2)
+    return b"\x20\x00\x13\x00IS" + len(raw).to_bytes(2, "little") + raw
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_number_that_is_out_of_range_costs_only_its_file(workers: str, tmp_path: Path) -> None:
+    place = tmp_path / "in"
+    place.mkdir()
+    (place / "a.dcm").write_bytes(numbered("1e300"))
+    (place / "b.dcm").write_bytes(
+        ct(3).replace(b"\x20\x00\x13\x00IS\x02\x003 ", b"\x20\x00\x13\x00FD\x08\x00" + struct.pack("<d", 1e308))
+    )
+    (place / "c.dcm").write_bytes(ct(4))
+    result = run(place, "-o", tmp_path / "out", "--json", "--workers", workers)
+    assert result.exit_code == 5
+    assert len(pngs(tmp_path / "out")) == 1
+    failures = sorted((line["source"][-5:], line["tag"], line["reason"]) for line in lines(result) if "reason" in line)
+    assert failures == [
+        ("a.dcm", "(0020,0013)", "InstanceNumber is out of range: 1e+300"),
+        ("b.dcm", "(0020,0013)", "InstanceNumber is out of range: 1e+308"),
+    ]
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_name_that_cannot_be_costs_only_its_file(workers: str, tmp_path: Path) -> None:
+    """A path has at most 4,096 bytes; other file systems take shorter names."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number, words in enumerate(["short", "L" * 60, "brief"]):
+        (folder / f"{number}.dcm").write_bytes(ct(number, StudyDescription=words))
+    deep = tmp_path
+    while len(str(deep)) < 3950:
+        deep /= "d" * min(100, 4030 - len(str(deep)))
+    command = [folder, "-o", deep, "--layout", "{study_description}/{uid}", "--json", "--workers", workers]
+    result = run(*command)
+    assert result.exit_code == 5
+    found = {Path(line["source"]).name: line for line in lines(result)}
+    assert [found[name]["result"] for name in ("0.dcm", "1.dcm", "2.dcm")] == ["picture", "failure", "picture"]
+    assert found["1.dcm"]["reason"].startswith("its picture cannot have its name (File name too long: ")
+
+
+def test_a_folder_that_has_a_pictures_name_costs_only_that_picture(tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / f"{number}.dcm").write_bytes(ct(number))
+    sources, out = (tmp_path / "1.dcm", tmp_path / "2.dcm"), tmp_path / "out"
+    run(*sources, "-o", out, "--layout", "{instance_number}/{sop_instance_uid}")
+    taken = out / "1" / "1.2.3.4.1.png"
+    taken.unlink()
+    taken.mkdir()
+    for more, of_the_other in (["--replace"], "picture"), ([], "skipped"):
+        result = run(*sources, "-o", out, "--layout", "{instance_number}/{sop_instance_uid}", "--json", *more)
+        failure, other = sorted(lines(result), key=lambda line: line["source"])
+        assert (failure["result"], other["result"]) == ("failure", of_the_other)
+        assert failure["reason"] == f"its picture cannot have its name (Is a directory: {taken})"
+        assert not list(out.rglob(".*"))
+
+
+def test_a_target_below_a_file_stops_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    path.write_bytes(ct(1))
+    with pytest.raises(NotADirectoryError):
+        list(convert([path], Target(path / "out")))
