@@ -40,7 +40,7 @@ class Appliance(Machine):
     group: Ref | None
     template: Ref
     left_off: bool = False
-    """Whether a resize that was interrupted has left it off."""
+    """Whether a resize that was interrupted has left it off, or its note on it."""
 
 
 def declared(community: Community) -> Iterator[Resource]:
@@ -93,9 +93,7 @@ def resize(act: Act, resource: Resource, number: int, found: Existing | None) ->
     node = act.desk.cloud.read("vm.info", number, False)
     running = state_name(node) == "RUNNING"
     if running:
-        act.call("vm.update", number, act.text("left_off", resource, left_off=running_since(node)), MERGE)
-        act.call("vm.action", "poweroff", number)
-        wait_for_state(act, number, POWEROFF)
+        power_off(act, resource, node)
     try:
         act.call("vm.resize", number, act.text("size", resource), True)
     except CloudError:
@@ -107,6 +105,19 @@ def resize(act: Act, resource: Resource, number: int, found: Existing | None) ->
         resume(act, resource, number, found)
 
 
+def power_off(act: Act, resource: Resource, vm: Node) -> None:
+    """Power a VM off, with a note that a resize did; one that runs on loses the note, lest it be believed later."""
+    act.call("vm.update", vm.id, act.text("left_off", resource, left_off=running_since(vm)), MERGE)
+    try:
+        act.call("vm.action", "poweroff", vm.id)
+        wait_for_state(act, vm.id, POWEROFF)
+    except CloudError:
+        with suppress(CloudError):
+            if state_name(act.desk.cloud.read("vm.info", vm.id, False)) == "RUNNING":
+                act.call("vm.update", vm.id, act.text("left_off", resource, left_off=""), MERGE)
+        raise
+
+
 def resume(act: Act, resource: Resource, number: int, _found: Existing | None) -> None:
     """Start the VM that a resize has powered off, and take the note of it away."""
     start_again(act, number)
@@ -114,9 +125,14 @@ def resume(act: Act, resource: Resource, number: int, _found: Existing | None) -
 
 
 def was_left_off(vm: Node) -> bool:
-    """Whether a resize has powered a VM off, and it has not run since; one that runs may say what it likes."""
-    noted = first(vm.attributes("USER_TEMPLATE"), LEFT_OFF)
-    return bool(noted) and state_name(vm) in OFF and running_since(vm) in {noted, "0"}
+    """Whether a resize powers a VM off, and it has not run since; a note of another run says nothing.
+
+    One that still runs has the note of a resize that got no further: it is taken away before a person switches it off.
+    """
+    noted, since = first(vm.attributes("USER_TEMPLATE"), LEFT_OFF), running_since(vm)
+    if state_name(vm) == "RUNNING":
+        return since == noted
+    return bool(noted) and state_name(vm) in OFF and since in {noted, "0"}
 
 
 def running_since(vm: Node) -> str:
@@ -200,7 +216,7 @@ KIND = Kind(
     tells={
         "cpu": "a running VM is powered off for it and started again",
         "memory_mib": "a running VM is powered off for it and started again",
-        "left_off": "an interrupted resize has left it off: it is started again",
+        "left_off": "a resize was interrupted: what it has left off is started again",
         "context": "the guest takes it over when its disc is exchanged; one that does not, when it is started again",
         "token": "the guest takes it over when its disc is exchanged; one that does not, when it is started again",
     },

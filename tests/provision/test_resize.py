@@ -92,3 +92,22 @@ def test_one_that_was_off_before_stays_off(small: Office) -> None:
     small.apply(larger())
     assert small.found().view.appliances["erode"].number("STATE") == POWEROFF
     assert not small.plan(larger())
+
+
+@pytest.mark.parametrize("faults", [["vm.action:2048"], ["vm.action:2048", "vm.update:2048@2+"]], ids=["off", "note"])
+def test_one_that_could_not_be_powered_off_may_be_switched_off_later(small: Office, faults: list[str]) -> None:
+    """The note of the resize is taken away, by the next apply at the latest: it would start what a person stopped."""
+    small.embedded.faults = Faults(faults)
+    with pytest.raises(NotFinished, match=r"one\.vm\.action"):
+        small.apply(larger())
+    small.embedded.faults = Faults()
+    vm = small.found().view.appliances["erode"]
+    noted = vm.text(f"USER_TEMPLATE/{LEFT_OFF}")
+    assert (noted != "") == (len(faults) > 1)
+    left = [change.field for step in small.plan() if step.kind == "appliance" for change in step.changes]
+    assert left == ["left_off"] * (noted != "")
+    small.apply()
+    assert small.found().view.appliances["erode"].text(f"USER_TEMPLATE/{LEFT_OFF}") == ""
+    small.raw("vm.action", "poweroff", vm.id)
+    until(lambda: small.found().view.appliances["erode"].number("STATE") == POWEROFF)
+    assert small.plan().to_json() == []
