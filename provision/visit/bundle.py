@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: What of the context is told: a START_SCRIPT or a password that somebody wrote into it is not.
 TOLD = "^(GURNEY_|ETH[0-9]|DISK[0-9]|SET_HOSTNAME|HOSTNAME|VMID|DNS|NTP_SERVERS|ONEGATE_ENDPOINT)[A-Z0-9_]*="
 #: File in the bundle to the command whose words it holds. Samba's log names files, and files name patients: it is not
-#: among them. The token of OneGate is not either.
+#: among them, nor what a person runs over SSH and writes to the journal. The token of OneGate is not either.
 COMMANDS = {
     "versions": "cat /etc/os-release; uname -a; dpkg-query -W",
     "programs": "readlink {root}/opt/gurney/current; ls -l {root}/opt/gurney/installed/",
@@ -25,7 +25,8 @@ COMMANDS = {
     "units": "systemctl --no-pager --full list-units --all; systemctl --no-pager --failed",
     "service": "systemctl --no-pager --full status gurney.service gurney-boot.service smbd.service ssh.service -n 0",
     "journal-gurney": "journalctl --no-pager -o short-iso -n 20000 -u 'gurney*'",
-    "journal-system": "journalctl --no-pager -o short-iso -n 5000 -k -p warning; journalctl --no-pager -n 2000 -u ssh",
+    "journal-system": "journalctl --no-pager -o short-iso -n 5000 -k -p warning; "
+    "journalctl --no-pager -n 2000 -u ssh -t sshd",
     "network": "ip -brief address; ip route; ip -6 route; cat /etc/resolv.conf; nft list ruleset; ss -ltn",
     "context": f"grep -E '{TOLD}' {{root}}/run/gurney/context/context.sh",
     "disks": "lsblk -f; findmnt --df; du -sh {root}/var/lib/gurney/archive/* 2>/dev/null",

@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.xdist_group("image"),
 ]
 
-PATIENT = "KONGU-0001"
+PATIENT, NAME = "KONGU-0001", "Kumaran^Selvi"
 NEXT = "0.2.0"
 PATIENCE_S = "600"
 PROGRAM = "/opt/gurney/current/bin/python -I -m appliance.upgrade"
@@ -69,6 +69,14 @@ class Admin:
         out, err = process.communicate(timeout=1800)
         assert process.returncode == 0, out + err
         return out
+
+    def as_it_is(self, hospital: Hospital, community: Path) -> Hospital:
+        """The hospital with the VM that it has now, which may have another address."""
+        command = [sys.executable, "-m", "cli", "status", "--json", "-f", str(community), "--exchange"]
+        command.append(str(self.two.state / "host/srv/exchange"))
+        status = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True)
+        told = next(each for each in json.loads(status.stdout)["branches"] if each["name"] == hospital.name)
+        return replace(hospital, vm_id=told["vm_id"], address=told["dicom"].split("@")[1].split(":")[0])
 
     def host_key(self, hospital: Hospital) -> str:
         """As a person reads it from the console."""
@@ -146,13 +154,14 @@ def test_version_outlives_the_root_disk(two: Village, tmp_path: Path) -> None:
 
 def test_bundle_of_a_machine_names_no_patient(two: Village, admin: Admin, tmp_path: Path) -> None:
     erode, target = two.hospitals["erode"], tmp_path / "erode.tar.gz"
-    two.run(erode, f"systemd-cat -t gurney.service echo 'about CompressedSamples^CT1 and {PATIENT}'")
+    two.run(erode, f"systemd-run --wait -u gurney-said echo 'heard of {NAME} and {PATIENT}'")
     admin.done("support-bundle", "-o", str(target), "erode")
     with tarfile.open(target) as bundle:
         texts = {member.name: bundle.extractfile(member).read().decode() for member in bundle}  # type: ignore[union-attr]
     assert "serving" in texts["erode/journal-gurney.txt"]
-    found = [(word, name) for name, text in texts.items() for word in ("CompressedSamples", PATIENT) if word in text]
-    assert found == []
+    assert "heard of [patient]" in texts["erode/journal-gurney.txt"]
+    words = (PATIENT, *NAME.split("^"))
+    assert [(word, name) for name, text in texts.items() for word in words if word in text] == []
 
 
 def test_machine_that_is_never_exchanged_takes_in_again(two: Village) -> None:
@@ -178,27 +187,20 @@ def test_root_disk_is_exchanged_for_another_image(two: Village, admin: Admin, tm
     words = ("--json", "--image", "--patience", PATIENCE_S, "salem")
     told: dict[str, Any] = json.loads(admin.done("upgrade", *words, community=community))
     assert told["kongu.salem"]["outcome"] == "upgraded"
-    status = subprocess.run(
-        [sys.executable, "-m", "cli", "status", "--json", "-f", str(community), "--exchange",
-         str(two.state / "host/srv/exchange")],
-        env=admin.environment, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    branches = {each["name"]: each for each in json.loads(status.stdout)["branches"]}
-    assert branches["salem"]["vm_id"] != salem.vm_id
-    assert branches["erode"]["vm_id"] == two.hospitals["erode"].vm_id
-    renewed = replace(
-        salem, vm_id=branches["salem"]["vm_id"], address=branches["salem"]["dicom"].split("@")[1].split(":")[0]
-    )
+    renewed = admin.as_it_is(salem, community)
+    assert renewed.vm_id != salem.vm_id
+    erode = two.hospitals["erode"]
+    assert admin.as_it_is(erode, community).vm_id == erode.vm_id
     assert facts(two, renewed) == before
     assert two.run(renewed, "cat /etc/machine-id") != machine_id
-    assert two.run(salem, "test ! -e /var/lib/gurney/programs/upgrade.json && echo open") == "open\n"
-    until(lambda: salem.smb(salem.logins["dr.mala"], "ls").returncode == 0, "shared folder", 120)
+    assert two.run(renewed, "test ! -e /var/lib/gurney/programs/upgrade.json && echo open") == "open\n"
+    until(lambda: renewed.smb(renewed.logins["dr.mala"], "ls").returncode == 0, "shared folder", 120)
     (image / "broken.qcow2").write_bytes(bytes(1 << 20))
     broken = tmp_path / "broken.yaml"
     broken.write_text(COMMUNITY.read_text().replace("gurney-appliance.qcow2", "broken.qcow2"))
     process = admin.visit("upgrade", "--image", "--patience", "20", "salem", community=broken)
     assert "rolled back to image" in process.communicate(timeout=1800)[1]
     assert process.returncode == 6
-    assert facts(two, salem) == before
+    assert facts(two, admin.as_it_is(salem, community)) == before
     again = json.loads(admin.done("upgrade", *words, community=community))
     assert again["kongu.salem"]["outcome"] == "already"
