@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,9 @@ log = structlog.get_logger("appliance.referral")
 #: So many times one referral may have been in hand when the service was killed or crashed: a power cut or two are
 #: nobody's fault, a loop of crashes would keep the branch from its images.
 MOST = 3
+#: After that it rests, twice as long each time: three power cuts are nobody's fault either, one crash a day is no loop.
+FIRST_REST, LONGEST_REST = timedelta(minutes=5), timedelta(days=1)
+_MOST_DOUBLINGS = 9
 
 
 class NotGivenUp(ApplianceError):  # noqa: N818 - a verdict, not a fault
@@ -39,8 +42,8 @@ class NotGivenUp(ApplianceError):  # noqa: N818 - a verdict, not a fault
 class Attempts:
     """What was in hand when the service ended, and how often; used by one thread, but for `excuse`.
 
-    An attempt that comes to an end, in whatever way, leaves nothing. What a version of Gurney before this one has given
-    up is tried again.
+    An attempt that comes to an end, in whatever way, leaves nothing. What is given up is tried again after a while, and
+    at once by another version of Gurney.
     """
 
     def __init__(self, index: Index, audit: Audit) -> None:
@@ -56,9 +59,9 @@ class Attempts:
         with self._index.session() as session:
             rows = session.scalars(select(ReferralAttempt)).all()
         for row in rows:
-            if not row.given_up and self._counts(row) >= MOST:
+            if not row.given_up and self._is_enough(row):
                 self._give_up(row)
-        return {Offer(row.sender, row.referral_id): self._counts(row) >= MOST for row in rows}
+        return {Offer(row.sender, row.referral_id): self._is_enough(row) for row in rows}
 
     @contextmanager
     def counted(self, offer: Offer) -> Iterator[None]:
@@ -101,6 +104,11 @@ class Attempts:
                 if row is not None:
                     row.attempts -= 1
 
+    def _is_enough(self, row: ReferralAttempt) -> bool:
+        """Whether it is not to be tried now; a clock that was wrong, in either direction, does not keep it for ever."""
+        attempts = self._counts(row)
+        return attempts >= MOST and abs(datetime.now(UTC) - row.begun) < rest_after(attempts)
+
     def _counts(self, row: ReferralAttempt) -> int:
         """How many attempts of this version the service did not outlive."""
         is_over = Offer(row.sender, row.referral_id) in self._ended
@@ -137,9 +145,18 @@ class Attempts:
         log.error("referral given up", referral=row.referral_id, sender=row.sender, reason=reason_of(row))
 
 
+def rest_after(attempts: int) -> timedelta:
+    """How long a referral rests after so many attempts that the service did not outlive."""
+    doublings = max(0, min(attempts - MOST, _MOST_DOUBLINGS))
+    return min(FIRST_REST * (1 << doublings), LONGEST_REST)
+
+
 def reason_of(row: ReferralAttempt) -> str:
     """Why a referral was given up, as people read it."""
-    return f"the service ended {row.attempts} times while it was taken; it still lies in the exchange"
+    minutes = rest_after(row.attempts) // timedelta(minutes=1)
+    again = f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"
+    ended = f"the service ended {row.attempts} times while it was taken"
+    return f"{ended}; it still lies in the exchange, and is tried again after {again}"
 
 
 def count_given_up(session: Session) -> int:

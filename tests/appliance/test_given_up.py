@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from appliance.people_tables import AuditEntry, ReferralAttempt
 from appliance.referral import attempts
-from appliance.referral.attempts import MOST, Attempts, NotGivenUp, try_again
+from appliance.referral.attempts import FIRST_REST, MOST, Attempts, NotGivenUp, rest_after, try_again
 from exchange.offers import Offer
 from provision.fleet.health import health_of
 from tests.appliance.hospital import PASSWORD, Hospital, ct, hospitals
@@ -115,6 +116,7 @@ def _named(process: ApplianceProcess) -> Hospital:
     return process  # type: ignore[return-value]  # whoever refers to it needs its branch's name alone
 
 
+MINUTE = timedelta(minutes=1)
 OFFER = Offer("salem", "12345678-1234-4234-8234-123456789012")
 
 
@@ -157,6 +159,40 @@ def test_it_is_given_up_after_so_many_and_told_once(erode: Hospital) -> None:
     with erode.archive.index.session() as session:
         told = session.scalars(select(AuditEntry).where(AuditEntry.outcome == "given up")).all()
     assert len(told) == 1
+
+
+def begun(erode: Hospital, ago: timedelta) -> None:
+    """The last attempt was made so long ago, by the clock of then."""
+    with erode.archive.index.writing() as session:
+        session.execute(update(ReferralAttempt).values(begun=datetime.now(UTC) - ago))
+
+
+@pytest.mark.parametrize("direction", [1, -1], ids=["later", "by a clock that was wrong"])
+def test_it_is_tried_again_after_a_while(erode: Hospital, direction: int) -> None:
+    """Three power cuts in one long referral do not lose it; one that kills each time does so more and more seldom."""
+    for _ in range(MOST):
+        killed(erode)
+    assert tracked(erode).left() == {OFFER: True}
+    begun(erode, direction * (FIRST_REST + MINUTE))
+    assert tracked(erode).left() == {OFFER: False}
+    killed(erode)
+    assert rows(erode) == [MOST + 1]
+    begun(erode, direction * (FIRST_REST + MINUTE))
+    assert tracked(erode).left() == {OFFER: True}
+    begun(erode, direction * (2 * FIRST_REST + MINUTE))
+    assert tracked(erode).left() == {OFFER: False}
+    with tracked(erode).counted(OFFER):
+        pass
+    assert rows(erode) == []
+
+
+def test_it_rests_for_a_day_at_most() -> None:
+    assert [rest_after(MOST + more) for more in (0, 1, 8, 9, 10, 100_000)] == [
+        FIRST_REST,
+        2 * FIRST_REST,
+        timedelta(hours=21, minutes=20),
+        *[timedelta(days=1)] * 3,
+    ]
 
 
 def test_a_service_that_is_stopped_is_nobody_s_fault(erode: Hospital) -> None:
