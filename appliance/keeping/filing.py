@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from filecmp import cmp
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import bindparam, insert, select, update
@@ -118,11 +119,11 @@ def _is_kept_for(session: Session, arrival: Arrival, issuer: str) -> bool:
 
 
 def _again(kept: KeptFiles, arrival: Arrival, found: Any) -> Outcome:
-    """Of an instance whose UID is kept already: the same heals what the disk has lost, another is set aside."""
+    """Of an instance whose UID is kept already: the same heals what the disk lost or spoilt, another is set aside."""
     path = kept.path_of(arrival.header.sop_instance_uid)
     if found.sha256 == arrival.sha256:
-        if not path.exists():
-            kept.place(arrival)
+        if not (path.exists() and cmp(arrival.path, path, shallow=False)):
+            kept.heal(arrival)
         return Outcome.SAME
     alike = found.transfer_syntax_uid == arrival.header.transfer_syntax_uid
     if alike and path.exists() and same_data_set(arrival.path, path):

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from appliance.errors import Unreadable
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 #: The archive's folders; only what is shared may be entered by others than the service.
 PRIVATE_FOLDERS = ("instances", "spool", "conflicts", "keys")
 SHARED_FOLDER = "shared"
+
+_PIECE_BYTES = 1 << 20
 
 
 class KeptFiles:
@@ -65,6 +68,15 @@ class KeptFiles:
         except FileExistsError:
             path.unlink()
             os.link(arrival.path, path)
+        self._touched.add(path.parent)
+
+    def heal(self, arrival: Arrival) -> None:
+        """Put a copy where a kept file is lost or spoilt; durable after `flush`, never withdrawn: the index has it."""
+        with arrival.path.open("rb") as source, self.arriving() as copy:
+            for piece in iter(partial(source.read, _PIECE_BYTES), b""):
+                copy.write(piece)
+            path = self.path_of(copy.finish().header.sop_instance_uid)
+            copy.path.replace(path)
         self._touched.add(path.parent)
 
     def flush(self) -> None:

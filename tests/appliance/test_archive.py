@@ -111,6 +111,20 @@ def test_the_same_again_heals_what_the_disk_has_lost(archive: Archive) -> None:
     assert archive.path_of(dataset.SOPInstanceUID).is_file()
 
 
+def test_the_same_again_heals_what_the_disk_has_spoilt(archive: Archive) -> None:
+    (dataset,) = ct(count=1)
+    archive.file([arrival(archive, dataset)], issuer="erode", source="CT1")
+    path = archive.path_of(dataset.SOPInstanceUID)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100] + b"\0" * 100)
+    with pytest.raises(ZeroDivisionError):
+        archive.file([arrival(archive, dataset)], issuer="erode", source="CT1", within=lambda *_: 1 / 0)  # type: ignore[arg-type,return-value]
+    assert path.read_bytes() == whole, "what came to nothing does not take away what is kept"
+    assert archive.file([arrival(archive, dataset)], issuer="erode", source="CT1").same == 1
+    assert path.read_bytes() == whole
+    assert list(archive.spool.iterdir()) == []
+
+
 def test_what_contradicts_is_aside_before_the_transaction_ends(archive: Archive) -> None:
     """So that a kill right after it loses neither the word nor the file."""
     (dataset,) = ct(count=1)
