@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert, select, update
 
 from appliance.index.models import DONE, FAILED, NONE, PENDING, Instance, Rendition
 from appliance.pictures.share import named_instances, place_of
@@ -87,12 +87,21 @@ def _task(archive: Archive, instance: Instance, series: Series, study: Study, pa
 
 
 def _record(session: Session, task: Task, drawing: Drawing, shared: Path) -> None:
-    session.execute(delete(Rendition).where(Rendition.instance_key == task.key))
     rows = list(_rows(task.key, drawing.pictures, shared))
+    _clear_earlier(session, task, shared, kept={row["path"] for row in rows})
     if rows:
         session.execute(insert(Rendition), rows)
     state = FAILED if drawing.reason else DONE if drawing.is_image else NONE
     session.execute(update(Instance).where(Instance.id == task.key).values(state=state, reason=drawing.reason))
+
+
+def _clear_earlier(session: Session, task: Task, shared: Path, kept: Collection[str]) -> None:
+    """Remove what an earlier drawing made under other names; killed before the commit, it is drawn again."""
+    own = Rendition.instance_key == task.key
+    for path in session.scalars(select(Rendition.path).where(own)):
+        if path not in kept:
+            (shared / path).unlink(missing_ok=True)
+    session.execute(delete(Rendition).where(own))
 
 
 def _rows(key: int, pictures: tuple[Picture, ...], shared: Path) -> Iterator[dict[str, Any]]:

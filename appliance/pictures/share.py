@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from appliance.index.models import Instance, Patient, Series, Study
 from appliance.keeping.namesakes import name_of
-from converter.layout import InstanceNames, folder_of, stem_of
+from converter.layout import LONG_DIGEST, InstanceNames, folder_of, stem_of
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
@@ -32,7 +32,8 @@ def place_of(instance: Instance, series: Series, study: Study, patient: Patient)
 
     `Family Given (id, issuer)/date description/series/stem[-frame].png`: every part is made by
     `converter.layout`, so that no identifier leads out of the shared folder and no two share a name. A study that
-    names another person than the ID's patient lies in that person's folder, and so does one that names the first.
+    names another person than the ID's patient lies in that person's folder, and so does one that names the first. The
+    stem's digest is a long one: a branch that refers could try UIDs until a short one is that of another's image.
     """
     names = InstanceNames(
         patient_name=name_of(study, patient),
@@ -49,4 +50,4 @@ def place_of(instance: Instance, series: Series, study: Study, patient: Patient)
         instance_number=instance.number,
         frames=instance.frames,
     )
-    return folder_of(names, patient.issuer), stem_of(names)
+    return folder_of(names, patient.issuer), stem_of(names, LONG_DIGEST)

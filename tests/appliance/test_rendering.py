@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import select, update
 
-from appliance.index.models import DONE, FAILED, Instance
+from appliance.index.models import DONE, FAILED, Instance, Rendition
 from appliance.index.queries import pending_renditions
 from appliance.keeping.archive import Archive, open_archive
 from appliance.pictures.rendering import Processes, Rendering
@@ -123,6 +123,43 @@ def test_pictures_stay_in_the_shared_folder(archive: Archive, tmp_path: Path, id
     assert len(picture.relative_to(archive.shared).parts) == 4
     with Image.open(picture) as opened:
         assert opened.size == (128, 128)
+
+
+#: Found by trying: the first 32 bits of their digests are the same.
+NAMESAKES = ("1.2.840.113619.2.55.3.111048", "1.2.840.113619.2.55.3.127821")
+
+
+def test_an_image_does_not_take_the_place_of_one_whose_uid_looks_like_its_own(archive: Archive) -> None:
+    datasets = ct(count=2)
+    for dataset, uid in zip(datasets, NAMESAKES, strict=True):
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = uid
+        dataset.InstanceNumber = 1
+    keep(archive, *datasets)
+    drawn(archive)
+    assert len(list(archive.shared.rglob("*.png"))) == 2
+
+
+def test_a_picture_that_was_drawn_under_another_name_goes(archive: Archive) -> None:
+    """As an older version named it."""
+    keep(archive, *ct(count=1))
+    drawn(archive)
+    (picture,) = archive.shared.rglob("*.png")
+    older = picture.rename(picture.with_name("0001 0123abcd.png"))
+    with archive.index.writing() as session:
+        path = older.relative_to(archive.shared).as_posix()
+        session.execute(update(Rendition).values(path=path))
+        session.execute(update(Instance).values(state="pending"))
+    drawn(archive)
+    assert list(archive.shared.rglob("*.png")) == [picture]
+
+
+def drawn(archive: Archive) -> None:
+    rendering = Rendering(archive)
+    rendering.start()
+    try:
+        until(lambda: idle(archive))
+    finally:
+        rendering.stop()
 
 
 def test_what_an_older_version_could_not_draw_is_tried_once_more(archive: Archive) -> None:
