@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from exchange import der
 from exchange.certificate import Certificate
 from exchange.errors import Malformed
 from exchange.revocation_list import RevocationList
@@ -41,6 +41,7 @@ COMMON_NAME = "Gurney community CA"
 PRIVATE = tuple(
     map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "fc00::/7"))
 )
+_NO_KEY = "not the key of an authority: expected ECDSA in PKCS #8 as base64"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Authority:
     def generate(cls) -> Authority:
         """A new one, from the operating system's randomness."""
         secret = generate_private_key(SECP256R1()).private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        return cls(base64.b64encode(secret).decode())
+        return cls(der.written(secret))
 
     @property
     def key_id(self) -> str:
@@ -140,12 +141,9 @@ class Authority:
 
     @property
     def _key(self) -> EllipticCurvePrivateKey:
-        try:
-            key = load_der_private_key(base64.b64decode(self.text, validate=True), password=None)
-        except (ValueError, TypeError, binascii.Error):
-            key = None
+        key = der.read(self.text, partial(load_der_private_key, password=None), _NO_KEY)
         if not isinstance(key, EllipticCurvePrivateKey):
-            raise Malformed("not the key of an authority: expected ECDSA in PKCS #8 as base64")
+            raise Malformed(_NO_KEY)
         return key
 
     @property
@@ -166,11 +164,8 @@ def permits(root: Certificate, names: Iterable[str]) -> bool:
 
 def public_key(text: str) -> CertificatePublicKeyTypes:
     """A public key of the kind that certificates are made for; raises `Malformed`."""
-    try:
-        key = load_der_public_key(base64.b64decode(text, validate=True))
-    except (ValueError, TypeError, binascii.Error):
-        raise Malformed("not a public key: expected SubjectPublicKeyInfo as base64") from None
-    return key  # type: ignore[return-value]  # `tls_key.requested_key` let no other kind in
+    wrong = "not a public key: expected SubjectPublicKeyInfo as base64"
+    return der.read(text, load_der_public_key, wrong)  # type: ignore[return-value]  # `requested_key` let no other in
 
 
 def _builder(

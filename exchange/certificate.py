@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from exchange import der
 from exchange.errors import Malformed
 
 if TYPE_CHECKING:
@@ -38,15 +37,12 @@ class Certificate:
     @classmethod
     def of(cls, certificate: x509.Certificate) -> Certificate:
         """The same as a value."""
-        return cls(base64.b64encode(certificate.public_bytes(Encoding.DER)).decode())
+        return cls(der.written(certificate.public_bytes(Encoding.DER)))
 
     @cached_property
     def x509(self) -> x509.Certificate:
         """As the cryptography library has it; raises `Malformed`."""
-        try:
-            return x509.load_der_x509_certificate(base64.b64decode(self.text, validate=True))
-        except (ValueError, binascii.Error):
-            raise Malformed("not a certificate: expected DER as base64") from None
+        return der.read(self.text, x509.load_der_x509_certificate, "not a certificate: expected DER as base64")
 
     @property
     def pem(self) -> str:
@@ -77,7 +73,7 @@ class Certificate:
     def key(self) -> str:
         """The public key that it is for: SubjectPublicKeyInfo as base64."""
         public = self.x509.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return base64.b64encode(public).decode()
+        return der.written(public)
 
     @cached_property
     def names(self) -> frozenset[str]:

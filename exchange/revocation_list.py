@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from exchange import der
 from exchange.errors import Malformed
 
 if TYPE_CHECKING:
@@ -26,15 +25,12 @@ class RevocationList:
     @classmethod
     def of(cls, crl: x509.CertificateRevocationList) -> RevocationList:
         """The same as a value."""
-        return cls(base64.b64encode(crl.public_bytes(Encoding.DER)).decode())
+        return cls(der.written(crl.public_bytes(Encoding.DER)))
 
     @cached_property
     def x509(self) -> x509.CertificateRevocationList:
         """As the cryptography library has it; raises `Malformed`."""
-        try:
-            return x509.load_der_x509_crl(base64.b64decode(self.text, validate=True))
-        except (ValueError, binascii.Error):
-            raise Malformed("not a revocation list: expected DER as base64") from None
+        return der.read(self.text, x509.load_der_x509_crl, "not a revocation list: expected DER as base64")
 
     @property
     def pem(self) -> str:
@@ -64,3 +60,12 @@ class RevocationList:
         except (x509.ExtensionNotFound, ValueError):
             return ""
         return (found.key_identifier or b"").hex()
+
+
+def read_revocation_list(content: bytes) -> RevocationList:
+    """The revocation list in a file, PEM or DER; raises `Malformed`."""
+    load = x509.load_pem_x509_crl if b"-----BEGIN" in content else x509.load_der_x509_crl
+    try:
+        return RevocationList.of(load(content))
+    except ValueError:
+        raise Malformed("not a revocation list: expected PEM or DER") from None

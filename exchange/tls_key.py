@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     EllipticCurvePrivateKey,
@@ -25,11 +23,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from exchange import der
 from exchange.errors import AlreadyThere, Malformed, NotThere
 from exchange.folder import Folder
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 FILE = "tls-key.pem"
 _MAX_FILE_BYTES = 4096
@@ -60,7 +61,7 @@ class TlsKey:
         Names are the community's to give.
         """
         asked = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(self._key, SHA256())
-        return base64.b64encode(asked.public_bytes(Encoding.DER)).decode()
+        return der.written(asked.public_bytes(Encoding.DER))
 
     @property
     def _key(self) -> EllipticCurvePrivateKey:
@@ -81,14 +82,16 @@ def requested_key(request: str) -> str:
     Malformed
         It is no request, is signed by another key, or is for a kind of key that we make no certificate for.
     """
-    try:
-        asked = x509.load_der_x509_csr(base64.b64decode(request[:_MAX_REQUEST], validate=True))
-        key, signed = asked.public_key(), asked.is_signature_valid
-    except (ValueError, TypeError, binascii.Error, InvalidSignature, UnsupportedAlgorithm):
-        raise Malformed("not a request for a certificate: expected PKCS #10 as base64") from None
+    otherwise = "not a request for a certificate: expected PKCS #10 as base64"
+    key, signed = der.read(request[:_MAX_REQUEST], _key_and_whether_signed, otherwise)
     if not (signed and isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1)):
         raise Malformed("a request for a certificate that its key did not sign, or of another kind than P-256")
     return _public_text(key)
+
+
+def _key_and_whether_signed(request: bytes) -> tuple[CertificatePublicKeyTypes, bool]:
+    asked = x509.load_der_x509_csr(request)
+    return asked.public_key(), asked.is_signature_valid
 
 
 def load_tls_key(folder: Path) -> TlsKey:
@@ -111,4 +114,4 @@ def own_tls_key(folder: Path) -> TlsKey:
 
 
 def _public_text(key: EllipticCurvePublicKey) -> str:
-    return base64.b64encode(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+    return der.written(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
