@@ -43,6 +43,20 @@ class Office:
         """The exchange, as the hosts have it."""
         return self.folder / "state" / "host" / "srv" / "exchange"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What tells `gurney` where the cloud is, and who is asking."""
+        return {
+            "ONE_XMLRPC": self.embedded.endpoint,
+            "ONE_AUTH": str(self.folder / "state" / "one_auth"),
+            "GURNEY_IDENTITY": str(self.desk.identity.path),
+        }
+
+    def enter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Be this office's admin."""
+        for name, value in self.environment.items():
+            monkeypatch.setenv(name, value)
+
     def found(self) -> Found:
         return found(self.desk, self.community.community)
 

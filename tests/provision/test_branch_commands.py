@@ -57,9 +57,7 @@ def new_desk(
 ) -> Callable[..., Desk]:
     def make(**settings: object) -> Desk:
         office = new_office(**settings)
-        monkeypatch.setenv("ONE_XMLRPC", office.embedded.endpoint)
-        monkeypatch.setenv("ONE_AUTH", str(office.folder / "state" / "one_auth"))
-        monkeypatch.setenv("GURNEY_IDENTITY", str(office.folder / "admin" / "identity.txt"))
+        office.enter(monkeypatch)
         office.apply()
         return Desk(office, capsys)
 

@@ -42,9 +42,7 @@ class Shell:
 
 @pytest.fixture
 def shell(office: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    monkeypatch.setenv("ONE_XMLRPC", office.embedded.endpoint)
-    monkeypatch.setenv("ONE_AUTH", str(office.folder / "state" / "one_auth"))
-    monkeypatch.setenv("GURNEY_IDENTITY", str(office.folder / "admin" / "identity.txt"))
+    office.enter(monkeypatch)
     return Shell(office, capsys)
 
 

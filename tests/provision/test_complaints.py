@@ -152,10 +152,9 @@ def test_oneflow_running_with_no_vm(one: Office, monkeypatch: pytest.MonkeyPatch
     assert (branch.ready, branch.state, branch.words) == (False, "", "it has no VM")
     file = one.folder / "community.yaml"
     file.write_text(ONE_BRANCH)
-    monkeypatch.setenv("ONE_AUTH", str(one.folder / "state" / "one_auth"))
-    monkeypatch.setenv("GURNEY_IDENTITY", str(one.desk.identity.path))
+    one.enter(monkeypatch)
     capsys.readouterr()
-    options = ["-f", str(file), "--exchange", str(one.exchange), "--endpoint", one.embedded.endpoint]
+    options = ["-f", str(file), "--exchange", str(one.exchange)]
     exit_of(["status", "--json", *options])
     (line,) = json.loads(capsys.readouterr().out)["branches"]
     assert (line["ready"], line["state"], line["drift"] > 0) == (False, "", True)

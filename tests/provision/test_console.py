@@ -65,11 +65,7 @@ def test_command_shows_it(running: Office, tmp_path: Path) -> None:
     show(running, "salem")
     exchange = running.folder / "state" / "host" / "srv" / "exchange"
     options = ["-f", str(EXAMPLE), "--endpoint", running.embedded.endpoint, "--exchange", str(exchange)]
-    environment = {
-        **os.environ,
-        "ONE_AUTH": str(running.folder / "state" / "one_auth"),
-        "GURNEY_IDENTITY": str(running.folder / "admin" / "identity.txt"),
-    }
+    environment = {**os.environ, **running.environment}
     command = [sys.executable, "-m", "cli", "appliance", "console", *options, "salem"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr

@@ -35,9 +35,7 @@ def test_it_is_played_with_appliances_that_run(
     office.apply()
     assert wait_until_ready(office.desk, office.community, 120).ready
     (office.folder / "community.yaml").write_text(example_text)
-    monkeypatch.setenv("ONE_XMLRPC", office.embedded.endpoint)
-    monkeypatch.setenv("ONE_AUTH", str(office.folder / "state" / "one_auth"))
-    monkeypatch.setenv("GURNEY_IDENTITY", str(office.folder / "admin" / "identity.txt"))
+    office.enter(monkeypatch)
     where = ["-f", str(office.folder / "community.yaml"), "--exchange", str(office.exchange)]
     capsys.readouterr()
     options = ["--play", "front-end", "--state", str(office.folder / "state"), "--yes", "--json"]

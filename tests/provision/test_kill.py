@@ -123,9 +123,8 @@ def test_ctrl_c_ends_at_once_whatever_is_waited_for(new_office: Callable[..., Of
     office = new_office(pace=Pace(image_s=60))
     file = office.folder / "community.yaml"
     file.write_text(ONE_BRANCH)
-    where = {"ONE_XMLRPC": office.embedded.endpoint, "ONE_AUTH": str(office.folder / "state" / "one_auth")}
     program = [sys.executable, "-m", "cli", "apply", "--yes", "-f", str(file), "--exchange", str(office.exchange)]
-    own = {**os.environ, **where, "GURNEY_IDENTITY": str(office.desk.identity.path)}
+    own = {**os.environ, **office.environment}
     with subprocess.Popen(program, env=own, stderr=subprocess.PIPE, text=True) as process:
         until(lambda: office.found().view.pools.nodes["template"])
         process.send_signal(signal.SIGINT)

@@ -52,9 +52,7 @@ def test_enrolled_branches_are_told_and_tell_how_much_they_use(
     assert not office.plan(text), "a visitor leaves the limit as it is"
     assert wait_until_ready(office.desk, parse(text), 60).ready
     (office.folder / "community.yaml").write_text(text)
-    monkeypatch.setenv("ONE_XMLRPC", office.embedded.endpoint)
-    monkeypatch.setenv("ONE_AUTH", str(office.folder / "state" / "one_auth"))
-    monkeypatch.setenv("GURNEY_IDENTITY", str(office.folder / "admin" / "identity.txt"))
+    office.enter(monkeypatch)
     where = ["-f", str(office.folder / "community.yaml"), "--exchange", str(office.exchange)]
     textfile = office.folder / "gurney.prom"
     capsys.readouterr()

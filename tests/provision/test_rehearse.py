@@ -157,9 +157,7 @@ def rehearse(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
     def run(office: Office, *arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setenv("ONE_XMLRPC", office.embedded.endpoint)
-        monkeypatch.setenv("ONE_AUTH", str(office.folder / "state" / "one_auth"))
-        monkeypatch.setenv("GURNEY_IDENTITY", str(office.folder / "admin" / "identity.txt"))
+        office.enter(monkeypatch)
         file = office.folder / "community.yaml"
         capsys.readouterr()
         code = exit_of(["rehearse", "-f", str(file), "--exchange", str(office.exchange), *arguments])

@@ -178,9 +178,7 @@ def test_an_archive_is_lost_with_leave_alone(office: Office) -> None:
 def test_the_command_says_what_was_taken_away(office: Office, monkeypatch: Any, capsys: Any) -> None:
     from cli.main import exit_of
 
-    monkeypatch.setenv("ONE_XMLRPC", office.embedded.endpoint)
-    monkeypatch.setenv("ONE_AUTH", str(office.folder / "state" / "one_auth"))
-    monkeypatch.setenv("GURNEY_IDENTITY", str(office.folder / "admin" / "identity.txt"))
+    office.enter(monkeypatch)
     file = office.folder / "community.yaml"
     file.write_text(ONE_BRANCH)
     office.embedded.faults = Faults(["template.instantiate:2048"])

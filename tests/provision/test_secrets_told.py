@@ -34,11 +34,10 @@ def secrets_of(office: Office) -> dict[str, str]:
 def run(office: Office, tmp_path: Path, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     file = tmp_path / "community.yaml"
     file.write_text(text)
-    own = {"ONE_XMLRPC": office.embedded.endpoint, "ONE_AUTH": str(office.folder / "state" / "one_auth"),
-           "GURNEY_IDENTITY": str(office.desk.identity.path)}  # fmt: skip
     options = ["-f", str(file), "--exchange", str(office.exchange), "--yes"]
     command = [sys.executable, "-m", "cli", "apply", *options, *arguments]
-    return subprocess.run(command, env={**os.environ, **own}, capture_output=True, text=True, timeout=300, check=False)
+    own = {**os.environ, **office.environment}
+    return subprocess.run(command, env=own, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.mark.parametrize("as_json", [False, True])

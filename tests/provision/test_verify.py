@@ -23,9 +23,7 @@ def test_every_branch_is_accepted_and_evidence_is_written(
     office = new_office(driver="process")
     office.apply()
     assert wait_until_ready(office.desk, office.community, 120).ready
-    monkeypatch.setenv("ONE_XMLRPC", office.embedded.endpoint)
-    monkeypatch.setenv("ONE_AUTH", str(office.folder / "state" / "one_auth"))
-    monkeypatch.setenv("GURNEY_IDENTITY", str(office.folder / "admin" / "identity.txt"))
+    office.enter(monkeypatch)
     evidence = tmp_path / "evidence"
     arguments = ["verify", "-f", "docs/examples/community.yaml", "--exchange", str(office.exchange)]
     assert exit_of([*arguments, "--evidence", str(evidence)]) in (0, None)

@@ -31,14 +31,11 @@ def command(office: Office) -> tuple[list[str], dict[str, str]]:
     office.apply()
     words = ["status", "--watch", "--interval", "0.1", "--exchange", str(office.exchange), "-f"]
     environment = {
-        "ONE_XMLRPC": office.embedded.endpoint,
-        "ONE_AUTH": str(office.folder / "state" / "one_auth"),
-        "GURNEY_IDENTITY": str(office.folder / "admin" / "identity.txt"),
         "TERM": "xterm",
         "COLUMNS": "80",
     }
     example = ROOT / "docs" / "examples" / "community.yaml"
-    return [sys.executable, "-m", "cli", *words, str(example)], {**os.environ, **environment}
+    return [sys.executable, "-m", "cli", *words, str(example)], {**os.environ, **office.environment, **environment}
 
 
 def lines(command: list[str], environment: dict[str, str]) -> Iterator[str]:
