@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from exchange.certificate import Certificate
 from exchange.revocation_list import RevocationList
 from exchange.trust import trust_in
-from provision.fleet.health import DICOM_PORT, HTTP_PORT, HTTPS_PORT, Health, health_of, in_url
+from provision.fleet.health import DICOM_PORT, HTTP_PORT, HTTPS_PORT, Health, Strange, health_of, in_url
 from provision.vm_state import address_of, state_name, state_words
 
 if TYPE_CHECKING:
@@ -108,11 +108,14 @@ def _is_certified(now: Found, name: str) -> bool:
     return entry is not None and bool(entry.certificate)
 
 
-def _status(community: Community, now: Found, name: str, vm: Node, health: Health | None, refused: str) -> BranchStatus:
+def _status(
+    community: Community, now: Found, name: str, vm: Node, told: Health | Strange | None, refused: str
+) -> BranchStatus:
     address = address_of(vm)
     entry = now.view.published.enrolled.get(name)
     enrolled, certificate = entry is not None, entry.certificate if entry is not None else ""
-    words = refused or _words(now, name, vm, health, enrolled=enrolled)
+    health = told if isinstance(told, Health) else None
+    words = refused or _words(now, name, vm, told, enrolled=enrolled)
     return BranchStatus(
         name=name,
         vm_id=vm.id,
@@ -140,13 +143,15 @@ def _enrolling(now: Found, name: str) -> str:
     return "it has not reported its keys yet" if now.pools.has_onegate else by_hand
 
 
-def _words(now: Found, name: str, vm: Node, health: Health | None, *, enrolled: bool) -> str:
+def _words(now: Found, name: str, vm: Node, health: Health | Strange | None, *, enrolled: bool) -> str:
     """What an appliance waits for, the first thing first."""
     settled, directory = now.view.published.settings.get(name), now.view.published.directory
     if state_name(vm) != "RUNNING":
         return f"its VM is {state_words(vm)}"
     if health is None:
         return "it does not answer yet"
+    if isinstance(health, Strange):
+        return health.words
     waiting = {
         f"the service at its address is that of {health.branch}": health.branch != name,
         _enrolling(now, name): not enrolled,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
+from typing import Any
 
-import httpx
+from provision.fleet.asking import answer_of
+from provision.http_answer import NotHttp
 
 #: Where an appliance answers. DICOM: the port that IANA gave it.
 HTTP_PORT, HTTPS_PORT, DICOM_PORT, DICOM_TLS_PORT = 8080, 8443, 11112, 2762
 
-#: What comes of an answer that is no appliance's, and of an address that is none.
-NO_ANSWER = (httpx.InvalidURL, ValueError, KeyError, TypeError)
+#: The largest number that is one of an appliance's, and the longest name of a branch.
+MOST, LONGEST = 1 << 62, 64
 
 #: A connection that the other side has ended.
 BROKEN_OFF = (ssl.SSLEOFError, ConnectionResetError, BrokenPipeError)
@@ -43,25 +47,42 @@ class Health:
     distrust: str = ""
 
 
-def health_of(address: str, trust: ssl.SSLContext | None = None, timeout_s: float = 3.0) -> Health | None:
-    """What the appliance at an address says; None where nothing (or something else) answers.
+@dataclass(frozen=True)
+class Strange:
+    """An answer that is no appliance's own word; `words` say why."""
+
+    words: str
+
+
+def health_of(address: str, trust: ssl.SSLContext | None = None, timeout_s: float = 3.0) -> Health | Strange | None:
+    """What the appliance at an address says; None where nothing answers, or not with success.
+
+    Whatever it answers, and however slowly, this comes back soon and raises nothing.
 
     Parameters
     ----------
+    address
+        IPv4 or IPv6; nothing answers at what is neither.
     trust
         Who vouches for it, where the community gave it a certificate: it is asked over TLS, and believed only there.
+    timeout_s
+        How long an answer may take, all of it.
     """
-    if trust is None:
-        return _told(f"http://{in_url(address)}:{HTTP_PORT}", timeout_s)
     try:
-        return _asked(f"https://{in_url(address)}:{HTTPS_PORT}", timeout_s, trust)
-    except httpx.HTTPError as error:
-        if _was_broken_off(error):
-            return None
-        in_clear = _told(f"http://{in_url(address)}:{HTTP_PORT}", timeout_s)
-        return None if in_clear is None else replace(in_clear, distrust=str(error) or type(error).__name__)
-    except NO_ANSWER:
+        ip_address(address)
+    except ValueError:
         return None
+    if trust is None:
+        return _told(address, timeout_s)
+    try:
+        return _asked(address, HTTPS_PORT, trust, timeout_s)
+    except BROKEN_OFF:
+        return None  # as at a service that is just starting: nobody was distrusted
+    except OSError as error:
+        in_clear = _told(address, timeout_s)
+        if not isinstance(in_clear, Health):
+            return in_clear
+        return replace(in_clear, distrust=str(error) or type(error).__name__)
 
 
 def in_url(address: str) -> str:
@@ -69,25 +90,38 @@ def in_url(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def _was_broken_off(error: BaseException | None) -> bool:
-    """Whether the connection ended in the middle, as at a service that is just starting: nobody was distrusted."""
-    while error is not None and not isinstance(error, BROKEN_OFF):
-        error = error.__cause__ or error.__context__
-    return error is not None
-
-
-def _told(url: str, timeout_s: float) -> Health | None:
+def _told(address: str, timeout_s: float) -> Health | Strange | None:
     try:
-        return _asked(url, timeout_s)
-    except (httpx.HTTPError, *NO_ANSWER):
+        return _asked(address, HTTP_PORT, None, timeout_s)
+    except OSError:
         return None
 
 
-def _asked(url: str, timeout_s: float, trust: ssl.SSLContext | None = None) -> Health:
-    verify = trust if trust is not None else True
-    answer = httpx.get(f"{url}/health", timeout=timeout_s, trust_env=False, verify=verify)
-    told = answer.raise_for_status().json()
-    versions = int(told["directory"]), int(told["settings"])
-    outbox = int(told.get("outbox_bytes", 0)), int(told.get("outbox_limit_bytes", 0))
-    given_up = int(told.get("referrals_given_up", 0))
-    return Health(str(told["branch"]), told["enrolled"] is True, *versions, told["dicom"] is True, *outbox, given_up)
+def _asked(address: str, port: int, trust: ssl.SSLContext | None, timeout_s: float) -> Health | Strange | None:
+    try:
+        answer = answer_of(address, port, "/health", trust, timeout_s)
+    except NotHttp as error:
+        return Strange(f"it does not speak HTTP: {error}")
+    if answer.status != 200:
+        return None
+    try:
+        return _health_in(json.loads(answer.body))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return Strange("it answers something else than an appliance does")
+
+
+def _health_in(told: Any) -> Health:
+    """What an answer says; raises where it is none of an appliance's."""
+    branch = told["branch"]
+    if not isinstance(branch, str) or not branch.isprintable() or len(branch) > LONGEST:
+        raise ValueError(branch)
+    versions = _number(told["directory"]), _number(told["settings"])
+    outbox = _number(told.get("outbox_bytes", 0)), _number(told.get("outbox_limit_bytes", 0))
+    given_up = _number(told.get("referrals_given_up", 0))
+    return Health(branch, told["enrolled"] is True, *versions, told["dicom"] is True, *outbox, given_up)
+
+
+def _number(value: object) -> int:
+    if type(value) is not int or not 0 <= value < MOST:
+        raise ValueError(value)
+    return value

@@ -51,6 +51,13 @@ class State:
         return self.under_way or not self.knows or self.schema <= self.knows
 
 
+#: What the program tells of a state, and what those that came first did not tell.
+TOLD = {
+    "version": str, "digest": str, "schema": str, "free": int, "under_way": bool, "running": bool, "knows": str,
+}  # fmt: skip
+LATER = frozenset({"running", "knows"})
+
+
 @dataclass(frozen=True)
 class FarSide:
     """Where the program is.
@@ -77,8 +84,13 @@ class FarSide:
     def state(self, shell: Shell) -> State:
         """What serves there."""
         told = self._last(shell, shlex.join([*self._program(), "state"]))
-        later = {name: told[name] for name in ("running", "knows") if name in told}
-        return State(told["version"], told["digest"], told["schema"], told["free"], told["under_way"], **later)
+        told = {name: value for name, value in told.items() if name in TOLD}
+        missing = [name for name in TOLD if name not in told and name not in LATER]
+        wrong = [name for name, value in told.items() if type(value) is not TOLD[name]]
+        if missing or wrong:
+            words = f"no {', '.join(missing)}" if missing else f"no good {', '.join(wrong)}"
+            raise NotUpgraded(f"the program in it that upgrades it answers what cannot be understood: {words}")
+        return State(**told)
 
     def settle(self, shell: Shell) -> None:
         """Undo what was begun and not finished."""
@@ -136,6 +148,6 @@ def _object(line: str) -> dict[str, Any]:
     """What a line tells; nothing where it is no JSON object."""
     try:
         told = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return told if isinstance(told, dict) else {}

@@ -13,7 +13,7 @@ import pytest
 
 from exchange.authority import LIFETIME, Authority
 from exchange.trust import trust_in
-from provision.fleet.health import health_of, in_url
+from provision.fleet.health import Health, health_of, in_url
 from provision.node import Node
 from provision.vm_state import address_of
 from tests.appliance.community import Community
@@ -36,22 +36,22 @@ def erode(tmp_path: Path) -> Iterator[ApplianceProcess]:
 
 def test_only_whom_the_authority_vouches_for_is_believed(erode: ApplianceProcess) -> None:
     told = health_of(erode.address)
-    assert told is not None
+    assert isinstance(told, Health)
     assert (told.branch, told.enrolled, told.distrust) == ("erode", False, "")
     erode.enrol()
     until(lambda: (erode.health() or {}).get("secure") is True)
     trust = trust_in(erode.community.authority_certificate())
     told = health_of(erode.address, trust)
-    assert told is not None
+    assert isinstance(told, Health)
     assert (told.enrolled, told.distrust) == (True, "")
     told = health_of(erode.address, trust_in(Authority.generate().root("kongu", {"erode"}, NOW)))
-    assert told is not None
+    assert isinstance(told, Health)
     assert "verify failed" in told.distrust
     erode.community.certify("erode", NOW - LIFETIME - timedelta(days=2))
 
     def expired() -> bool:
         told = health_of(erode.address, trust)
-        return told is not None and "expired" in told.distrust
+        return isinstance(told, Health) and "expired" in told.distrust
 
     until(expired)
 
