@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.console import print_json_line
+from cli.console import print_json_line, printable
 from cli.conversion_progress import watched
+from cli.ending import ended_by_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,7 +113,7 @@ def convert(
     files = list(source_files(sources))
     kinds: Counter[str] = Counter()
     whys: Counter[str] = Counter()
-    with _executor(len(files), workers, scheduler) as (executor, count):
+    with ended_by_signals(), _executor(len(files), workers, scheduler) as (executor, count):
         for result in watched(convert_files(files, target, options, executor, count), len(files), quiet=as_json):
             kinds[type(result).__name__] += 1
             whys[getattr(result, "why", "")] += 1
@@ -208,7 +209,7 @@ def _cluster(address: str) -> Iterator[tuple[Executor, int]]:
 def in_words(failure: Failure) -> str:
     """A failure as people read it: file, frame, element, reason."""
     frame = f"frame {failure.frame}" if failure.frame else None
-    return ": ".join(part for part in (failure.source, frame, failure.tag, failure.reason) if part)
+    return printable(": ".join(part for part in (failure.source, frame, failure.tag, failure.reason) if part))
 
 
 def line(result: Result) -> dict[str, Any]:

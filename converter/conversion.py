@@ -50,19 +50,26 @@ def convert_file(file: SourceFile, target: Target, options: Options) -> Iterator
         if file.part == 0:  # what is wrong with a whole file is told by the worker with its first frames
             yield _told(error, file)
     except MemoryError:
-        yield Failure(file.name, f"it needs more than the {LIMITS.worker_memory_mib} MiB of memory that are allowed")
+        yield _needs_more(file)
     except OSError as error:
-        if error.errno not in _OF_A_NAME:
-            raise
-        target.folder.mkdir(parents=True, exist_ok=True)  # where this fails too, no file is to blame
-        yield Failure(file.name, f"its picture cannot have its name ({error.strerror}: {_named(error)})")
+        yield _of_the_system(error, file, target)
     except Exception as error:  # noqa: BLE001 - a fault of ours in one file must not cost the others
         yield Failure(file.name, f"unexpected {type(error).__name__}: {error}; please report this")
 
 
-def _named(error: OSError) -> str:
-    """The name that an error is about: of two the one that was to be made."""
-    return os.fspath(error.filename2 or error.filename or "")
+def _needs_more(file: SourceFile) -> Failure:
+    return Failure(file.name, f"it needs more than the {LIMITS.worker_memory_mib} MiB of memory that are allowed")
+
+
+def _of_the_system(error: OSError, file: SourceFile, target: Target) -> Failure:
+    """The failure of one file; what would stop all is raised on."""
+    if error.errno == errno.ENOMEM:
+        return _needs_more(file)
+    if error.errno not in _OF_A_NAME:
+        raise error
+    target.folder.mkdir(parents=True, exist_ok=True)  # where this fails too, no file is to blame
+    name = os.fspath(error.filename2 or error.filename or "")  # of two the one that was to be made
+    return Failure(file.name, f"its picture cannot have its name ({error.strerror}: {name})")
 
 
 def _told(error: ConversionError, file: SourceFile) -> Failure | Skipped:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # File systems that cannot make a file without a name: older NFS, SMB and FUSE.
-_NO_UNNAMED = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}
+_NO_UNNAMED = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL}
 
 
 @contextmanager

@@ -28,7 +28,7 @@ class Limits:
     file_seconds : float
         Time between two pictures of a file in a worker process before the file is given up.
     worker_memory_mib : int
-        Address space that a worker process may add to what it started with.
+        What a worker process may add to the memory that it started with; mapped files do not count.
     """
 
     frame_pixels: int = 1 << 28

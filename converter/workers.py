@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import threading
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -14,6 +15,8 @@ from converter.limits import LIMITS, MIB
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from multiprocessing.process import BaseProcess as ParentProcess
+    from types import TracebackType
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,6 +44,15 @@ class Workers(Executor):
             self._pool = self._new_pool()
             return self._pool.submit(fn, *args, **kwargs)
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let the processes end when all is done; at once where the run is given up, for no picture is half there."""
+        if kind is not None and not issubclass(kind, Exception):
+            for process in tuple((self._pool._processes or {}).values()):  # noqa: SLF001 - terminate_workers() of 3.14
+                process.terminate()
+        self.shutdown(cancel_futures=kind is not None)
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Let the processes end."""
         self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
@@ -51,16 +63,33 @@ class Workers(Executor):
 
 
 def guard() -> None:
-    """Bound this process: address space, and no core file; Ctrl-C is the parent's to handle."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Bound this process, and let it not outlive the one that it works for.
+
+    Memory that it writes to is bounded, and not what it maps of a file: a file may be larger than the bound. It leaves
+    no core file. Ctrl-C and a closed terminal are the parent's to handle.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    used = _address_space_bytes()
-    allowed = used + LIMITS.worker_memory_mib * MIB
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    allowed = _data_bytes() + LIMITS.worker_memory_mib * MIB
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard == resource.RLIM_INFINITY or allowed < hard:
-        resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))
+        resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_follow, args=(parent,), name="follow", daemon=True).start()
 
 
-def _address_space_bytes() -> int:
+def _data_bytes() -> int:
+    """What `RLIMIT_DATA` counts (getrlimit(2)), and the stack: the sixth number of proc_pid_statm(5)."""
     with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - no path of a user's
-        return int(statm.read().split()[0]) * resource.getpagesize()
+        return int(statm.read().split()[5]) * resource.getpagesize()
+
+
+def _follow(parent: ParentProcess) -> None:
+    """End when the parent does: a pipe whose other end it holds is closed, however it was killed.
+
+    Of forked processes each holds the ends of those before it, so that the last one ends first and the others after.
+    """
+    parent.join()
+    os._exit(0)

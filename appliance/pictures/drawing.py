@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import multiprocessing
 import os
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -76,7 +74,6 @@ def prepare_process() -> None:
     """Bound this process, let it yield to others, and let it not outlive the service."""
     guard()
     os.nice(_NICENESS)
-    threading.Thread(target=_follow, args=(multiprocessing.parent_process(),), daemon=True).start()
 
 
 def _results(source: Path, folder: Path, stem: str) -> Iterator[Result]:
@@ -101,9 +98,3 @@ def _flush(drawn: tuple[Picture, ...], folder: Path) -> None:
 def _reason(frame: int | None, tag: str | None, reason: str) -> str:
     where = (f"frame {frame}" if frame else "", tag or "")
     return ": ".join(part for part in (*where, reason) if part)
-
-
-def _follow(parent: multiprocessing.process.BaseProcess | None) -> None:
-    if parent is not None:
-        parent.join()
-        os._exit(0)

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import faulthandler
 import hashlib
+import mmap
 import os
 import signal
 import subprocess
+import sys
 import time
 from concurrent.futures import Executor, Future
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from converter.batch import convert
 from converter.dicom import part10
 from converter.errors import ConversionError
-from converter.limits import LIMITS
+from converter.limits import LIMITS, Limits
+from converter.options import FrameRanges, Options
 from converter.results import Failure, Picture
 from converter.target import Target
 from converter.workers import Workers
-from tests.converter.building import ct
+from tests.converter.building import ct, file, image
 from tests.converter.running import COMMAND, pngs, run, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # --- workers
 
@@ -135,6 +142,69 @@ def test_a_run_that_is_killed_leaves_no_half_picture(tmp_path: Path) -> None:
     assert not list((tmp_path / "out").rglob("*.part"))
     assert run(place, "-o", tmp_path / "out").exit_code == 0
     assert len(pngs(tmp_path / "out")) == 300
+
+
+def large(path: Path, frames: int, **attributes: Any) -> Path:
+    """An object of so many frames of half a MiB, all black: a hole in the file, which takes no room."""
+    content = file(image(b"", 512, 512, NumberOfFrames=frames, WindowCenter="1", WindowWidth="2", **attributes))
+    head = content[: content.index(b"\xe0\x7f\x10\x00")] + b"\xe0\x7f\x10\x00OW\0\0"
+    path.write_bytes(head + min(frames << 19, 0xFFFFFFFE).to_bytes(4, "little"))
+    os.truncate(path, path.stat().st_size + (frames << 19))
+    return path
+
+
+def is_running(process: str) -> bool:
+    """Whether a process is there, and not only its exit status that nobody has asked for."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def eventually(what: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 30
+    while not (so := what()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return so
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL], ids=lambda n: n.name)
+def test_workers_end_with_the_command_however_it_is_ended(number: signal.Signals, tmp_path: Path) -> None:
+    path = large(tmp_path / "a.dcm", 8000)
+    command = [sys.executable, "-m", "cli", "convert", str(path), "-o", str(tmp_path / "out"), "--workers", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    assert eventually(lambda: len(pngs(tmp_path / "out")) > 4)
+    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert len([worker for worker in workers if is_running(worker)]) == 2
+    process.send_signal(number)
+    assert process.wait(60) == (-9 if number == signal.SIGKILL else 130)
+    assert eventually(lambda: not any(map(is_running, workers)))
+    assert len(pngs(tmp_path / "out")) < 8000
+    assert not list((tmp_path / "out").rglob(".*"))
+
+
+def test_a_file_may_be_larger_than_a_workers_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("converter.workers.LIMITS", Limits(worker_memory_mib=128))
+    paths = [large(tmp_path / f"{number}.dcm", 600, SOPInstanceUID=f"1.2.{number}") for number in range(2)]
+    assert paths[0].stat().st_size > 2 * (128 << 20)
+    options = Options(frames=FrameRanges(((1, 1), (300, 300), (600, 600))))
+    with Workers(2) as pool:
+        results = list(convert(paths, Target(tmp_path / "out"), options, executor=pool, workers=2))
+    assert [type(result).__name__ for result in results] == ["Picture"] * 6
+
+
+def test_a_bomb_is_bounded_by_a_workers_memory(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("converter.workers.LIMITS", Limits(worker_memory_mib=128))
+    for how in (
+        lambda: bytearray(256 << 20),
+        lambda: np.zeros(256 << 20, np.uint8),
+        lambda: mmap.mmap(-1, 256 << 20, mmap.MAP_PRIVATE),
+    ):
+        killing(monkeypatch, how)
+        with Workers(2) as pool:
+            results = list(convert([folder], Target(tmp_path / "out"), Options(replace=True), pool, 2))
+        failures = {Path(result.source).name: result.reason for result in results if isinstance(result, Failure)}
+        assert "needs more than the" in failures["3.dcm"]
 
 
 class Lost(Executor):
