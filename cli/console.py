@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
 import click
 
@@ -62,9 +63,19 @@ DOCUMENTED = threading.Event()
 def print_json(value: Any) -> None:
     """Print the one JSON document of a command, for programs; times and paths become text."""
     DOCUMENTED.set()
-    click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+    click.echo(_as_json(value, indent=2))
 
 
 def print_json_line(value: Any) -> None:
     """Print a document of many, or an error, in one line."""
-    click.echo(json.dumps(value, default=str, ensure_ascii=False))
+    click.echo(_as_json(value))
+
+
+def _as_json(value: Any, indent: int | None = None) -> bytes:
+    """JSON in UTF-8, whatever the terminal speaks; bytes of a name that are none stay, as escapes of surrogates."""
+    return json.dumps(value, default=str, ensure_ascii=False, indent=indent).encode("utf-8", "backslashreplace")
+
+
+def printable(text: str) -> str:
+    """A text from outside with its control characters spelled out: they would steer the terminal."""
+    return "".join(each if each in "\n\t" or category(each) != "Cc" else f"\\x{ord(each):02x}" for each in text)

@@ -7,11 +7,12 @@ import os
 import signal
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from cli.console import DOCUMENTED, print_json_line
+from cli.console import DOCUMENTED, print_json_line, printable
 from cli.ending import HEARD, never_swallowed
 from cli.failure import document_of, exit_code_of, words_of
 from cli.output_closed import OutputClosed, give_up_unwritten, stand_in_for_missing, telling_closed_pipes
@@ -115,6 +116,8 @@ def run(arguments: list[str] | None = None) -> None:
     # OpenBLAS would start a thread for each processor: 50 ms of CPU at `import numpy`, and threads before a fork.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     stand_in_for_missing()
+    if isinstance(sys.stdout, TextIOWrapper):  # what a terminal cannot show must not end a command
+        sys.stdout.reconfigure(errors="backslashreplace")
     never_swallowed()
     code = exit_of(arguments)
     give_up_unwritten()
@@ -203,7 +206,7 @@ def _failed(error: Exception, programs: _Programs) -> int | None:
     if code is None:
         programs.told(error, words, BUG)
         return None
-    click.echo(f"Error: {words}", err=True)
+    click.echo(f"Error: {printable(words)}", err=True)
     return programs.told(error, words, code)
 
 
