@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,9 +14,11 @@ from cli.console import print_json, progress_bar, progress_console, results
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
     from appliance.client import ApplianceClient
 
+Content = TypeVar("Content")
 PASSWORD = "GURNEY_PASSWORD"  # noqa: S105 - the variable's name
 LOOK_S = 0.5
 UNDER_WAY = frozenset({"prepared", "sending", "sent"})
@@ -30,6 +32,10 @@ UNDER_WAY = frozenset({"prepared", "sending", "sent"})
 @click.option(
     "--ca", "authority", envvar="GURNEY_CA", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="File with the certificate of the community's authority; else $GURNEY_CA, else whom this machine trusts.",
+)  # fmt: skip
+@click.option(
+    "--crl", "revoked", envvar="GURNEY_CRL", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with that authority's revocation list, which is looked at then; else $GURNEY_CRL, else none is.",
 )  # fmt: skip
 @click.option("--login", required=True, metavar="NAME", help="A doctor's login at that appliance.")
 @click.option(
@@ -53,6 +59,7 @@ def refer(
     issuer: str | None,
     at: str,
     authority: Path | None,
+    revoked: Path | None,
     login: str,
     password_file: Path | None,
     wait: bool,
@@ -70,7 +77,7 @@ def refer(
     if not at.startswith(("http://", "https://")):
         raise click.BadParameter(f"{at!r} is no address of a page, such as https://10.20.1.10", param_hint="--at")
     _warn_if_readable(at)
-    with ApplianceClient(at, trusted(authority)) as client:
+    with ApplianceClient(at, trusted(authority, revoked)) as client:
         client.log_in(login, _password(password_file))
         referral_id = client.refer(patient, to, issuer)["referral_id"]
         if wait:
@@ -81,18 +88,27 @@ def refer(
     _check(row, wait=wait)
 
 
-def trusted(file: Path | None) -> ssl.SSLContext | None:
-    """Trust in the authorities of a file alone; None where none is given."""
+def trusted(authority: Path | None, revoked: Path | None = None) -> ssl.SSLContext | None:
+    """Trust in the authorities of a file alone, but not in what a second file revokes; None where none is given."""
     from exchange.certificate import read_certificates
-    from exchange.errors import ExchangeError
+    from exchange.revocation_list import read_revocation_list
     from exchange.trust import trust_in
 
-    if file is None:
+    if authority is None:
+        if revoked is not None:
+            raise click.BadParameter("a revocation list needs its authority beside it: give --ca", param_hint="--crl")
         return None
+    roots = _content("--ca", authority, read_certificates)
+    return trust_in(*roots, revoked=_content("--crl", revoked, read_revocation_list) if revoked is not None else None)
+
+
+def _content(option: str, file: Path, read: Callable[[bytes], Content]) -> Content:
+    from exchange.errors import ExchangeError
+
     try:
-        return trust_in(*read_certificates(file.read_bytes()))
+        return read(file.read_bytes())
     except ExchangeError as error:
-        raise click.BadParameter(f"{file}: {error}", param_hint="--ca") from error
+        raise click.BadParameter(f"{file}: {error}", param_hint=option) from error
 
 
 def _password(file: Path | None) -> str:

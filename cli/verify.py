@@ -19,7 +19,7 @@ from cli.desk import JSON, at_desk
 
 if TYPE_CHECKING:
     from cli.acceptance import Check, Ward
-    from cli.demo.branch import Session
+    from cli.demo.branch import Branch, Session
     from cli.desk import Where
     from provision.declaring.community import Community
     from provision.desk import Desk
@@ -74,6 +74,7 @@ def accepted(desk: Desk, community: Community, *, quiet: bool) -> list[Check]:
 
 def made_ready(desk: Desk, community: Community, stack: ExitStack) -> list[Ward]:
     """Every branch with a visitor logged in; the stack sees the visitors out."""
+    from cli.demo.branch import Branch
     from provision.fleet.branch_status import statuses_of
     from provision.fleet.visitor import visiting
     from provision.planning.found import found
@@ -83,8 +84,9 @@ def made_ready(desk: Desk, community: Community, stack: ExitStack) -> list[Ward]
     statuses = {each.name: each for each in statuses_of(community, now)}
     folder = Path(stack.enter_context(TemporaryDirectory()))
     visitors = stack.enter_context(visiting(desk, community, own_address(statuses)))
-    authority = directory.authority if directory is not None else ""
-    sessions = {name: logged_in(status, visitors[name], authority) for name, status in statuses.items()}
+    vouched = (directory.authority, directory.revocations) if directory is not None else ("", "")
+    branches = {name: Branch(name, status.http, *vouched) for name, status in statuses.items()}
+    sessions = {name: logged_in(branch, visitors[name]) for name, branch in branches.items()}
     for session in sessions.values():
         stack.callback(session.client.close)
     return [ward_of(community, name, statuses, sessions, folder) for name in statuses]
@@ -113,17 +115,15 @@ def ward_of(
     return Ward(statuses[name], sessions[name], image, patient_id, AE_TITLE, others, allowed(community, name))
 
 
-def logged_in(status: BranchStatus, visitor: Visitor, authority: str) -> Session:
+def logged_in(branch: Branch, visitor: Visitor) -> Session:
     """The visitor's session at a branch, once its appliance has read the settings."""
     from appliance.errors import ApplianceError
-    from cli.demo.branch import Branch
     from provision.fleet.visitor import LOGIN, ROLE
 
-    branch = Branch(status.name, status.http, authority)
     end = time.monotonic() + SETTINGS_WITHIN_S
     while (branch.health().get("settings") or 0) < visitor.settings_version:
         if time.monotonic() > end:
-            raise ApplianceError(f"{status.name} has not read its settings within {SETTINGS_WITHIN_S:g} s")
+            raise ApplianceError(f"{branch.name} has not read its settings within {SETTINGS_WITHIN_S:g} s")
         time.sleep(0.2)
     return branch.session(branch.accept(LOGIN, ROLE, visitor.code))
 

@@ -65,14 +65,7 @@ def admitted(
         for the new fingerprint.
     """
     check_proof(applicant.proof, applicant.keys, community, applicant.branch, applicant.vm_id)
-    fresh = DirectoryBranch(
-        name=applicant.branch,
-        title=applicant.title,
-        ae_title=applicant.ae_title,
-        vm_id=applicant.vm_id,
-        keys=applicant.keys,
-        tls_key=_tls_key(applicant, community),
-    )
+    fresh = _entry(applicant, community)
     if known is None or (rekey == applicant.keys.fingerprint and _is_new(applicant, known)):
         return fresh
     if known.revoked:
@@ -80,11 +73,23 @@ def admitted(
             f"{known.name} is revoked: to admit it again, compare {applicant.keys.fingerprint} with its appliance's "
             f"console, then take it with --rekey {applicant.keys.fingerprint}"
         )
-    if applicant.keys != known.keys:
-        _check_hand_over(applicant, known, community)
-        return replace(fresh, previous=(known.keys, *known.previous), certificate=known.certificate)
-    tls_key = fresh.tls_key or known.tls_key
-    return replace(fresh, previous=known.previous, tls_key=tls_key, certificate=known.certificate)
+    if applicant.keys == known.keys:
+        tls_key = fresh.tls_key or known.tls_key
+        return replace(fresh, previous=known.previous, tls_key=tls_key, certificate=known.certificate)
+    _check_hand_over(applicant, known, community)
+    return replace(fresh, previous=(known.keys, *known.previous), certificate=known.certificate)
+
+
+def _entry(applicant: Applicant, community: str) -> DirectoryBranch:
+    """What a branch has in the directory that nobody knew before."""
+    return DirectoryBranch(
+        name=applicant.branch,
+        title=applicant.title,
+        ae_title=applicant.ae_title,
+        vm_id=applicant.vm_id,
+        keys=applicant.keys,
+        tls_key=_tls_key(applicant, community),
+    )
 
 
 def _is_new(applicant: Applicant, known: DirectoryBranch) -> bool:

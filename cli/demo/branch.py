@@ -13,6 +13,7 @@ import httpx
 
 from appliance.errors import ApplianceError
 from exchange.certificate import Certificate
+from exchange.revocation_list import RevocationList
 from exchange.trust import trust_in
 
 if TYPE_CHECKING:
@@ -49,16 +50,24 @@ class Login:
 
 @dataclass(frozen=True)
 class Branch:
-    """An appliance's HTTP side; `authority` (DER as base64) vouches for it, where it has a certificate."""
+    """An appliance's HTTP side.
+
+    `authority` vouches for it, where it has a certificate, but not for what its list of `revocations` names; both are
+    DER as base64.
+    """
 
     name: str
     url: str
     authority: str = field(default="", repr=False)
+    revocations: str = field(default="", repr=False)
 
     @cached_property
     def trust(self) -> ssl.SSLContext:
         """Whom to believe that it is this branch's appliance."""
-        return trust_in(Certificate(self.authority)) if self.authority else ssl.create_default_context()
+        if not self.authority:
+            return ssl.create_default_context()
+        revoked = RevocationList(self.revocations) if self.revocations else None
+        return trust_in(Certificate(self.authority), revoked=revoked)
 
     def health(self) -> dict[str, Any]:
         """What the appliance says of itself; empty while it does not answer."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,6 +13,7 @@ import httpx
 import pytest
 
 from appliance.dimse.scu import Peer, echo
+from cli.demo.branch import Branch
 from exchange.authority import Authority
 from exchange.trust import trust_in
 from provision.fleet.health import health_of
@@ -59,6 +62,42 @@ def test_who_checks_the_list_refuses_a_revoked_appliance(own: ApplianceProcess, 
     assert "revoked" in told.distrust, "an admin's tools see it, whatever the appliance itself has read"
     assert not echo(Peer("ERODE", own.address, DICOM_TLS, trust), "CT1")
     assert curl(own, root).returncode == 0, "who has no list believes it until the certificate ends"
+
+
+def test_gurney_s_own_sessions_look_at_the_list(own: ApplianceProcess, tmp_path: Path) -> None:
+    """`verify` has it from the directory, `refer` from a file; without one it asks nobody."""
+    own.enrol(CT1)
+    until(lambda: (own.health() or {}).get("secure") is True)
+    at, root = f"https://{own.address}:{HTTPS}", root_file(own, tmp_path)
+    directory = own.community.directory
+    assert directory is not None
+    assert Branch("erode", at, directory.authority, directory.revocations).health()["branch"] == "erode"
+    assert "login or the password is wrong" in refer(at, "--ca", root, "--crl", list_file(own, tmp_path))
+    revoke(own)
+    assert Branch("erode", at, directory.authority, own.community.revocation_list().text).health() == {}
+    said = refer(at, "--ca", root, "--crl", list_file(own, tmp_path))
+    assert ("cannot be trusted" in said, "revoked" in said) == (True, True)
+    assert "login or the password is wrong" in refer(at, "--ca", root)
+
+
+def test_a_list_without_its_authority_or_that_is_none_is_wrong_usage(tmp_path: Path) -> None:
+    nonsense = tmp_path / "nonsense"
+    nonsense.write_text("nonsense")
+    at = "https://127.0.0.1:1"
+    assert "a revocation list needs its authority beside it" in refer(at, "--crl", str(nonsense), code=2)
+    root = tmp_path / "root.pem"
+    root.write_text(Authority.generate().root("kongu", {"erode"}, datetime.now(UTC)).pem)
+    said = refer(at, "--ca", str(root), "--crl", str(nonsense), code=2)
+    assert "not a revocation list: expected PEM or DER" in said
+
+
+def refer(at: str, *options: str, code: int = 6) -> str:
+    """What the command says for whom the appliance does not know."""
+    command = [sys.executable, "-m", "cli", "refer", "--patient", "ER-1", "--to", "salem", "--at", at, "--login", "x"]
+    environment = {**os.environ, "GURNEY_PASSWORD": "wrong"}
+    done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == code, done.stderr
+    return done.stderr
 
 
 def test_the_list_is_downloaded_at_the_page(own: ApplianceProcess, tmp_path: Path) -> None:
