@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from converter.errors import ConversionError, NotDicomError, TooLarge
+from converter.dicom import part10
+from converter.dicom.elements import PIXEL_DATA_TAGS
+from converter.errors import ConversionError, TooLarge
 from converter.identifying import identifying
 from converter.limits import LIMITS
 
@@ -57,24 +60,37 @@ def dataset(path: str | os.PathLike[str]) -> Dataset:
 
     Raises
     ------
+    NotDicomError
+        Where it is no DICOM file.
     ConversionError
-        Where it is no DICOM file or damaged.
+        Where it is damaged, or a deflated one grows beyond `LIMITS`.
     """
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = pydicom.dcmread(path, stop_before_pixels=True)
-    except InvalidDicomError as error:
-        raise NotDicomError("this is no DICOM file", file=str(path)) from error
+            return _read(path)
+    except ConversionError as error:
+        error.at(file=str(path))
+        raise
     except RecursionError as error:
         raise TooLarge("sequences lie too deep in one another", file=str(path)) from error
     except OSError:
         raise
     except Exception as error:
         raise ConversionError(f"the file cannot be read ({error})", file=str(path)) from error
+
+
+def _read(path: str | os.PathLike[str]) -> Dataset:
+    """By pydicom: what `gurney convert` takes for DICOM, and of what is deflated no more than it would unpack."""
+    import pydicom
+    from pydicom.filereader import read_dataset
+
+    parts = part10.deflated(path)
+    if parts is None:
+        return pydicom.dcmread(path, stop_before_pixels=True, force=True)
+    meta, plain = parts
+    found = read_dataset(io.BytesIO(plain), False, True, stop_when=lambda tag, _vr, _length: tag in PIXEL_DATA_TAGS)
+    found.file_meta = pydicom.dcmread(io.BytesIO(meta), force=True).file_meta
     return found
 
 

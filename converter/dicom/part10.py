@@ -186,6 +186,22 @@ def _seen_encoding(data: Buffer, start: int, stated: Encoding) -> Encoding:
     return IMPLICIT if not explicit and not stated.implicit and not stated.big_endian and len(vr) == 2 else stated
 
 
+def deflated(path: str | os.PathLike[str]) -> tuple[bytes, bytes] | None:
+    """Meta information and dataset of a deflated file, within bounds; None of any other DICOM file.
+
+    Raises
+    ------
+    NotDicomError
+        Where it is no DICOM file.
+    ConversionError
+        Where it is damaged, or grows beyond `LIMITS`.
+    """
+    data = _file_bytes(path)
+    start, places = _meta(data)
+    known = TRANSFER_SYNTAXES.get(Header(data, places, EXPLICIT).text(TRANSFER_SYNTAX_UID))
+    return (data[:start], inflated(data[start:])) if known and known.deflated else None
+
+
 def _inflated_from(data: Buffer, start: int) -> bytes:
     return inflated(data[start:])
 

@@ -12,9 +12,12 @@ import pytest
 from click.testing import CliRunner
 from pydicom.data import get_testdata_file
 
+import converter
 from cli.tags import tags
-from converter.errors import ConversionError, NotDicomError
+from converter.dicom import part10
+from converter.errors import ConversionError, NotDicomError, TooLarge
 from tests.converter.building import SHIPPED, file, image, item, packed
+from tests.converter.running import write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,6 +141,47 @@ def test_no_dicom(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("nothing")
     result = CliRunner().invoke(tags, [str(tmp_path / "a")])
     assert isinstance(result.exception, NotDicomError)
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"])
+@pytest.mark.parametrize("start", ["without preamble", "without meta information"])
+def test_what_is_converted_without_a_preamble_is_listed(start: str, syntax: str, tmp_path: Path) -> None:
+    content = file(image(packed([1, 2, 3, 4]), 2, 2, WindowCenter="2", WindowWidth="4"), syntax)
+    begin, _ = part10._meta(content)
+    path = write(tmp_path / "a.dcm", content[132:] if start == "without preamble" else content[begin:])
+    assert converter.open(path).frame_count == 1
+    words = run(str(path), "--find", "PatientName")
+    assert "Test^Case" in words
+    assert json.loads(run(str(path), "--json"))["00280010"] == {"vr": "US", "Value": [2]}
+
+
+DEFLATED = "1.2.840.10008.1.2.1.99"
+
+
+def test_a_deflated_file_is_listed_as_any_other(tmp_path: Path) -> None:
+    dataset = image(packed([1, 2, 3, 4]), 2, 2)
+    plain, packed_one = (write(tmp_path / name, file(dataset, syntax)) for name, syntax in
+                         (("plain", "1.2.840.10008.1.2.1"), ("deflated", DEFLATED)))  # fmt: skip
+    assert json.loads(run(str(packed_one), "--json")) == json.loads(run(str(plain), "--json"))
+    (line,) = run(str(packed_one), "--find", "TransferSyntaxUID").splitlines()
+    assert line.endswith(DEFLATED)
+    assert "PixelData" not in run(str(packed_one))
+
+
+def test_a_deflated_bomb_is_not_unpacked_to_be_listed(tmp_path: Path) -> None:
+    content = file(image(bytes(80 << 20), 10240, 4096), DEFLATED)
+    result = CliRunner().invoke(tags, [str(write(tmp_path / "a.dcm", content))])
+    assert isinstance(result.exception, TooLarge)
+    assert result.exception.file == str(tmp_path / "a.dcm")
+    assert "larger than 64 MiB once it is unpacked" in str(result.exception)
+
+
+def test_a_deflated_file_that_is_damaged_is_told(tmp_path: Path) -> None:
+    content = file(image(packed([1, 2, 3, 4]), 2, 2), DEFLATED)
+    begin, _ = part10._meta(content)
+    result = CliRunner().invoke(tags, [str(write(tmp_path / "a.dcm", content[:begin] + b"\xff" * 50))])
+    assert isinstance(result.exception, ConversionError)
+    assert "damaged" in str(result.exception)
 
 
 def test_two_forms_at_once_are_wrong_usage() -> None:
