@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -86,6 +87,14 @@ class SshHost:
             banner_timeout=TIMEOUT_S,
             auth_timeout=TIMEOUT_S,
         )
+        _send_at_once(client)
+
+
+def _send_at_once(client: paramiko.SSHClient) -> None:
+    """Nagle's algorithm (RFC 896) held each write of 32 KiB up for 30 ms: 0.9 MB/s on loopback, and 24 without it."""
+    transport = client.get_transport()
+    if transport is not None and isinstance(transport.sock, socket.socket):
+        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class _Pinned(paramiko.MissingHostKeyPolicy):
