@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
@@ -149,3 +150,24 @@ def test_documents_are_results_of_their_own(tmp_path: Path) -> None:
     assert found.path.suffix == ".html"
     (again,) = convert([str(get_testdata_file("test-SR.dcm"))], Target(tmp_path))
     assert isinstance(again, Skipped)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
+def test_names_that_are_no_text_do_not_end_the_run_and_can_be_had_back(encoding: str, tmp_path: Path) -> None:
+    """A CD burnt under another code page: a name is bytes, and what shows it may know less."""
+    place = os.fsencode(tmp_path) + b"/in"
+    names = [place + b"/M\xfcller.dcm", place + b"/b\xfc.dcm", place + "/Müller.dcm".encode()]
+    (tmp_path / "in").mkdir()
+    for name, content in zip(names, [ct(1), ct(2)[:-9], ct(3)], strict=True):
+        write(tmp_path / os.fsdecode(name), content)
+    command = [sys.executable, "-m", "cli", "convert", place, "-o", str(tmp_path / "out")]
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"}
+    told = subprocess.run([*command, "--json"], capture_output=True, env=environment, check=False)
+    assert told.returncode == 5, told.stderr
+    found = [json.loads(line) for line in told.stdout.decode("utf-8").splitlines()]
+    assert {os.fsencode(line["source"]) for line in found} == set(names)
+    assert sorted(line["result"] for line in found) == ["failure", "picture", "picture"]
+    words = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert words.returncode == 5
+    assert b"2 skipped (2 there already), 1 failed" in words.stdout
+    assert b".dcm: frame 1: " in words.stderr
