@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from appliance.people_tables import SentReferral
     from exchange.store import Reader, Writer
 
-#: To look costs a listing of each referral that is on its way; who waits for one should not wait for hours.
-LOOK_S = 600.0
+#: To look costs a listing of each referral that is on its way; who asks once more is to see it sent soon.
+LOOK_S = 60.0
 
 
 class Lost:

@@ -166,7 +166,7 @@ def test_a_lost_referral_is_sent_again(two, lose: Callable[[Path], None], monkey
     erode.sending.step()
     lose(box(erode, referral_id))
     erode.sending.step()
-    assert row(erode, referral_id).state == SENT, "it is looked for every few minutes only"
+    assert row(erode, referral_id).state == SENT, "it is looked for now and then only"
     monkeypatch.setattr(lost, "LOOK_S", 0)
     erode.sending._lost._look_at = 0
     for _ in range(2):
