@@ -80,7 +80,7 @@ def exchange_in_turn(
     from provision.visit.far_side import FarSide
     from provision.visit.image_upgrade import Exchange
     from provision.visit.rolling import require_nothing_else
-    from provision.visit.rounds import in_turn
+    from provision.visit.rounds import in_turn, tried
 
     community, desk = work
     require_nothing_else(community, found(desk, community.community))
@@ -88,12 +88,11 @@ def exchange_in_turn(
     with lines(list(by_name), quiet=quiet) as tell:
 
         def one(name: str) -> Upgraded | ProvisionError:
-            try:
-                done = exchange.upgrade(name.partition(".")[2], by_name[name], partial(tell, name))
-            except ProvisionError as error:
-                tell(name, str(error))
-                return error
-            tell(name, str(done))
+            done = tried(
+                name, lambda: exchange.upgrade(name.partition(".")[2], by_name[name], partial(tell, name)), tell
+            )
+            if not isinstance(done, ProvisionError):
+                tell(name, str(done))
             return done
 
         return in_turn(list(by_name), one, keep_going=keep_going)

@@ -7,13 +7,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from exchange.errors import ExchangeError
 from provision.applying.apply import apply
 from provision.enrolling.enrolment import enrol
-from provision.errors import ProvisionError
+from provision.errors import CloudUnreachable, NotFinished, ProvisionError
 from provision.planning.found import found
 from provision.planning.resource import Ref
 from provision.visit.errors import NotUpgraded
 from provision.visit.rolling import declared_image, former_image, plan_with_images, present_images
+from provision.visit.rounds import TROUBLE
 from provision.visit.shell import shell_in
 from provision.visit.upgrade import ALREADY, LEFT, UPGRADED, Upgraded
 
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
 PAUSE_S = 2.0
 #: How long the image that served before may take: nothing is won by giving up on it.
 BACK_S = 900.0
+
+
+#: Trouble that may be over the next time.
+PASSING = (ExchangeError, OSError, CloudUnreachable, NotFinished)
 
 
 class _NewerIndex(Exception):  # noqa: N818 - named for what it says
@@ -113,7 +119,7 @@ class Exchange:
             with self._settling(machine):
                 tell("its root disk is exchanged")
                 apply(self.desk, plan)
-        except ProvisionError as error:
+        except TROUBLE as error:
             raise NotUpgraded(f"its root disk could not be exchanged: {error}") from error
 
     @contextmanager
@@ -148,21 +154,38 @@ class Exchange:
     ) -> None:
         if former is None:
             raise NotUpgraded(f"{reason}: there is no image to go back to")
-        if not self._put_on(branch, former, "goes back to the image that it had", tell):
+        if not self._insist(
+            reason, lambda: self._put_on(branch, former, "goes back to the image that it had", tell), tell
+        ):
             raise NotUpgraded(f"{reason}: it was not moved")
         try:
             self._wait(branch, max(self.patience_s, BACK_S), tell, lambda: self._require_its_index(machine))
         except _NewerIndex as error:
-            self._put_on(branch, declared_image(self.community), "goes to the new image again", tell)
+            new = declared_image(self.community)
+            self._insist(reason, lambda: self._put_on(branch, new, "goes to the new image again", tell), tell)
             raise NotUpgraded(
                 f"{reason}: it cannot be reached, but it had opened: image {former.key} cannot read its index "
                 f"({error.schema}), and it is on the new one again: see its console"
             ) from None
         except NotUpgraded as error:
             raise NotUpgraded(
-                f"{reason}: rolled back to image {former.key}, which is not ready either: {error}"
+                f"{reason}: rolled back to image {former.key}, which is not ready either: {error}. Its archive is "
+                f"whole: see `gurney appliance console {branch}`, its host and its network; then `gurney appliance "
+                f"upgrade --image {branch}` tries the new image again"
             ) from None
         raise NotUpgraded(f"{reason}: rolled back to image {former.key}, which is ready")
+
+    def _insist(self, reason: str, deed: Callable[[], bool], tell: Callable[[str], None]) -> bool:
+        """Do what leads to a disk that can serve, also where the exchange or the cloud fails for a moment."""
+        end = time.monotonic() + self.patience_s
+        while True:
+            try:
+                return deed()
+            except TROUBLE as error:
+                if not isinstance(error, PASSING) or time.monotonic() > end:
+                    raise NotUpgraded(f"{reason}: and it could not be put on another image: {error}") from error
+                tell(str(error))
+                time.sleep(PAUSE_S)
 
     def _put_on(self, branch: str, image: Ref, words: str, tell: Callable[[str], None]) -> bool:
         """Exchange a root disk without asking the machine; False where it is of that image."""
@@ -198,7 +221,7 @@ class Exchange:
         """What it waits for; empty where it is ready."""
         try:
             status = self._status(branch)
-        except ProvisionError as error:
+        except TROUBLE as error:
             return str(error)
         return "" if status.ready else status.words
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from exchange.errors import ExchangeError
 from provision.errors import ProvisionError
 from provision.visit.errors import NotUpgraded
 from provision.visit.shell import NotVisited, shell_in
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 AT_ONCE = 16
+#: What can go wrong with one branch, or for a moment: the cloud, the way to the machine, the exchange, a disk.
+TROUBLE = (ProvisionError, ExchangeError, OSError)
 
 
 @dataclass(frozen=True)
@@ -100,14 +103,21 @@ def in_turn(
 def _one(
     machine: Machine, *, visit: Callable[[Shell, Callable[[str], None]], Answer], tell: Teller
 ) -> Answer | ProvisionError:
-    try:
+    def visited() -> Answer:
         with shell_in(machine) as shell:
             tell(machine.name, "connected")
-            answer = visit(shell, partial(tell, machine.name))
-    except ProvisionError as error:
-        tell(machine.name, str(error))
-        return error
-    return answer
+            return visit(shell, partial(tell, machine.name))
+
+    return tried(machine.name, visited, tell)
+
+
+def tried(name: str, deed: Callable[[], Answer], tell: Teller) -> Answer | ProvisionError:
+    """What comes of a deed for one branch; trouble comes back as an error, and is told."""
+    try:
+        return deed()
+    except TROUBLE as error:
+        tell(name, str(error))
+        return error if isinstance(error, ProvisionError) else NotVisited(f"{name}: {error}")
 
 
 def _round(found: Iterable[tuple[str, Answer | ProvisionError]], left: tuple[str, ...] = ()) -> Round[Answer]:

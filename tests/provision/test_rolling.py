@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from cli.upgrade import exchange_in_turn
+from exchange.errors import Unreachable
 from provision.applying.apply import apply
 from provision.declaring.reading import parse
+from provision.planning.found import found
 from provision.visit.errors import NotUpgraded
+from provision.visit.host_keys import HostKeys
 from provision.visit.rolling import (
     declared_image,
     former_image,
@@ -16,10 +21,13 @@ from provision.visit.rolling import (
     present_images,
     require_nothing_else,
 )
+from provision.visit.shell import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
+    from exchange.store import Writer
     from provision.declaring.community import Community
     from tests.provision.conftest import Office
 
@@ -88,3 +96,37 @@ def test_nothing_begins_while_something_else_has_drifted(office: Office, moved: 
     other = parse(example_text.replace(IMAGE, NEXT).replace("ae_title: ERODE", "ae_title: ERODE2"))
     with pytest.raises(NotUpgraded, match=r"not as declared otherwise.*erode.*with the former image"):
         require_nothing_else(other, office.found())
+
+
+class FailingOnce:
+    """The exchange, which cannot be looked into once, when `due` falls to 0."""
+
+    def __init__(self, store: Writer, due: int) -> None:
+        self._store, self.due = store, due
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "list":
+            self.due -= 1
+            if self.due == 0:
+                raise Unreachable("the exchange does not answer")
+        return getattr(self._store, name)
+
+
+def test_an_exchange_that_fails_for_a_moment_ends_one_branch_and_not_the_round(
+    office: Office, moved: Community, tmp_path: Path
+) -> None:
+    """Nobody is reached over SSH here: each branch has its own failure."""
+    store = FailingOnce(office.desk.store, 0)
+    desk = replace(office.desk, store=cast("Writer", store))
+    keys = HostKeys(tmp_path / "hosts")
+    machines = [Machine(f"kongu.{name}", "127.0.0.1", 1, keys, None, "", "root") for name in ("erode", "salem")]
+    found(desk, "kongu")
+    once = -store.due  # that the command begins with, before the first branch
+    store.due = once + 1
+    done = exchange_in_turn((moved, desk), machines, patience_s=0.1, quiet=True, keep_going=True)
+    assert (done.answers, done.left) == ({}, ())
+    assert str(done.failures["kongu.erode"]) == "kongu.erode: the exchange does not answer"
+    assert "does not answer" not in str(done.failures["kongu.salem"])
+    store.due = once + 1
+    done = exchange_in_turn((moved, desk), machines, patience_s=0.1, quiet=True, keep_going=False)
+    assert (list(done.failures), done.left) == (["kongu.erode"], ("kongu.salem",))

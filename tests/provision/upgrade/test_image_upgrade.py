@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from exchange.errors import Unreachable
 from exchange.keys import BranchKeys
 from provision.declaring.reading import parse
 from provision.enrolling.enrolment import enrol
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from exchange.store import Writer
     from provision.declaring.community import Community
     from provision.visit.shell import Machine
     from tests.provision.conftest import Office
@@ -177,3 +179,36 @@ def test_branch_that_can_never_be_ready_is_left_alone(
     assert str(done).startswith(f"left on {declared_image(office.community).key}: {why}")
     assert done.outcome == "left"
     assert vms(office) == before
+
+
+class Failing:
+    """The exchange, which fails when it is looked into for so many times."""
+
+    def __init__(self, store: Writer, times: int) -> None:
+        self._store, self.times = store, times
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "list" and self.times:
+            self.times -= 1
+            raise Unreachable("the exchange does not answer")
+        return getattr(self._store, name)
+
+
+def test_an_exchange_that_fails_for_a_moment_is_no_reason_to_leave_it_as_it_is(
+    office: Office, moved: Community, admin: Admin, guest: StandIn, disks: Disks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fails while the new disk is waited for, and again when the old one is put in."""
+    monkeypatch.setattr("provision.visit.image_upgrade.BACK_S", 0.1)
+    store = Failing(office.desk.store, 0)
+    going = exchange(replace(office, desk=replace(office.desk, store=cast("Writer", store))), moved, guest)
+    heard: list[str] = []
+
+    def tell(words: str) -> None:
+        heard.append(words)
+        if words in {"boots from the new image", "it does not answer yet"}:
+            store.times = 1
+
+    with pytest.raises(NotUpgraded, match=r"rolled back to image .* Its archive is whole: see `gurney appliance con"):
+        replace(going, patience_s=5.0).upgrade("erode", admin.machine, tell)
+    assert "the exchange does not answer" in heard
+    assert present_images(moved, office.found())["erode"] == declared_image(office.community)
