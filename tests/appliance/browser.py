@@ -7,8 +7,9 @@ import json
 import os
 import subprocess
 import tempfile
-import time
 from typing import TYPE_CHECKING, Any, Self
+
+from tests.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,11 +95,8 @@ class Browser:
     def _loaded(self) -> None:
         self._until("document.readyState == 'complete'")
 
-    def _until(self, script: str, timeout_s: float = 20) -> None:
-        deadline = time.monotonic() + timeout_s
-        while not self._holds(script):
-            assert time.monotonic() < deadline, script
-            time.sleep(0.05)
+    def _until(self, script: str) -> None:
+        until(lambda: self._holds(script), script)
 
     def _holds(self, script: str) -> bool:
         """Whether it is true in a page that stands; asked while one page gives way to the next, it is not yet."""
@@ -135,5 +133,5 @@ class Browser:
         os.close(self._commands)
         os.close(self._answers)
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(PATIENCE_S)
         self._folder.cleanup()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +86,7 @@ class ApplianceProcess:
         assert self.process is not None
         assert self.process.poll() is None, f"the appliance has ended: {self.log.read_text()[-3000:]}"
         try:
-            answer = httpx.get(f"http://{self.address}:8080/health", trust_env=False, timeout=5)
+            answer = httpx.get(f"http://{self.address}:8080/health", trust_env=False, timeout=30)
         except httpx.HTTPError:
             return None
         return answer.json() if answer.status_code == 200 else None
@@ -106,7 +106,7 @@ class ApplianceProcess:
     def _end(self, number: signal.Signals) -> None:
         if self.process is not None:
             self.process.send_signal(number)
-            self.process.wait(30)
+            self.process.wait(PATIENCE_S)
             self.process = None
 
     def rows(self, question: str) -> list[tuple[Any, ...]]:

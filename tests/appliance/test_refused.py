@@ -240,17 +240,15 @@ def test_a_fifo_holds_nobody_up(three, sent: str, capsys) -> None:
     manifest = box(three[0], sent) / "manifest.age"
     manifest.unlink()
     os.mkfifo(manifest)
-    began = time.monotonic()
     assert_refused(three, capsys, "does not belong into a referral")
-    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("name", ["0001.parcel.age", "manifest.age"])
 def test_a_sparse_file_of_10_gb_is_not_read(three, sent: str, capsys, name: str) -> None:
     os.truncate(box(three[0], sent) / name, 10 << 30)
-    began = time.monotonic()
+    began = time.process_time()
     assert_refused(three, capsys, "10737418240 bytes")
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 2, "to read them takes more"
 
 
 def test_a_full_outbox_of_rubbish_holds_no_other_sender_up(three, sent: str) -> None:

@@ -107,7 +107,7 @@ def test_a_place_is_free_again_when_its_connection_has_ended(erode: AppliancePro
 
     def is_served() -> bool:
         try:
-            with httpx.Client(transport=at, trust_env=False) as client:
+            with httpx.Client(transport=at, trust_env=False, timeout=30) as client:
                 return client.get(f"http://{erode.address}:{HTTP}/health").status_code == 200
         except httpx.HTTPError:
             return False
@@ -145,7 +145,7 @@ def test_who_stops_in_the_middle_is_given_up(erode: ApplianceProcess) -> None:
 def test_what_is_slow_and_goes_on_is_answered(erode: ApplianceProcess, tmp_path: Path) -> None:
     """A request whose body comes in pieces over TLS, on a connection that was used before."""
     trust = ssl.create_default_context(cafile=root_file(erode, tmp_path))
-    with httpx.Client(verify=trust, trust_env=False) as client:
+    with httpx.Client(verify=trust, trust_env=False, timeout=60) as client:
         place = f"https://{erode.address}:{HTTPS}"
         assert client.get(f"{place}/health").status_code == 200
         pieces = (piece for piece in (b'{"login": "nobody", ', b'"password": "', b'wrong"}'))

@@ -87,7 +87,7 @@ class StandIn:
 
     def health(self) -> dict[str, Any] | None:
         try:
-            answer = httpx.get(f"http://{self.address}:8080/health", trust_env=False, timeout=5)
+            answer = httpx.get(f"http://{self.address}:8080/health", trust_env=False, timeout=30)
         except httpx.HTTPError:
             return None
         return answer.json() if answer.status_code == 200 else None
