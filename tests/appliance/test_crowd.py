@@ -45,7 +45,7 @@ def crowd(address: str, port: int, said: bytes = b"") -> Iterator[list[socket.so
     with ExitStack() as opened:
         held = [opened.enter_context(socket.socket()) for _ in range(EACH * len(CROWD))]
         for number, one in enumerate(held):
-            one.settimeout(10)
+            one.settimeout(60)
             one.bind((CROWD[number // EACH], 0))
             one.connect((address, port))
         for one in held:
@@ -60,7 +60,7 @@ def crowd(address: str, port: int, said: bytes = b"") -> Iterator[list[socket.so
 def test_a_browser_is_served_at_once(erode: ApplianceProcess, tmp_path: Path) -> None:
     trust = ssl.create_default_context(cafile=root_file(erode, tmp_path))
     for scheme, port, said in (("http", HTTP, b"GET /health HT"), ("https", HTTPS, b"")):
-        with httpx.Client(verify=trust, trust_env=False) as client, crowd(erode.address, port, said):
+        with httpx.Client(verify=trust, trust_env=False, timeout=60) as client, crowd(erode.address, port, said):
             for _ in range(3):
                 assert client.get(f"{scheme}://{erode.address}:{port}/health").status_code == 200
     assert "made way" in {line["event"] for line in erode.lines()}
@@ -72,7 +72,7 @@ def test_whom_nobody_answers_yet_is_not_the_one_who_makes_way(erode: AppliancePr
         patient.sendall(b"GET /health HTTP/1.1\r\nHost: erode\r\n")
         with crowd(erode.address, HTTP):
             patient.sendall(b"\r\n")
-            patient.settimeout(10)
+            patient.settimeout(60)
             assert patient.recv(12) == b"HTTP/1.1 200"
 
 

@@ -40,7 +40,7 @@ def test_one_address_does_not_take_all_places(rules: Path) -> None:
     """And it has them again when it has closed its connections; nobody else has fewer, and a stranger none."""
     script = Path(__file__).with_name("two_networks.py")
     knocked = subprocess.run(
-        [*NAMESPACE, sys.executable, str(script), str(rules)], capture_output=True, text=True, timeout=120
+        [*NAMESPACE, sys.executable, str(script), str(rules)], capture_output=True, text=True, timeout=240
     )
     assert knocked.returncode == 0, knocked.stderr
     expected = {
