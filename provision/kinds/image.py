@@ -121,7 +121,7 @@ def found(kind: str, view: View) -> Iterator[Existing]:
             locked=node.number("LOCK/LOCKED", 0) > 0,
             failed=type_name == "DATABLOCK" and in_error,
         )
-        yield Existing(Ref(kind, key), node.name, spec, node.id, key, node)
+        yield Existing(Ref(kind, key), node.name, spec, node.id, view.marked_key(kind, node), node)
 
 
 def create(act: Act, resource: Resource) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from provision.declaring.addresses import AddressRange, less, merged, spanning, usable, without
 from provision.kind import MERGE, Kind, handing, permitting, renaming
 from provision.kinds.reservation import extend, reserve
-from provision.planning.marks import mark_in, object_name
+from provision.planning.marks import object_name
 from provision.planning.resource import Existing, Ref, Resource
 
 if TYPE_CHECKING:
@@ -109,8 +109,7 @@ def found(view: View) -> Iterator[Existing]:
             addresses=without(merged(spanning(*ends) for _, ends in ranges_of(node)), held_in(node)),
             parent=view.ref("vn", parent) if reserved else None,
         )
-        marked = key if mark_in(attributes) else ""
-        yield Existing(Ref("network", key), node.name, spec, node.id, marked, node)
+        yield Existing(Ref("network", key), node.name, spec, node.id, view.marked_key("network", node), node)
 
 
 def _security_groups(view: View, text: str) -> tuple[Ref, ...]:

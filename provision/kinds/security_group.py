@@ -81,7 +81,8 @@ def found(view: View) -> Iterator[Existing]:
     """The security groups that stand."""
     for key, node in view.ours("security-group"):
         spec = SecurityGroup(group=view.owner(node), mode=node.mode, rules=frozenset(_found_rules(node)))
-        yield Existing(Ref("security-group", key), node.name, spec, node.id, key, node)
+        marked = view.marked_key("security-group", node)
+        yield Existing(Ref("security-group", key), node.name, spec, node.id, marked, node)
 
 
 def _found_rules(node: Node) -> Iterator[Rule]:

@@ -9,6 +9,7 @@ from provision.declaring.addresses import less, spanning, without
 from provision.planning.apart import obstacles_apart
 from provision.planning.host_failure import obstacles_of_restart
 from provision.planning.resource import Ref
+from provision.planning.taken_names import names_in_the_way
 from provision.planning.versions import obstacles_of_version
 from provision.planning.view import NAMED
 from provision.upload.safe_folders import out_of_reach
@@ -30,31 +31,12 @@ MOST_HELD = 1 << 16
 #: TYPE and STATE of what a marketplace offers: an image, and one that can be had.
 APP_IMAGE, APP_READY = 1, 1
 
-#: Kind to the pool in which its name has to be free, and whether that is so for each owner or for the whole cloud.
-NAMESPACES = {
-    "group": ("group", False),
-    "vdc": ("vdc", False),
-    "exchange": ("datastore", False),
-    "image-datastore": ("datastore", False),
-    "system-datastore": ("datastore", False),
-    "network": ("vn", True),
-    "security-group": ("secgroup", True),
-    "appliance-image": ("image", True),
-    "exchange-image": ("image", True),
-    "archive": ("image", True),
-    "outbox": ("image", True),
-    "template": ("template", True),
-    "vm-group": ("vmgroup", True),
-    "backup-job": ("backupjob", True),
-    "host-hook": ("hook", False),
-}
-
 
 def obstacles(wanted: Mapping[Ref, Resource], steps: Sequence[Step], found: Found) -> Iterator[str]:
     """Why a plan cannot be carried out; nothing where it can."""
     yield from obstacles_of_version(wanted, found)
     yield from _unknown_names(wanted, found)
-    yield from _names_in_the_way(steps, found)
+    yield from names_in_the_way(steps, found)
     yield from _shrinking(steps)
     yield from _apps(steps, found)
     yield from _leased(steps)
@@ -74,18 +56,6 @@ def _unknown_names(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[str
         if found.pools.named(NAMED[ref.kind], ref.key) is None:
             known = ", ".join(node.name for node in found.pools.nodes[NAMED[ref.kind]])
             yield f"there is no {ref.kind.replace('-', ' ')} {ref.key!r} in this cloud (there are: {known})"
-
-
-def _names_in_the_way(steps: Sequence[Step], found: Found) -> Iterator[str]:
-    """Other people's objects that have a name that Gurney needs."""
-    leaving = {(step.kind, step.name) for step in steps if step.action == "delete"}
-    for step in steps:
-        if step.action != "create" or step.kind not in NAMESPACES or (step.kind, step.name) in leaving:
-            continue
-        pool, by_owner = NAMESPACES[step.kind]
-        for node in found.pools.nodes[pool]:
-            if node.name == step.name and (not by_owner or node.number("UID") == found.view.uid):
-                yield f"{step.kind} {step.name} exists (id {node.id}) and is not Gurney's: rename it, or adopt it"
 
 
 def _shrinking(steps: Sequence[Step]) -> Iterator[str]:

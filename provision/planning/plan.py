@@ -12,6 +12,7 @@ from provision.planning.comparison import steps_between
 from provision.planning.conditions import conditions
 from provision.planning.obstacles import obstacles
 from provision.planning.renaming import renamed
+from provision.planning.taken_names import after_renaming, held_up, without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -92,14 +93,16 @@ def plan_towards(declared: tuple[Resource, ...], former: Mapping[str, str], foun
     """The steps from what was found to declared resources; `former` tells names that branches had before."""
     wanted = _wanted(declared, found)
     existing = dict(renamed(found.resources, former, wanted))
-    steps = steps_between(wanted, existing)
+    steps = after_renaming(steps_between(wanted, existing))
+    waiting = held_up(steps, found)
+    steps = without(steps, waiting)
     return Plan(
         community=found.community,
         declared=declared,
         former=former,
         steps=tuple(steps),
         standing={ref: each.id for ref, each in existing.items()},
-        conditions=(*conditions(wanted, found), *conditions_of_accounts(declared, found.view)),
+        conditions=(*conditions(wanted, found), *conditions_of_accounts(declared, found.view), *waiting.values()),
         foreign=found.foreign,
         obstacles=tuple(obstacles(wanted, steps, found)),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING
 
 from provision.enrolling.published import Published
@@ -33,6 +34,9 @@ MARKED = {
     "vm-group": "vmgroup",
     "backup-job": "backupjob",
 }
+
+#: Kinds that are handed to a branch's group, and what their names end in.
+HANDED = {"security-group": (), "network": (), "archive": ("archive",), "outbox": ("outbox",)}
 
 #: What the owner of the cloud made, which community files name.
 NAMED = {"cluster": "cluster", "datastore": "datastore", "host": "host", "parent-network": "vn"}
@@ -143,6 +147,11 @@ class View:
         nobodys = gid not in self.pools.by_id["group"]
         return mark if nobodys or gid in {self.gid, own.id if own else self.gid} else None
 
+    def marked_key(self, kind: str, node: Node) -> str:
+        """The key that an object of ours bears; empty where its mark is not the one that we write, and has to be."""
+        mark = mark_in(node.attributes())
+        return mark.key if mark and (mark.community, mark.kind) == (self.community, kind) else ""
+
     def ours(self, kind: str) -> Iterator[tuple[str, Node]]:
         """Every object of a marked kind with its key; of two with one key the older one."""
         return iter(self._ours[kind].items())
@@ -155,7 +164,26 @@ class View:
                 mark = self.believed(node) or self._half_made(pool, node)
                 if mark is not None and MARKED.get(mark.kind) == pool:
                     found[mark.kind].setdefault(mark.key, node)
+        for kind, key in product(HANDED, self.groups):
+            if key not in found[kind] and (known := self._by_name(kind, key)) is not None:
+                found[kind][key] = known
         return found
+
+    def _by_name(self, kind: str, key: str) -> Node | None:
+        """A branch's object whose mark is gone or another: its group's admin can rewrite that, and not who owns it.
+
+        Nobody but the service user hands over what is the service user's, and no two things of one owner have one name.
+        """
+        name, group = object_name(self.community, key, *HANDED[kind]), self.groups[key].id
+        node = self._own.get((MARKED[kind], name))
+        return node if node is not None and node.number("GID") == group else None
+
+    @cached_property
+    def _own(self) -> dict[tuple[str, str], Node]:
+        """What is the service user's, of the kinds that are handed over, by pool and name."""
+        pools = {MARKED[kind] for kind in HANDED}
+        nodes = ((pool, node) for pool in pools for node in self.pools.nodes[pool] if node.number("UID") == self.uid)
+        return {(pool, node.name): node for pool, node in nodes}
 
     def _half_made(self, pool: str, node: Node) -> Mark | None:
         """The mark that a reservation was about to get when an apply died: OpenNebula takes none when it makes one."""
@@ -209,6 +237,11 @@ class View:
         """The branch group that an object belongs to; None while it is the service user's own."""
         gid = node.number("GID")
         return None if gid == self.gid else self.ref("group", gid)
+
+    def is_handed(self, node: Node) -> bool:
+        """Whether an object of the service user's is in a branch's group, whose admin may rename and mark it."""
+        branches = {group.id for group in self.groups.values()}
+        return node.number("UID") == self.uid and node.number("GID") in branches
 
     def key_text(self, kind: str) -> str:
         """A public key of the community, from its keys document."""
