@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
-import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +23,7 @@ from exchange.sftp import SftpFolder
 from exchange.store import Entry
 from exchange.stores import open_store
 from tests.exchange.road import NOW, kept, receive, referral
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port below those that the system gives to whoever connects (ip(7), ip_local_port_range): it stays free."""
+    while True:
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def keygen(path: Path) -> Path:
@@ -45,12 +48,11 @@ def keygen(path: Path) -> Path:
 
 
 def wait_for(port: int) -> None:
-    for _ in range(100):
+    def listens() -> bool:
         with socket.socket() as caller:
-            if caller.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    pytest.fail("the server does not listen")
+            return caller.connect_ex(("127.0.0.1", port)) == 0
+
+    until(listens, "a server that listens")
 
 
 class Sshd:
