@@ -11,12 +11,13 @@ import numpy as np
 from converter.dicom import part10, tags
 from converter.dicom.elements import UNDEFINED
 from converter.dicom.fragments import EncapsulatedFrames, NativeFrames, encapsulated_frames, native_frames
+from converter.dicom.syntaxes import LOSSY
 from converter.errors import ConversionError
 from converter.gray.choice import PERCENTILES, modality
 from converter.gray.padding import padding, without
 from converter.gray.window import LINEAR_EXACT, Window
 from converter.pixels.codecs import CELLS, decode
-from converter.pixels.depth import exceeds, too_deep
+from converter.pixels.depth import cut_off, exceeds, too_deep
 from converter.pixels.format import PixelFormat, pixel_format
 from converter.pixels.native import native_samples, stored_values, unswapped
 from converter.pixels.overlays import overlays
@@ -168,9 +169,12 @@ class Instance:
     def _decompressed(self, stream: bytes) -> tuple[Array, str]:
         codec = self.file.syntax.codec
         decoded = decode(codec, stream, self.pixels)
-        if codec not in CELLS and exceeds(decoded.samples, self.pixels) and not self._shares_cells():
-            raise too_deep(decoded.samples, self.pixels)
-        return decoded.samples, decoded.photometric
+        samples = decoded.samples
+        if codec not in CELLS and exceeds(samples, self.pixels) and not self._shares_cells():
+            if self.file.syntax.uid not in LOSSY:
+                raise too_deep(samples, self.pixels)
+            samples = cut_off(samples, self.pixels)
+        return samples, decoded.photometric
 
     def _shares_cells(self) -> bool:
         """Whether other things lie in the cells: a high bit above the stored ones says so, or an overlay."""

@@ -66,6 +66,9 @@ _TABLE = (
 )
 TRANSFER_SYNTAXES = {syntax.uid: syntax for syntax in _TABLE}
 
+# What comes out of these is near what went in, and may lie a little beyond it (PS3.6 annex A).
+LOSSY = frozenset(f"{_ROOT}.4.{number}" for number in (50, 51, 53, 55, 81, 91, 93, 112, 203))
+
 # Registered, and no kept decoder exists: video needs a player, JPIP a server.
 REFUSED = {
     f"{_ROOT}.4.94": "JPIP: the pixels are at another server",

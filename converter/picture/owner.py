@@ -18,11 +18,11 @@ _TEXT_BYTES = 4096
 
 
 def owner(path: Path) -> str | None:
-    """The SOP Instance UID of a picture; None where there is none, or it says nothing of it."""
+    """The SOP Instance UID of a picture; None where there is none, it cannot be read, or says nothing of it."""
     try:
         with path.open("rb") as file:
             return _owner(file) if file.read(len(SIGNATURE)) == SIGNATURE else None
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+    except OSError:
         return None
 
 

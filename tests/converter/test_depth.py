@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from imagecodecs import htj2k_encode, jpeg2k_encode, jpeg8_encode, jpegls_encode, jpegxl_encode, ljpeg_encode
+from imagecodecs import (
+    htj2k_encode,
+    jpeg2k_decode,
+    jpeg2k_encode,
+    jpeg8_encode,
+    jpegls_encode,
+    jpegxl_encode,
+    ljpeg_encode,
+)
 from PIL import Image
 
 import converter
@@ -44,10 +52,45 @@ def test_a_compressed_picture_of_wider_cells_than_the_headers_is_refused(name: s
 @pytest.mark.parametrize("name", DEEP_STREAMS)
 def test_values_above_the_stored_bits_are_refused_and_not_wrapped(name: str) -> None:
     syntax, stream = DEEP_STREAMS[name]
-    with pytest.raises(ConversionError, match=r"values up to 4092, 10 bits hold 1023 at most") as refused:
+    with pytest.raises(ConversionError, match=r"values from 0 to 4092, 10 bits hold 0 to 1023") as refused:
         converter.open(object_of(stream, syntax, 16, 10)).frame(1)
     assert refused.value.tag_text == "(0028,0101)"
     assert (converter.open(object_of(stream, syntax, 16, 12)).frame(1).stored == DEEP).all()
+
+
+LOSSY_J2K = f"{ROOT}4.91"
+
+
+@pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signed"])
+def test_what_a_lossy_codec_overshoots_is_cut_off_and_not_wrapped(signed: bool) -> None:
+    black, white = (-2048, 2047) if signed else (0, 4095)
+    kind = np.int16 if signed else np.uint16
+    cells = np.where(np.random.default_rng(1).random((32, 32)) > 0.5, white, black).astype(kind)
+    stream = jpeg2k_encode(cells, level=50, reversible=False, codecformat="j2k")
+    assert jpeg2k_decode(stream).max() > white + 200
+    content = object_of(stream, LOSSY_J2K, 16, 12, PixelRepresentation=int(signed))
+    stored = converter.open(content).frame(1).stored
+    assert (stored.min() >= black, stored.max()) == (True, white)
+    assert np.abs(stored - cells)[cells == white].max() < 1000
+
+
+def test_a_value_above_the_highest_is_no_sign_where_others_have_one() -> None:
+    cells = np.arange(1024, dtype=np.int16).reshape(32, 32) * 2 + 2
+    for below, refused in ((-1, True), (0, False)):
+        cells[0, 0] = below
+        stream = jpeg2k_encode(cells, level=0, reversible=True, codecformat="j2k")
+        content = object_of(stream, J2K, 16, 12, PixelRepresentation=1)
+        if refused:
+            with pytest.raises(ConversionError, match="values from -1 to 2048, 12 bits hold -2048 to 2047"):
+                converter.open(content).frame(1)
+        else:
+            assert converter.open(content).frame(1).stored[-1, -1] == -2048
+
+
+def test_a_lossy_picture_of_more_bits_is_refused_all_the_same() -> None:
+    stream = jpeg2k_encode(DEEP, level=60, reversible=False, codecformat="j2k", bitspersample=12)
+    with pytest.raises(ConversionError, match="11 bits hold 0 to 2047"):
+        converter.open(object_of(stream, LOSSY_J2K, 16, 11)).frame(1)
 
 
 def test_a_picture_of_floating_point_numbers_is_refused() -> None:
