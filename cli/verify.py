@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import time
 from contextlib import ExitStack
@@ -38,7 +39,7 @@ SETTINGS_WITHIN_S = 120.0
 def verify(where: Where, evidence: Path, *, as_json: bool) -> None:
     """Try in every branch what must work, and what must not: echo, store, find, view, refer, isolation.
 
-    A visitor is let into each branch for the time of the test. One test image stays in each archive.
+    A visitor is let into each branch for the time of the test. Each run leaves a small test image in each archive.
     """
     from provision.errors import NotReady
     from provision.fleet.evidence import write_evidence
@@ -89,7 +90,13 @@ def made_ready(desk: Desk, community: Community, stack: ExitStack) -> list[Ward]
     sessions = {name: logged_in(branch, visitors[name]) for name, branch in branches.items()}
     for session in sessions.values():
         stack.callback(session.client.close)
-    return [ward_of(community, name, statuses, sessions, folder) for name in statuses]
+    run = run_name()
+    return [ward_of(community, name, statuses, sessions, folder, run) for name in statuses]
+
+
+def run_name() -> str:
+    """What tells a run from all others: to whom an earlier one referred its patient, knows that one for good."""
+    return f"{datetime.now(UTC):%Y%m%d%H%M%S}{secrets.token_hex(2)}"
 
 
 def say(check: Check, *, quiet: bool) -> None:
@@ -102,14 +109,15 @@ def say(check: Check, *, quiet: bool) -> None:
 
 
 def ward_of(
-    community: Community, name: str, statuses: dict[str, BranchStatus], sessions: dict[str, Session], folder: Path
-) -> Ward:
-    """A branch made ready for its checks."""
+    community: Community, name: str, statuses: dict[str, BranchStatus], sessions: dict[str, Session], folder: Path,
+    run: str,
+) -> Ward:  # fmt: skip
+    """A branch made ready for its checks, with a patient of this run's own."""
     from cli.acceptance import Ward, allowed
     from cli.test_object import test_object
     from provision.fleet.visitor import AE_TITLE
 
-    patient_id = f"GURNEY-VERIFY-{name.upper()}"
+    patient_id = f"GURNEY-VERIFY-{name.upper()}-{run}"  # 64 characters at most (PS3.5 6.2, LO)
     image = test_object(folder / f"{name}.dcm", patient_id)
     others = {other: session for other, session in sessions.items() if other != name}
     return Ward(statuses[name], sessions[name], image, patient_id, AE_TITLE, others, allowed(community, name))
