@@ -164,7 +164,8 @@ class Splitter(io.RawIOBase):
 
 class _Part:
     def __init__(self, instance: ManifestInstance, path: Path) -> None:
-        self.stream = path.open("wb")
+        path.unlink(missing_ok=True)  # what is left of another referral may be a kept file by another name
+        self.stream = path.open("xb")
         self._instance = instance
         self._left = instance.size
         self._digest = hashlib.sha256()

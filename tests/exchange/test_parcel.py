@@ -99,6 +99,17 @@ def disk_full_after(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+def test_what_lies_there_is_not_written_into(tmp_path: Path) -> None:
+    """A file of an earlier referral that could not be removed is the archive's as well."""
+    (tmp_path / "0001-00001.dcm").write_bytes(b"kept")
+    (tmp_path / "kept").hardlink_to(tmp_path / "0001-00001.dcm")
+    splitter = Splitter([instance(1, b"abc")], tmp_path, "0001")
+    splitter.write(b"abc")
+    splitter.finish()
+    assert (tmp_path / "0001-00001.dcm").read_bytes() == b"abc"
+    assert (tmp_path / "kept").read_bytes() == b"kept"
+
+
 def test_a_full_disk_is_an_os_error_and_leaves_nothing(tmp_path: Path) -> None:
     content = bytes(2 << 20)
     splitter = Splitter([instance(1, content)], tmp_path, "0001")
