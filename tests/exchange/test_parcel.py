@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange.errors import ExchangeError, Malformed, Tampered
@@ -57,6 +57,7 @@ def test_packing_keeps_order_leaves_none_out_and_holds_the_limit(sizes: list[int
 
 
 @given(st.lists(st.binary(min_size=1, max_size=300), min_size=1, max_size=8), st.integers(1, 400))
+@settings(deadline=None)  # each file is flushed to the disk
 def test_what_was_joined_comes_apart_however_it_is_cut(contents: list[bytes], cut: int) -> None:
     with TemporaryDirectory() as folder:
         files = []
