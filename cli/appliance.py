@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from cli.group import Group
 from cli.image import build
 from cli.upgrade import upgrade
 from cli.visit import execute, logs, ssh, support_bundle
@@ -52,7 +53,7 @@ MOUNTS = click.option(
 UNUSED = ("requests", "rich")
 
 
-@click.group()
+@click.group(cls=Group)
 def appliance() -> None:
     """Run a branch's appliance service."""
 

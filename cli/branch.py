@@ -11,6 +11,7 @@ from cli.consent import consent
 from cli.console import print_json, results
 from cli.desk import JSON, YES, at_desk
 from cli.discarding import discard_keys
+from cli.group import Group
 from cli.inviting import never_lost
 from cli.table import Table
 from cli.visit import IDENTITY, PORT
@@ -47,7 +48,7 @@ def by_branch(given: Sequence[tuple[str, str]], names: Sequence[str], option: st
     return told
 
 
-@click.group()
+@click.group(cls=Group)
 def branch() -> None:
     """Enrol, revoke and list the branches of a community; print its authority's certificate, or replace it."""
 

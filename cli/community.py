@@ -72,6 +72,7 @@ def apply(
     new_keys = pairs(rekey)
     known(new_keys, community.branches, "--rekey")
     the_plan = planned(desk, community)
+    known(allow, {*community.branches, *(step.branch for step in the_plan)}, "--allow-destroy")
     if not as_json:
         show(the_plan, as_json=False)
     refuse(the_plan, frozenset(allow))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
-#: Columns of a result that goes into a file or another program, where nothing is wrapped.
+#: Columns of what goes into a file or another program, where nothing is wrapped.
 UNFOLDED = 4000
 
 
@@ -30,7 +30,8 @@ def progress_console() -> Console:
     """The console of progress and remarks: standard error."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False)
+    return console if console.is_terminal else Console(stderr=True, highlight=False, width=UNFOLDED)
 
 
 def progress_bar(*, quiet: bool = False) -> Progress:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.console import print_json, results
-from cli.desk import JSON, at_desk
+from cli.desk import JSON, at_desk, check_names
 
 if TYPE_CHECKING:
     from cli.desk import Where
@@ -27,6 +27,7 @@ def credential(branch: str, login: str, where: Where, *, as_json: bool) -> None:
     from provision.planning.found import found
 
     community, desk = where.opened()
+    check_names([branch], community)
     path = anew(desk, community, found(desk, community.community), branch, login)
     if as_json:
         print_json({"branch": branch, "login": login, "file": str(path)})

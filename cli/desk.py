@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from provision.declaring.community import Community
     from provision.desk import Desk
@@ -21,8 +22,21 @@ FILE = click.option(
     "-f", "--file", "file", default="community.yaml", show_default=True, type=click.Path(path_type=Path),
     help="The community file.",
 )  # fmt: skip
-ENDPOINT = click.option("--endpoint", help="The front end's XML-RPC address.  [default: $ONE_XMLRPC]")
-EXCHANGE = click.option("--exchange", help="How to reach the exchange, instead of the file's exchange.admin.")
+
+
+def _not_empty(_context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+    """Refuse an empty text, as of a variable that is not set: another cloud or exchange would be taken in its place."""
+    if text is not None and not text.strip():
+        raise click.BadParameter("it is empty", param=parameter)
+    return text
+
+
+ENDPOINT = click.option(
+    "--endpoint", callback=_not_empty, help="The front end's XML-RPC address.  [default: $ONE_XMLRPC]"
+)
+EXCHANGE = click.option(
+    "--exchange", callback=_not_empty, help="How to reach the exchange, instead of the file's exchange.admin."
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for programs.")
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
 ALLOW = click.option(
@@ -64,6 +78,20 @@ def at_desk(command: Callable[..., None]) -> Callable[..., None]:
         command(where=Where(file, endpoint, exchange), **others)
 
     return told
+
+
+def check_writable(folder: Path, option: str) -> None:
+    """Refuse a folder that nothing can be written to, before the work whose result shall lie there."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise click.BadParameter(f"nothing can be written to {folder}", param_hint=option)
+
+
+def check_names(names: Iterable[str], community: Community) -> None:
+    """Refuse a name that no branch of the community file has."""
+    for name in names:
+        if name not in community.branches:
+            there = ", ".join(community.branches)
+            raise click.UsageError(f"the community file declares no branch {name!r}; there are {there}")
 
 
 def uploads_for(community: Community, file: Path) -> Uploads | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.desk import check_writable
 from cli.ending import ended_by_signals
 
 if TYPE_CHECKING:
@@ -30,7 +31,11 @@ MEGABYTE = 1_000_000
 )
 @click.option("--mirror", default="", help="Debian mirror; else the one that this machine's apt uses.")
 @click.option("--refresh", is_flag=True, help="Look for newer packages than the last build used.")
-@click.option("--lock", type=click.Path(path_type=Path), help="Locked requirements; else those of this checkout.")
+@click.option(
+    "--lock",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Locked requirements; else those of this checkout.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def build(target: Path, mirror: str, lock: Path | None, *, refresh: bool, as_json: bool) -> None:
     """Build a bootable image of the appliance from Debian packages and wheels."""
@@ -38,6 +43,7 @@ def build(target: Path, mirror: str, lock: Path | None, *, refresh: bool, as_jso
     from provision.image.builder import Order, own_lock
     from provision.image.builder import build as make
 
+    check_writable(target.parent, "--output")  # before the build, which takes minutes
     begun = time.monotonic()
     with ended_by_signals():
         built = make(Order(target, lock or own_lock(), mirror, refresh), _teller(quiet=as_json))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.console import print_json, print_json_line, results
-from cli.desk import JSON, at_desk
+from cli.desk import JSON, at_desk, check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,8 +53,8 @@ def status(where: Where, interval_s: float, prometheus: Path | None, *, as_json:
     With --watch the table is renewed in place; into a file or a pipe each look is written below the last one, with its
     time, and with --json as a line of JSON.
     """
-    if prometheus is not None and not os.access(prometheus.parent, os.W_OK | os.X_OK):
-        raise click.BadParameter(f"nothing can be written to {prometheus.parent}", param_hint="--prometheus")
+    if prometheus is not None:
+        check_writable(prometheus.parent, "--prometheus")
     community, desk = where.opened()
     if watch:
         _watch(partial(look, desk, community, prometheus), interval_s, as_json=as_json)

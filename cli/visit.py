@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.desk import JSON, at_desk
+from cli.desk import JSON, at_desk, check_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,11 +53,12 @@ class Visit:
         from provision.visit.shell import Machine
         from provision.vm_state import address_of
 
+        check_names(names, community)
         vms = found(desk, community.community).view.appliances
         addresses = {name: address_of(vms[name]) for name in community.branches if name in vms}
         for name in names:
             if not addresses.get(name):
-                raise ProvisionError(f"{name}: the community has no such branch, or it has no VM")
+                raise ProvisionError(f"{name} has no VM, or one without an address: `gurney apply` makes it")
         keys = HostKeys(own_identity().path.with_name("appliance_hosts"))
         chosen = names or [name for name, address in addresses.items() if address]
         return [

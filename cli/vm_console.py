@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.console import print_json
-from cli.desk import JSON, at_desk
+from cli.desk import JSON, at_desk, check_names
 from cli.visit import BRANCH
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def console(where: Where, lines: int, branch: str, *, as_json: bool) -> None:
     from provision.visit.console import console_of
 
     community, desk = where.opened()
+    check_names([branch], community)
     shown = console_of(found(desk, community.community), branch, desk.cloud.endpoint, login_file())
     if as_json:
         print_json({**vars(shown), "ways": list(shown.ways()), "lines": shown.lines(lines)})

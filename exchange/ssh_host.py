@@ -73,7 +73,8 @@ class SshHost:
         except paramiko.AuthenticationException as error:
             raise Unreachable(f"{self} does not accept the key of {self.user or 'this user'}: {error}") from error
         except (OSError, EOFError, paramiko.SSHException) as error:
-            raise Unreachable(f"{self} cannot be reached over SSH: {error or type(error).__name__}") from error
+            words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise Unreachable(f"{self} cannot be reached over SSH: {words}") from error
 
     def _log_in(self, client: paramiko.SSHClient) -> None:
         client.connect(

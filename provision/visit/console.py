@@ -72,7 +72,7 @@ def console_of(now: Found, branch: str, endpoint: str, auth_file: Path) -> Conso
     """
     vm = now.view.appliances.get(branch)
     if vm is None:
-        raise ProvisionError(f"{branch}: the community has no such branch, or it has no VM")
+        raise ProvisionError(f"{branch} has no VM: `gurney apply` makes it")
     record = next(iter(reversed(list(vm.children("HISTORY_RECORDS/HISTORY")))), None)
     graphics = next(iter(vectors(vm.attributes(), "GRAPHICS")), {})
     return Console(

@@ -213,7 +213,8 @@ def shell_in(machine: Machine) -> Iterator[Shell]:
     except paramiko.AuthenticationException as error:
         raise NotVisited(f"{machine.name} does not accept your key: it lets in the SSH keys of its context") from error
     except (OSError, paramiko.SSHException, EOFError) as error:
-        words = WORDS.get(str(error), str(error))
+        said = getattr(error, "strerror", None) or str(error)
+        words = WORDS.get(said, said)
         raise NotVisited(f"{machine.name} at {machine.address}:{machine.port}: {words}") from error
     finally:
         client.close()

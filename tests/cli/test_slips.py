@@ -1,0 +1,67 @@
+"""Slips of the pen: a name that no branch has, a variable that is not set, a folder that is not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+
+from cli.main import exit_of, gurney
+from tests.cli.command_tree import having, least
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "community.yaml"
+NAMING = [
+    ["appliance", "exec", "-b", "nobody", "true"],
+    ["appliance", "logs", "nobody"],
+    ["appliance", "ssh", "nobody"],
+    ["appliance", "console", "nobody"],
+    ["appliance", "support-bundle", "nobody"],
+    ["appliance", "upgrade", "--image", "nobody"],
+    ["credential", "nobody", "anbu"],
+]
+
+
+@pytest.fixture(autouse=True)
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A front end that nobody asks."""
+    (tmp_path / "one_auth").write_text("oneadmin:secret\n")
+    monkeypatch.setenv("ONE_AUTH", str(tmp_path / "one_auth"))
+    monkeypatch.setenv("ONE_XMLRPC", "http://127.0.0.1:9/RPC2")
+    monkeypatch.setenv("GURNEY_IDENTITY", str(tmp_path / "identity.txt"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("words", NAMING, ids=" ".join)
+def test_a_branch_that_is_not_declared(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["-f", str(EXAMPLE), "--exchange", str(tmp_path)]
+    place = 2 if words[0] == "appliance" else 1
+    assert exit_of([*words[:place], *options, *words[place:]]) == 2
+    assert "declares no branch 'nobody'; there are erode, salem, karur" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--endpoint", "--exchange"])
+@pytest.mark.parametrize("name", having("--endpoint"), ids=" ".join)
+def test_an_empty_text_is_nobody_s_default(
+    name: tuple[str, ...], option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of a variable that is not set: the cloud of the environment would be taken."""
+    assert exit_of([*least(name), option, ""]) == 2
+    assert f"Invalid value for '{option}': it is empty" in capsys.readouterr().err
+
+
+def test_an_image_that_could_not_be_written_is_told_before_it_is_built(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_of(["appliance", "build", "-o", "nowhere/appliance.qcow2"]) == 2
+    assert "nothing can be written to nowhere" in capsys.readouterr().err
+    assert [path.name for path in Path.cwd().iterdir()] == ["one_auth"]
+
+
+@pytest.mark.parametrize("group", ["branch", "appliance"])
+def test_the_help_of_a_group_cuts_no_sentence(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exit_of([group, "--help"])
+    listed = " ".join(capsys.readouterr().out.partition("Commands:")[2].split())
+    assert "..." not in listed
+    command = gurney.get_command(click.Context(gurney), group)
+    assert isinstance(command, click.Group)
+    for each in command.commands.values():
+        assert " ".join((each.help or "").split()).partition(". ")[0].rstrip(".") in listed
