@@ -44,7 +44,7 @@ class Service:
         """Start it; that it answers is another matter."""
         self._tell("start")
 
-    def wait_until_it_answers(self, *, opened: bool = False) -> None:
+    def wait_until_it_answers(self, *, opened: bool = False, at_least_s: float = 0.0) -> None:
         """
         Wait until the page and DICOM answer, as this branch's.
 
@@ -52,6 +52,8 @@ class Service:
         ----------
         opened
             It has to answer everyone; else it may still be closed.
+        at_least_s
+            How long is waited for it however little patience an admin has.
 
         Raises
         ------
@@ -59,7 +61,7 @@ class Service:
             They do not, with what does not and the service's last words.
         """
         context = parse(self.machine.path(CONTEXT).read_text(encoding="utf-8"))
-        end = time.monotonic() + self.patience_s
+        end = time.monotonic() + max(self.patience_s, at_least_s)
         while (wrong := self.wrong(context, opened=opened)) and time.monotonic() < end and self._ends() < ENDS_MOST:
             time.sleep(PAUSE_S)
         if wrong:
@@ -109,7 +111,7 @@ class NotRunning(Service):
     def start(self) -> None:
         """It is systemd that will."""
 
-    def wait_until_it_answers(self, *, opened: bool = False) -> None:
+    def wait_until_it_answers(self, *, opened: bool = False, at_least_s: float = 0.0) -> None:
         """Nobody waits."""
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 CHECK, INSTALL, STOP, MIGRATE, SWITCH, OPEN = "check", "install", "stop", "migrate", "switch", "open"
 UNDO = "roll back"
 ALREADY, UPGRADED = "already", "upgraded"
+#: The version before has served here: it is given the time that a slow machine needs.
+BACK_S = 180.0
 
 
 class RolledBack(Trouble):
@@ -143,7 +145,7 @@ class Upgrading:
         before = self.programs.current()
         self.programs.sweep(before.place)
         try:
-            self.service.wait_until_it_answers(opened=True)
+            self.service.wait_until_it_answers(opened=True, at_least_s=BACK_S)
         except Trouble as error:
             raise RolledBack(
                 f"{reason}: rolled back to {before.version}, which does not answer either: {error}"
