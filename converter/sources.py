@@ -175,9 +175,15 @@ def _in_file(path: str, size: int, *, named: bool) -> Iterator[Found]:
 def _in_zip(path: str) -> Iterator[Found]:
     from converter import archive  # zipfile and what it unpacks with cost 10 ms, and most runs meet no archive
 
+    seen: set[str] = set()
     for member in archive.members(path):
-        if not member.name.endswith(("/DICOMDIR", "DICOMDIR")):
+        if member.name in seen:
+            yield Failure(
+                f"{path}!{member.name}", "the archive holds this name again; only the last file of it is read"
+            )
+        elif not member.name.endswith("DICOMDIR"):
             yield SourceFile(path, member.size, member=member.name)
+        seen.add(member.name)
 
 
 def _in_directory(path: str) -> Iterator[Found]:

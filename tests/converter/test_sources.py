@@ -188,6 +188,17 @@ def test_another_archive_of_the_same_name_is_read_anew(tmp_path: Path) -> None:
         assert found.sop_instance_uid == f"1.2.3.4.{number}"
 
 
+def test_two_members_of_one_name_are_told(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", ct(1), ct(2))
+    path.write_bytes(path.read_bytes().replace(b"IMG/000001", b"IMG/000000"))
+    found, lost = sorted(convert([path], Target(tmp_path / "out")), key=lambda result: isinstance(result, Failure))
+    assert isinstance(found, Picture)
+    assert found.sop_instance_uid == "1.2.3.4.2"
+    assert isinstance(lost, Failure)
+    assert lost.source == f"{path}!IMG/000000"
+    assert "only the last file of it is read" in lost.reason
+
+
 def test_workers_do_not_share_an_archive(tmp_path: Path) -> None:
     path = zipped(tmp_path / "a.zip", *(ct(number) for number in range(40)))
     assert archive_content(str(path), "IMG/000000") == ct(0)  # open in this process before the others are forked
