@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from provision.errors import NotFinished
 from provision.kinds import ending
 from provision.vm_state import state_name
 from tests.provision.test_kill import ONE_BRANCH
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,11 +53,7 @@ def at_pace(office: Office, vm_step_s: float) -> None:
 
 
 def until_state(office: Office, state: str) -> None:
-    for _ in range(400):
-        if (seen := state_name(office.found().view.appliances["erode"])) == state:
-            return
-        time.sleep(0.02)
-    raise AssertionError(seen)
+    until(lambda: state_name(office.found().view.appliances["erode"]) == state, state)
 
 
 def archive(office: Office) -> tuple[int, bool]:
@@ -127,12 +123,28 @@ def test_an_archive_that_cannot_be_carried_back_stays_where_it_is(small: Callabl
     assert archive(office) == (USED, True)
 
 
+def test_one_whose_host_is_lost_is_left_to_a_person(small: Callable[..., Office]) -> None:
+    office = small()
+    office.until_running()
+    vm = office.found().view.appliances["erode"].id
+    office.embedded.power.cut("embedded")
+    with pytest.raises(NotFinished, match=r"VM kongu.erode \(\d+\): .*does not end .*onevm recover --delete"):
+        office.apply(NEW_IMAGE)
+    assert office.desk.cloud.calls["vm.recover"] == 0
+    assert office.found().view.appliances["erode"].id == vm
+    office.raw("vm.recover", vm, ending.RECOVER_DELETE)
+    until(lambda: not office.found().view.appliances, "the end of the VM")
+    office.embedded.power.restore("embedded")
+    assert not office.apply(NEW_IMAGE).after
+    office.until_running()
+    assert archive(office) == (USED, True)
+
+
 def test_an_archive_whose_vm_was_deleted_by_force_is_used_again_as_it_is(small: Callable[..., Office]) -> None:
     office = small()
     office.until_running()
     office.raw("vm.recover", office.found().view.appliances["erode"].id, ending.RECOVER_DELETE)
-    while office.found().view.appliances:
-        time.sleep(0.02)
+    until(lambda: not office.found().view.appliances, "the end of the VM")
     assert archive(office) == (ERROR, True)
     steps = {(step.action, step.kind): step.reason for step in office.plan()}
     assert set(steps) == {("update", "archive"), ("create", "appliance")}
