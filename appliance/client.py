@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
@@ -91,7 +92,7 @@ class ApplianceClient:
                     f"{self._url} cannot be trusted: {error}. Give the authority's certificate with --ca (it is at "
                     "the page under /trust; compare its fingerprint), or do not go on"
                 ) from error
-            raise ApplianceError(f"{self._url} does not answer: {error}") from error
+            raise ApplianceError(f"{self._url} does not answer: {_words(error)}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -127,3 +128,8 @@ def _detail(answer: httpx.Response) -> str:
     if answer.headers.get("content-type", "").startswith("text/plain"):
         return answer.text.strip()[:DETAIL_SIGNS]
     return f"status {answer.status_code}"
+
+
+def _words(error: Exception) -> str:
+    """What happened, without the number that the system has for it."""
+    return re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__

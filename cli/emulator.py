@@ -15,7 +15,7 @@ DEFAULT_STATE = Path(".gurney-cloud")
 @click.command()
 @click.option(
     "--state",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, file_okay=False),
     default=DEFAULT_STATE,
     show_default=True,
     help="Folder that holds everything.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from cli.console import print_json, progress_bar, progress_console, results
+from cli.page_address import PageAddress, is_readable_on_the_way
 
 if TYPE_CHECKING:
     import ssl
@@ -28,7 +29,7 @@ UNDER_WAY = frozenset({"prepared", "sending", "sent"})
 @click.option("--patient", required=True, metavar="ID", help="Patient ID, as the images say it.")
 @click.option("--to", required=True, metavar="BRANCH", help="The branch that shall have the images.")
 @click.option("--issuer", metavar="BRANCH", help="The branch that issued the Patient ID, where several did.")
-@click.option("--at", required=True, metavar="URL", help="The appliance's page, such as https://10.20.1.10.")
+@click.option("--at", required=True, type=PageAddress(), help="The appliance's page, such as https://10.20.1.10.")
 @click.option(
     "--ca", "authority", envvar="GURNEY_CA", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="File with the certificate of the community's authority; else $GURNEY_CA, else whom this machine trusts.",
@@ -74,9 +75,8 @@ def refer(
 
     if not patient.strip():
         raise click.BadParameter("a Patient ID is needed", param_hint="--patient")
-    if not at.startswith(("http://", "https://")):
-        raise click.BadParameter(f"{at!r} is no address of a page, such as https://10.20.1.10", param_hint="--at")
-    _warn_if_readable(at)
+    if is_readable_on_the_way(at):
+        progress_console().print("The connection is not encrypted: whoever is on the way can read the password.")
     with ApplianceClient(at, trusted(authority, revoked)) as client:
         client.log_in(login, _password(password_file))
         referral_id = client.refer(patient, to, issuer)["referral_id"]
@@ -114,13 +114,23 @@ def _content(option: str, file: Path, read: Callable[[bytes], Content]) -> Conte
 def _password(file: Path | None) -> str:
     """The password from a file, the environment or the keyboard; never from the command line, which others can list."""
     if file is not None:
-        return file.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
-    if PASSWORD in os.environ:
-        return os.environ[PASSWORD]
+        return _first_line(file)
+    if password := os.environ.get(PASSWORD):
+        return password
     if not (sys.stdin.isatty() or _has_terminal()):
         raise click.UsageError(f"nobody can be asked for the password here: give --password-file, or set ${PASSWORD}")
     answer: str = click.prompt("Password", hide_input=True, err=True)
     return answer
+
+
+def _first_line(file: Path) -> str:
+    try:
+        line = file.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
+    except UnicodeDecodeError as error:
+        raise click.BadParameter(f"{file} is no text", param_hint="--password-file") from error
+    if not line:
+        raise click.BadParameter(f"{file}: there is no password in its first line", param_hint="--password-file")
+    return line
 
 
 def _has_terminal() -> bool:
@@ -130,12 +140,6 @@ def _has_terminal() -> bool:
     except OSError:
         return False
     return True
-
-
-def _warn_if_readable(url: str) -> None:
-    host = url.partition("://")[2].lstrip("[")
-    if url.startswith("http://") and not host.startswith(("127.", "localhost", "::1")):
-        progress_console().print("The connection is not encrypted: whoever is on the way can read the password.")
 
 
 def _follow(client: ApplianceClient, referral_id: str, timeout_s: float, *, quiet: bool) -> dict[str, Any]:

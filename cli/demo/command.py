@@ -32,7 +32,7 @@ EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "community.yaml"
     type=click.Path(exists=True, path_type=Path),
     help="Send these DICOM files or folders instead of the example studies; may be given several times.",
 )
-@click.argument("more", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.argument("more", nargs=-1, metavar="[FILE]...", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),

@@ -8,6 +8,7 @@ import click
 import pytest
 
 from cli.main import exit_of, gurney
+from cli.page_address import is_readable_on_the_way
 from tests.cli.command_tree import having, least
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "community.yaml"
@@ -65,3 +66,45 @@ def test_the_help_of_a_group_cuts_no_sentence(group: str, capsys: pytest.Capture
     assert isinstance(command, click.Group)
     for each in command.commands.values():
         assert " ".join((each.help or "").split()).partition(". ")[0].rstrip(".") in listed
+
+
+REFER = ["refer", "--patient", "1", "--to", "salem", "--login", "dr.anbu", "--at"]
+ADDRESSES = ["10.20.1.10", "http://", "http://[::1", "https://10.20.1.10:99999", "https://10.20.1.10:x", "ftp://erode",
+             "https://erode hospital", "https://erode\n", "https://dr.anbu:secret@10.20.1.10"]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_that_no_page_has(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_of([*REFER, address]) == 2
+    said = capsys.readouterr().err
+    assert "Invalid value for '--at'" in said
+    assert "is no address of a page" in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"", "there is no password"), (b"\r\nsecond", "there is no password"), (b"\xff\xfe\x00", "is no text")],
+)
+def test_a_file_without_a_password(
+    content: bytes, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "password").write_bytes(content)
+    assert exit_of([*REFER, "http://127.0.0.1:9", "--password-file", str(tmp_path / "password")]) == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("address", "readable"),
+    [
+        ("http://127.0.0.1:8080", False),
+        ("http://[::1]", False),
+        ("http://localhost:8080", False),
+        ("https://erode.example", False),
+        ("http://10.20.1.10", True),
+        ("http://127.evil.example", True),
+        ("http://localhost.example", True),
+    ],
+)
+def test_whoever_is_on_the_way_can_read(address: str, *, readable: bool) -> None:
+    assert is_readable_on_the_way(address) is readable
