@@ -31,6 +31,11 @@ def no_keys() -> CommunityKeys:
     raise AssertionError("no keys yet")
 
 
+def nothing_newer() -> int:
+    """No appliance knows of anything that is not known here."""
+    return 0
+
+
 @dataclass
 class Act:
     """What the steps of one apply share: the desk, whose community it is, and the ids known so far."""
@@ -44,6 +49,7 @@ class Act:
     unmeasured: frozenset[int] = frozenset()
     published: Published = field(default_factory=Published)
     opened_keys: Callable[[], CommunityKeys] = no_keys
+    newest_directory: Callable[[], int] = nothing_newer
     ids: dict[Ref, int] = field(default_factory=dict)
     values: dict[Ref, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)

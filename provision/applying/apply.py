@@ -9,6 +9,7 @@ from exchange.places import outbox_of
 from provision.applying.holding import clear_away_the_dead, holding, undo_only
 from provision.applying.rollback import interrupted, new_branches, steps_back, unfinished
 from provision.applying.take import Outcome, Progress, take
+from provision.enrolling.restored import newest_directory
 from provision.errors import Blocked, CloudChanged, NotFinished
 from provision.kind import Act
 from provision.kinds.keys import PUBLIC
@@ -153,6 +154,7 @@ def acting(desk: Desk, now: Found, the_plan: Plan, document: int) -> Act:
         unmeasured=frozenset(node.id for node in pools.nodes["datastore"] if node.number("TOTAL_MB", 0) == 0),
         published=now.view.published,
         opened_keys=lambda: _opened(now),
+        newest_directory=lambda: newest_directory(now),
         ids=named | dict(the_plan.standing),
         values=keys,
     )

@@ -13,6 +13,7 @@ from provision.applying.take import Progress
 from provision.enrolling.certificates import Due, names_of, with_certificates
 from provision.enrolling.published import NewInvitation, publish_directory, publish_settings, published
 from provision.enrolling.report import Report, reported
+from provision.enrolling.restored import newest_directory, overtaken
 from provision.fleet.branch_status import BranchStatus, statuses_of
 from provision.kinds import settings
 from provision.kinds.machine import found_machine
@@ -137,7 +138,8 @@ def _pass(
             pairs = community.referral_pairs()
             vouched = frozenset(each.name for each in news if rekey.get(each.name) == each.keys.fingerprint)
             seen = now.view.published.directory
-            publish_directory(desk.store, keys, now.community, news, pairs, seen=seen, readmitted=vouched)
+            above = newest_directory(now)
+            publish_directory(desk.store, keys, now.community, news, pairs, seen=seen, readmitted=vouched, above=above)
             now = _published_anew(desk, now)
         for name in late:
             if now.view.published.enrolled.get(name) == entries[name]:
@@ -145,6 +147,10 @@ def _pass(
         now = _published_anew(desk, now)
     directory = now.view.published.directory
     statuses = tuple(statuses_of(community, now, refused))
+    for name, version in overtaken(now, statuses).items():
+        assert keys is not None, "who has settings has keys"
+        invitations += _tell(desk, community, keys, name, above=version)
+        now = _published_anew(desk, now)
     version, authority = (directory.version, directory.authority) if directory else (0, "")
     return Enrolment(statuses, tuple(invitations), version, refused, authority), now
 
@@ -220,11 +226,12 @@ def _told(community: Community, now: Found, name: str, entry: DirectoryBranch) -
     return before == entry and standing.get(name) == settings.declared_for(community, name)
 
 
-def _tell(desk: Desk, community: Community, keys: CommunityKeys, name: str) -> list[NewInvitation]:
-    """Publish a branch's settings, sealed to its keys."""
+def _tell(desk: Desk, community: Community, keys: CommunityKeys, name: str, *, above: int = 0) -> list[NewInvitation]:
+    """Publish a branch's settings, sealed to its keys, in a version that is higher than what it knows."""
     wanted = settings.declared_for(community, name)
     staff = [(member.login, member.role) for member in wanted.staff]
     devices = settings.devices_of(wanted)
-    made = publish_settings(desk.store, keys, name, community.community, staff, devices, wanted.outbox_bytes)
+    own = community.community
+    made = publish_settings(desk.store, keys, name, own, staff, devices, wanted.outbox_bytes, above=above)
     desk.invitations.extend(made)
     return made

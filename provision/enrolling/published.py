@@ -85,6 +85,7 @@ def publish_directory(
     seen: Directory | None = None,
     forgotten: frozenset[str] = frozenset(),
     readmitted: frozenset[str] = frozenset(),
+    above: int = 0,
 ) -> int:
     """Publish the next directory; returns its version. Another admin's, published meanwhile, is taken up.
 
@@ -98,6 +99,8 @@ def publish_directory(
     readmitted
         Branches whose keys, or which themselves after a revocation, an admin takes by their fingerprint. Any other
         stays revoked, whatever was meant for it before the revocation was seen.
+    above
+        A version that appliances know, though the exchange may not hold it any more: they take none that is not higher.
 
     Raises
     ------
@@ -116,7 +119,7 @@ def publish_directory(
         kept = [branch for branch in known if branch.name not in wanted and branch.name not in forgotten]
         following = directories.Directory(
             community=community,
-            version=_next_version(store, places.DIRECTORY, before.version if before else 0),
+            version=_next_version(store, places.DIRECTORY, max(above, before.version if before else 0)),
             issued=now,
             expires=now + directories.LIFETIME,
             branches=tuple(sorted((*mine, *kept), key=lambda branch: branch.name)),
@@ -154,11 +157,13 @@ def publish_settings(
     staff: Iterable[tuple[str, str]],
     modalities: Iterable[Modality],
     outbox_bytes: int = 0,
+    *,
+    above: int = 0,
 ) -> list[NewInvitation]:
     """Publish a branch's next settings; returns the invitations of people who are new in them.
 
     They are sealed to the keys that the directory names when they are written, and written again where another admin
-    has published other keys of the branch meanwhile.
+    has published other keys of the branch meanwhile. Their version is higher than `above`, which the branch may know.
 
     Raises
     ------
@@ -176,7 +181,7 @@ def publish_settings(
         following = all_settings.Settings(
             community=community,
             branch=branch,
-            version=_next_version(store, places.settings_of(branch), before.version if before else 0),
+            version=_next_version(store, places.settings_of(branch), max(above, before.version if before else 0)),
             staff=tuple(members),
             modalities=devices,
             sealed_to=key,

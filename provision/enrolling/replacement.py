@@ -11,6 +11,7 @@ from exchange.revocation_list import RevocationList
 from provision.enrolling.alone import alone
 from provision.enrolling.certificates import AUTHORITY_KEY, is_half_replaced
 from provision.enrolling.published import publish_directory
+from provision.enrolling.restored import newest_directory
 from provision.errors import ProvisionError
 from provision.kinds.keys import relock
 from provision.planning.found import found
@@ -113,7 +114,7 @@ def _alone(desk: Desk, community: Community) -> Iterator[tuple[Found, CommunityK
 
 def _publish(desk: Desk, now: Found, keys: CommunityKeys) -> None:
     """The directory once more; what of it the authority makes follows from the keys."""
-    publish_directory(desk.store, keys, now.community, [], _directory(now).referrals)
+    publish_directory(desk.store, keys, now.community, [], _directory(now).referrals, above=newest_directory(now))
 
 
 def _directory(now: Found) -> Directory:

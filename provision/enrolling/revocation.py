@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from provision.enrolling.published import publish_directory
+from provision.enrolling.restored import newest_directory
 from provision.errors import ProvisionError
 from provision.planning.found import found
 
@@ -19,7 +20,8 @@ def revoke(desk: Desk, community: str, names: Sequence[str]) -> int:
     """
     Publish a directory in which these branches are revoked; returns its version.
 
-    Nothing is published where they are revoked already.
+    Nothing is published where they are revoked already, for all that appliances know. Its version is higher than what
+    they know: an exchange that was restored from an older copy holds less, and they would take no notice.
 
     Raises
     ------
@@ -32,7 +34,8 @@ def revoke(desk: Desk, community: str, names: Sequence[str]) -> int:
     if unknown or directory is None or now.keys is None:
         raise ProvisionError(f"not in the directory, so there is nothing to revoke: {', '.join(unknown or names)}")
     entries = [entry for name in dict.fromkeys(names) if (entry := directory.find(name)) and not entry.revoked]
-    if not entries:
+    above = newest_directory(now)
+    if not (entries or above):
         return directory.version
     revoked = [replace(entry, revoked=True, certificate="") for entry in entries]
-    return publish_directory(desk.store, now.keys, community, revoked, directory.referrals, seen=directory)
+    return publish_directory(desk.store, now.keys, community, revoked, directory.referrals, seen=directory, above=above)

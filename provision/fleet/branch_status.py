@@ -53,6 +53,8 @@ class BranchStatus:
         What its referrals that are on their way need of its outbox, and how much that may hold, 0 for any number.
     referrals_given_up
         How many ended its service each time that they were taken: its admin may let them be tried again.
+    directory_known, settings_known
+        The versions that its appliance knows; 0 where it does not say so over TLS.
     """
 
     name: str
@@ -70,16 +72,30 @@ class BranchStatus:
     outbox_bytes: int = 0
     outbox_limit_bytes: int = 0
     referrals_given_up: int = 0
+    directory_known: int = 0
+    settings_known: int = 0
 
 
-def statuses_of(community: Community, now: Found, refused: Mapping[str, str] | None = None) -> Iterator[BranchStatus]:
-    """How each declared branch's appliance is; all are asked side by side."""
-    vms = now.view.appliances
+def directories_known(now: Found) -> list[int]:
+    """The versions of the directory that appliances know, of those that the authority vouches for."""
+    certified = {name: vm for name, vm in now.view.appliances.items() if _is_certified(now, name)}
+    told = _asked(now, certified).values()
+    return [each.directory for each in told if isinstance(each, Health) and not each.distrust]
+
+
+def _asked(now: Found, vms: Mapping[str, Node]) -> dict[str, Health | Strange | None]:
+    """What each appliance that runs says of itself; all are asked side by side."""
     running = {name: address_of(vm) for name, vm in vms.items() if state_name(vm) == "RUNNING"}
     with ThreadPoolExecutor(ASKED) as askers:
         vouched = trust_of(now)
         trusts = [vouched if _is_certified(now, name) else None for name in running]
-        answers = dict(zip(running, askers.map(health_of, running.values(), trusts), strict=True))
+        return dict(zip(running, askers.map(health_of, running.values(), trusts), strict=True))
+
+
+def statuses_of(community: Community, now: Found, refused: Mapping[str, str] | None = None) -> Iterator[BranchStatus]:
+    """How each declared branch's appliance is."""
+    vms = now.view.appliances
+    answers = _asked(now, vms)
     for name in community.branches:
         vm = vms.get(name)
         if vm is None:
@@ -115,7 +131,8 @@ def _status(
     entry = now.view.published.enrolled.get(name)
     enrolled, certificate = entry is not None, entry.certificate if entry is not None else ""
     health = told if isinstance(told, Health) else None
-    words = refused or _words(now, name, vm, told, enrolled=enrolled)
+    late = refused or _words(now, name, vm, told, enrolled=enrolled)
+    vouched = health is not None and bool(certificate) and not health.distrust
     return BranchStatus(
         name=name,
         vm_id=vm.id,
@@ -124,14 +141,27 @@ def _status(
         http=f"https://{in_url(address)}:{HTTPS_PORT}" if certificate else f"http://{in_url(address)}:{HTTP_PORT}",
         dicom=f"{community.branches[name].ae_title}@{in_url(address)}:{DICOM_PORT}",
         enrolled=enrolled,
-        ready=words == "ready",
-        words=words,
+        ready=not late,
+        words=late or (_newer(now, health) if health and vouched else "") or "ready",
         answers=health is not None,
         certificate_until=Certificate(certificate).until if certificate else None,
         revoked=_is_revoked(now, name),
         outbox_bytes=health.outbox_bytes if health else 0,
         outbox_limit_bytes=health.outbox_limit_bytes if health else 0,
         referrals_given_up=health.referrals_given_up if health else 0,
+        directory_known=health.directory if health and vouched else 0,
+        settings_known=health.settings if health and vouched else 0,
+    )
+
+
+def _newer(now: Found, health: Health) -> str:
+    """That an appliance knows a newer directory than there is: what it does not hold is lost, revocations among it."""
+    directory = now.view.published.directory
+    if directory is None or health.directory <= directory.version:
+        return ""
+    return (
+        f"ready, by version {health.directory} of the directory; the exchange holds {directory.version}: was it "
+        "restored from an older copy? Revoke again who was revoked since: what is published next goes above it"
     )
 
 
@@ -144,7 +174,7 @@ def _enrolling(now: Found, name: str) -> str:
 
 
 def _words(now: Found, name: str, vm: Node, health: Health | Strange | None, *, enrolled: bool) -> str:
-    """What an appliance waits for, the first thing first."""
+    """What an appliance waits for, the first thing first; empty where for nothing."""
     settled, directory = now.view.published.settings.get(name), now.view.published.directory
     if state_name(vm) != "RUNNING":
         return f"its VM is {state_words(vm)}"
@@ -158,7 +188,9 @@ def _words(now: Found, name: str, vm: Node, health: Health | Strange | None, *, 
         "it has not read the directory yet": not health.enrolled,
         "it has not read the newest directory yet": directory is None or health.directory < directory.version,
         "it has not read its settings yet": settled is None or health.settings < settled.version,
+        "it knows newer settings than the exchange holds: `gurney apply` publishes above them": settled is None
+        or health.settings > settled.version,
         f"its certificate is not accepted: {health.distrust}": bool(health.distrust),
         "it does not take DICOM yet": not health.dicom,
     }
-    return next((words for words, holds in waiting.items() if holds), "ready")
+    return next((words for words, holds in waiting.items() if holds), "")

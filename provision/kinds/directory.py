@@ -142,7 +142,8 @@ def publish(act: Act, resource: Resource, _number: int, found: Existing | None) 
     called = {name: frozenset[str]() for name in listed}
     called |= {each.branch: frozenset(each.names) for each in resource.spec.names}
     entries = with_certificates(entries, late, keys, act.community, called)
-    publish_directory(act.desk.store, keys, act.community, entries, referrals, seen=act.published.directory)
+    seen, above = act.published.directory, act.newest_directory()
+    publish_directory(act.desk.store, keys, act.community, entries, referrals, seen=seen, above=above)
 
 
 def remove(act: Act, _found: Existing) -> None:
@@ -157,7 +158,7 @@ def remove(act: Act, _found: Existing) -> None:
         if branch.name in act.published.settings:
             publish_settings(store, keys, branch.name, act.community, [], [])
     names = frozenset(branch.name for branch in directory.branches)
-    publish_directory(store, keys, act.community, [], [], forgotten=names)
+    publish_directory(store, keys, act.community, [], [], forgotten=names, above=act.newest_directory())
 
 
 KIND = Kind(
