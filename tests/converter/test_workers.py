@@ -178,7 +178,10 @@ def test_workers_end_with_the_command_however_it_is_ended(number: signal.Signals
     assert len([worker for worker in workers if is_running(worker)]) == 2
     process.send_signal(number)
     assert process.wait(60) == (-9 if number == signal.SIGKILL else 130)
-    assert eventually(lambda: not any(map(is_running, workers)))
+    ended = eventually(lambda: not any(map(is_running, workers)))
+    for worker in filter(is_running, workers):
+        os.kill(int(worker), signal.SIGKILL)
+    assert ended
     assert len(pngs(tmp_path / "out")) < 8000
     assert not list((tmp_path / "out").rglob(".*"))
 
