@@ -151,9 +151,10 @@ def _stands_on(ref: Ref, wanted: Mapping[Ref, Resource], anew: Container[Ref]) -
 def _users(steps: list[Step]) -> dict[tuple[str, Ref], set[tuple[str, Ref]]]:
     """For each deletion: the steps that take their hands off what it deletes.
 
-    What one can go back to stays until those that leave it are there again.
+    What one can go back to stays until those that leave it are there again, unless it is itself made anew.
     """
     deleted = {step.ref for step in steps if step.action == DELETE}
+    made = {step.ref for step in steps if step.action == CREATE}
     found: dict[tuple[str, Ref], set[tuple[str, Ref]]] = defaultdict(set)
     for step in steps if deleted else ():
         before = deleted & step.existing.refs if step.existing else frozenset()
@@ -161,7 +162,7 @@ def _users(steps: list[Step]) -> dict[tuple[str, Ref], set[tuple[str, Ref]]]:
         for ref in before - still:
             if step.id != (DELETE, ref):
                 found[DELETE, ref].add(step.id)
-                if step.successor is not None and ref.kind in WAY_BACK:
+                if step.successor is not None and ref.kind in WAY_BACK and ref not in made:
                     found[DELETE, ref].add((CREATE, step.ref))
     return found
 
