@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from provision.enrolling.published import NewInvitation
     from provision.planning.plan import Plan
 
+    #: Told of each step that was taken.
+    Say = Callable[[Progress], None]
+
 
 @dataclass(frozen=True)
 class Applied:
@@ -56,7 +59,7 @@ class Applied:
 def apply(
     desk: Desk,
     the_plan: Plan,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Say | None = None,
     *,
     allow: frozenset[str] = frozenset(),
     take_over: bool = False,
@@ -97,25 +100,35 @@ def apply(
     with holding(desk, the_plan.community, _making(the_plan), new, take_over=take_over) as held:
         now = found(desk, the_plan.community)
         fresh = the_plan.again(now)
-        if late := _roll_back(desk, held, interrupted(held.undoing, fresh, now, allow), now, fresh, say):
-            raise CloudChanged(f"a rollback that was interrupted is finished ({late}): look at a new plan")
-        if held.undoing:
-            undo_only(desk, held.document, new)
+        _undo_what_the_dead_left(desk, held, fresh, now, allow, new, say)
         if not fresh.within(the_plan):
             raise CloudChanged("the cloud has changed since this plan was made: look at a new plan")
         act = acting(desk, now, fresh, held.document)
         held.stays = bool(new)
         outcome = take(fresh.steps, act, say)
-        now = found(desk, the_plan.community)
-        after = the_plan.again(now)
-        undone = _roll_back(desk, held, unfinished(new, after, now), now, after, say)
+        after, undone = _read_back(desk, held, fresh, new, say)
     _check(outcome, after, undone)
     return Applied(outcome.done, after, act.recovery_file, tuple(act.notes), tuple(act.invitations))
 
 
-def _roll_back(
-    desk: Desk, held: Held, branches: frozenset[str], now: Found, left: Plan, say: Callable[[Progress], None]
-) -> str:
+def _undo_what_the_dead_left(
+    desk: Desk, held: Held, left: Plan, now: Found, allow: frozenset[str], new: frozenset[str], say: Say
+) -> None:
+    """Finish a rollback that was interrupted, which changes the cloud; from then on only new branches are undone."""
+    if undone := _roll_back(desk, held, interrupted(held.undoing, left, now, allow), now, left, say):
+        raise CloudChanged(f"a rollback that was interrupted is finished ({undone}): look at a new plan")
+    if held.undoing:
+        undo_only(desk, held.document, new)
+
+
+def _read_back(desk: Desk, held: Held, the_plan: Plan, new: frozenset[str], say: Say) -> tuple[Plan, str]:
+    """What is left to do, and which new branches were undone because something is."""
+    now = found(desk, the_plan.community)
+    after = the_plan.again(now)
+    return after, _roll_back(desk, held, unfinished(new, after, now), now, after, say)
+
+
+def _roll_back(desk: Desk, held: Held, branches: frozenset[str], now: Found, left: Plan, say: Say) -> str:
     """Take away what was made of new branches that are not finished; in words, nothing where there are none."""
     steps = steps_back(branches, now)
     if steps:
