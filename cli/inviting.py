@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cli.console import print_json, results
+from cli.ending import ended_by_signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,9 +19,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def never_lost(desk: Desk, *, as_json: bool) -> Iterator[None]:
-    """Print what was made in the block for people to keep, should it break off before its own report shows that."""
+    """Print what was made in the block for people to keep, should it break off before its own report shows that.
+
+    A signal that ends the command ends it as Ctrl-C does.
+    """
     try:
-        yield
+        with ended_by_signals():
+            yield
     except BaseException:
         if desk.invitations or desk.notes:
             show(desk, as_json=as_json)

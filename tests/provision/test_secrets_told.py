@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provision.errors import NotFinished
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,13 +33,13 @@ def secrets_of(office: Office) -> dict[str, str]:
     return {str(path): path.read_text() for path in files if path.name.startswith(("recovery-", "credential-"))}
 
 
-def run(office: Office, tmp_path: Path, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def begin(office: Office, tmp_path: Path, text: str, *arguments: str) -> subprocess.Popen[str]:
     file = tmp_path / "community.yaml"
     file.write_text(text)
     options = ["-f", str(file), "--exchange", str(office.exchange), "--yes"]
     command = [sys.executable, "-m", "cli", "apply", *options, *arguments]
     own = {**os.environ, **office.environment}
-    return subprocess.run(command, env=own, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.Popen(command, env=own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -49,15 +51,29 @@ def test_an_apply_that_fails_says_where_the_secrets_lie(
     new_office: Callable[..., Office], with_eve: str, tmp_path: Path, fault: str, *, as_json: bool
 ) -> None:
     office = new_office(faults=(fault,))
-    done = run(office, tmp_path, with_eve, *(["--json"] if as_json else []))
-    assert done.returncode != 0, done.stdout
+    with begin(office, tmp_path, with_eve, *(["--json"] if as_json else [])) as apply:
+        out, err = apply.communicate(timeout=300)
+    assert apply.returncode != 0, out
     written = secrets_of(office)
     assert any("recovery-kongu" in path for path in written)
-    said = "\n".join(json.loads(done.stdout)["notes"]) if as_json else done.stdout
+    said = "\n".join(json.loads(out)["notes"]) if as_json else out
     for path, secret in written.items():
         assert path in said
         for line in secret.splitlines():
-            assert line.rpartition(":")[2] not in done.stdout + done.stderr
+            assert line.rpartition(":")[2] not in out + err
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_an_apply_that_is_told_to_end_says_so_too(
+    new_office: Callable[..., Office], with_eve: str, tmp_path: Path, ending: signal.Signals
+) -> None:
+    office = new_office(faults=("template.instantiate:5000ms@1",))
+    with begin(office, tmp_path, with_eve) as apply:
+        until(lambda: len(secrets_of(office)) == 2, "both secrets")
+        apply.send_signal(ending)
+        out = apply.communicate(timeout=300)[0]
+    assert apply.returncode == 130
+    assert all(path in out for path in secrets_of(office))
 
 
 def test_who_uses_the_library_finds_them_at_the_desk(new_office: Callable[..., Office], with_eve: str) -> None:
