@@ -34,5 +34,6 @@ until virsh -c qemu:///system version > /dev/null 2>&1; do sleep 1; done
 cd "$folder"
 export HOME="$folder/home" VAGRANT_HOME="$folder/home/vagrant"
 mkdir -p "$VAGRANT_HOME"
+cp context.iso /var/lib/libvirt/images  # the user whom qemu runs as need not be able to enter FOLDER
 vagrant box add --name appliance appliance.box
 vagrant up --provider libvirt
