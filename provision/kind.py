@@ -66,6 +66,10 @@ class Act:
         self.watch.go_on()
         return self.desk.cloud.call(method, *arguments)
 
+    def finish(self, method: str, *arguments: Any) -> Any:
+        """Make the call without which nobody would know what the one before made; also once the apply is stopped."""
+        return self.desk.cloud.call(method, *arguments)
+
     def id_of(self, ref: Ref) -> int:
         """The id of a resource that stands already, or of something that is known by its id alone."""
         return int(ref.key) if ref.kind.startswith("#") else self.ids[ref]
@@ -177,7 +181,7 @@ def marking(api: str) -> Setter:
     """What writes an object's mark."""
 
     def mark(act: Act, resource: Resource, number: int, _found: Existing | None) -> None:
-        act.call(f"{api}.update", number, act.text("mark", resource), MERGE)
+        act.finish(f"{api}.update", number, act.text("mark", resource), MERGE)
 
     return mark
 

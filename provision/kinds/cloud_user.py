@@ -153,7 +153,7 @@ def create(act: Act, resource: Resource) -> int:
     try:
         mark(act, resource, number, None)
     except CloudError:
-        act.call("user.delete", number)
+        act.finish("user.delete", number)
         raise
     return number
 
@@ -173,7 +173,7 @@ def _allocated(act: Act, resource: Resource) -> int:
 
 def mark(act: Act, resource: Resource, number: int, _found: Existing | None) -> None:
     """Write the account's mark."""
-    act.call("user.update", number, act.text("mark", resource), MERGE)
+    act.finish("user.update", number, act.text("mark", resource), MERGE)
 
 
 def set_groups(act: Act, _resource: Resource, number: int, found: Existing | None) -> None:

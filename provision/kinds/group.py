@@ -143,7 +143,7 @@ def create(act: Act, resource: Resource) -> int:
     try:
         mark(act, resource, number, None)
     except CloudError:
-        act.call("group.delete", number)
+        act.finish("group.delete", number)
         raise
     return number
 
@@ -164,14 +164,20 @@ mark = marking("group")
 
 
 def set_quota(act: Act, resource: Resource, number: int, found: Existing | None) -> None:
-    """Set every limit; datastores that are limited and not declared are freed."""
+    """Set every limit; datastores that are limited and not declared are freed, also those made anew meanwhile."""
     limits: tuple[Limit, ...] = resource.spec.quota
-    before: tuple[Limit, ...] = found.spec.quota if found else ()
-    kept = {limit.of for limit in limits}
-    freed = [Limit(limit.name, -1, limit.of) for limit in before if limit.of not in kept]
+    kept = {act.id_of(limit.of) for limit in limits if limit.of is not None}
+    others = sorted(_limited(act, number) - kept) if found else ()
+    freed = [Limit(name, -1, Ref("#datastore", str(other))) for other in others for name in ("IMAGES", "SIZE")]
     datastores = {limit.of: [each for each in (*limits, *freed) if each.of == limit.of] for limit in (*limits, *freed)}
     vms = datastores.pop(None, [])
     act.call("group.quota", number, act.text("quota", resource, vms=vms, datastores=datastores))
+
+
+def _limited(act: Act, number: int) -> set[int]:
+    """The datastores that a group's quota limits, whether they still exist or not."""
+    quotas = act.desk.cloud.read("group.info", number, False).children("DATASTORE_QUOTA/DATASTORE")
+    return {each.number("ID") for each in quotas}
 
 
 def remove(act: Act, found: Existing) -> None:

@@ -21,9 +21,9 @@ def reserve(act: Act, resource: Resource, parent: Ref, ranges: Iterable[AddressR
     first, *others = ranges
     number = _reserved(act, resource, act.id_of(parent), first)
     try:
-        act.call("vn.update", number, act.text("network", resource, new=False), MERGE)
+        act.finish("vn.update", number, act.text("network", resource, new=False), MERGE)
     except CloudError:
-        act.call("vn.delete", number)
+        act.finish("vn.delete", number)
         raise
     extend(act, resource, parent, number, others)
     return number

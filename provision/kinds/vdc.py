@@ -119,15 +119,17 @@ def set_groups(act: Act, resource: Resource, number: int, found: Existing | None
 
 def holding(name: str) -> Setter:
     """What takes out of a VDC what it should not hold of a kind, then puts in what it should: "all" gives way first."""
-    call = HELD[name][3]
+    path, tag, _, call = HELD[name]
 
     def hold(act: Act, resource: Resource, number: int, found: Existing | None) -> None:
         before: frozenset[Ref] = getattr(found.spec, name) if found else frozenset()
         after: frozenset[Ref] = getattr(resource.spec, name)
+        held = {each.number(tag) for each in found.node.children(path)} if found and found.node is not None else ()
         for ref in sorted(before - after):
             _call(act, f"vdc.del{call}", number, act.zone, act.id_of(ref))
-        for ref in sorted(after - before):
-            _call(act, f"vdc.add{call}", number, act.zone, act.id_of(ref))
+        for ref in sorted(after):
+            if act.id_of(ref) not in held:  # new to the VDC, or made anew
+                _call(act, f"vdc.add{call}", number, act.zone, act.id_of(ref))
 
     return hold
 

@@ -151,19 +151,22 @@ def _stands_on(ref: Ref, wanted: Mapping[Ref, Resource], anew: Container[Ref]) -
 def _users(steps: list[Step]) -> dict[tuple[str, Ref], set[tuple[str, Ref]]]:
     """For each deletion: the steps that take their hands off what it deletes.
 
-    What one can go back to stays until those that leave it are there again, unless it is itself made anew.
+    What one can go back to stays until those that leave it are there again, unless it is itself made anew. Where what
+    it stands on goes as well it cannot: not even until templates name the new one, which is made in the place of that.
     """
-    deleted = {step.ref for step in steps if step.action == DELETE}
+    going = {step.ref: step.existing for step in steps if step.action == DELETE}
     made = {step.ref for step in steps if step.action == CREATE}
     found: dict[tuple[str, Ref], set[tuple[str, Ref]]] = defaultdict(set)
-    for step in steps if deleted else ():
-        before = deleted & step.existing.refs if step.existing else frozenset()
+    for step in steps if going else ():
+        before = going.keys() & step.existing.refs if step.existing else frozenset()
         still = step.declared.refs if step.declared else frozenset()
-        for ref in before - still:
-            if step.id != (DELETE, ref):
+        for ref in before - still - {step.ref if step.action == DELETE else None}:
+            way_back, old = ref.kind in WAY_BACK, going[ref]
+            falls = way_back and old is not None and bool(going.keys() & old.refs)
+            if not (falls and step.action == UPDATE):
                 found[DELETE, ref].add(step.id)
-                if step.successor is not None and ref.kind in WAY_BACK and ref not in made:
-                    found[DELETE, ref].add((CREATE, step.ref))
+            if step.successor is not None and way_back and ref not in made and not falls:
+                found[DELETE, ref].add((CREATE, step.ref))
     return found
 
 

@@ -15,6 +15,7 @@ from provision.declaring.reading import parse
 from provision.upload.front_end import CHUNK
 from provision.upload.uploads import Uploads
 from tests.provision.test_kill import ONE_BRANCH
+from tests.provision.test_reservation import OWN, RESERVED, hospitals
 from tests.provision.test_upload import MIB, address, folder, image, sshd  # noqa: F401
 from tests.waiting import until
 
@@ -48,6 +49,16 @@ def uploading(office: Office, sshd: Sshd, image: Path, folder: Path, watch: Call
 
 def os_images(office: Office) -> int:
     return sum(node.number("TYPE") == 0 for node in office.found().pools.nodes["image"])
+
+
+def press_at(office: Office, call: str) -> None:
+    """Press Ctrl-C while a call is on its way, which takes its time."""
+
+    def wait() -> None:
+        until(lambda: office.desk.cloud.calls[call] > 0, call)
+        press(1)
+
+    threading.Thread(target=wait).start()
 
 
 def documents(office: Office) -> list[str]:
@@ -109,3 +120,24 @@ def test_twice_lets_nothing_be_changed_after_the_lock_is_gone(
     assert office.desk.uploads is not None
     office.desk.uploads.on_progress = lambda _name, _sent: None
     assert not office.apply().after
+
+
+EVE = ("staff: {dr.mala", "admins: {eve: {}}\n    staff: {dr.mala")
+
+
+@pytest.mark.parametrize(
+    ("call", "change"), [("group.allocate", EVE), ("user.allocate", EVE), ("vn.reserve", (OWN, RESERVED))]
+)
+def test_what_is_marked_by_a_second_call_is_marked(
+    new_office: Callable[..., Office], example_text: str, call: str, change: tuple[str, str]
+) -> None:
+    """Nobody would know it again: the next apply would take it for another's of the same name."""
+    office = new_office(faults=(f"{call}:3000ms@1",))
+    hospitals(office)
+    text = example_text.replace(*change)
+    press_at(office, call)
+    with pytest.raises(KeyboardInterrupt):
+        office.apply(text)
+    assert office.desk.cloud.calls["template.instantiate"] == 0, "it was stopped early"
+    assert not office.plan(text).obstacles
+    assert not office.apply(text).after

@@ -76,6 +76,17 @@ def test_images_do_not_move_between_datastores_without_leave(office: Office, exa
         office.apply(example_text.replace(NAMED, MADE["shared"]))
 
 
+def test_datastores_and_the_image_are_made_anew_together(office: Office, example_text: str) -> None:
+    """The old image cannot stay for who might go back to it: its datastore goes."""
+    office.apply(example_text.replace(NAMED, MADE["local"]))
+    office.until_running()
+    (office.folder / "state/host/var/tmp/new.qcow2").write_bytes(bytes(1 << 20))
+    text = example_text.replace(NAMED, MADE["shared"]).replace("gurney-appliance.qcow2", "new.qcow2")
+    with pytest.raises(Blocked, match=r"archive kongu\.erode\.archive loses all images of erode"):
+        office.apply(text)
+    assert not office.apply(text, allow=frozenset(office.community.branches)).after
+
+
 def test_own_datastores_that_hosts_share_let_vms_start_elsewhere(
     new_office: Callable[..., Office], example_text: str
 ) -> None:
