@@ -274,8 +274,8 @@ def test_a_name_that_cannot_be_costs_only_its_file(workers: str, tmp_path: Path)
     for number, words in enumerate(["short", "L" * 60, "brief"]):
         (folder / f"{number}.dcm").write_bytes(ct(number, StudyDescription=words))
     deep = tmp_path
-    while len(str(deep)) < 3950:
-        deep /= "d" * min(100, 4030 - len(str(deep)))
+    while (left := 4030 - len(str(deep))) > 0:
+        deep /= "d" * (left - 1 if left <= 200 else 100)
     command = [folder, "-o", deep, "--layout", "{study_description}/{uid}", "--json", "--workers", workers]
     result = run(*command)
     assert result.exit_code == 5
