@@ -43,9 +43,12 @@ def after_renaming(steps: Sequence[Step]) -> list[Step]:
 
 
 def names_in_the_way(steps: Sequence[Step], found: Found) -> Iterator[str]:
-    """Other people's objects that have a name that Gurney needs."""
+    """Other people's objects that have a name that Gurney needs, and what a branch's own people can call so."""
     for step, node in _in_the_way(steps, found):
-        yield f"{step.kind} {step.name} exists (id {node.id}) and is not Gurney's: rename it, or adopt it"
+        handed = (
+            f", but one of group {node.text('GNAME')}, whose admin can rename it" if found.view.is_handed(node) else ""
+        )
+        yield f"{step.kind} {step.name} exists (id {node.id}) and is not Gurney's{handed}: rename it, or adopt it"
 
 
 def held_up(steps: Sequence[Step], found: Found) -> dict[str, str]:

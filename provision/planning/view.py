@@ -38,6 +38,9 @@ MARKED = {
 #: Kinds that are handed to a branch's group, and what their names end in.
 HANDED = {"security-group": (), "network": (), "archive": ("archive",), "outbox": ("outbox",)}
 
+#: TYPE of an image that is a folder, which is what an outbox is and an archive is not.
+FILESYSTEM = 7
+
 #: What the owner of the cloud made, which community files name.
 NAMED = {"cluster": "cluster", "datastore": "datastore", "host": "host", "parent-network": "vn"}
 
@@ -137,15 +140,17 @@ class View:
     def believed(self, node: Node) -> Mark | None:
         """The mark of an object, where nobody but the service user can have put it there.
 
-        An object in a branch's group can be marked by that group's admin, so it is believed only as that branch's.
+        An object in a branch's group can be marked by that group's admin, so it is believed only as that branch's, and
+        as what a branch has: never as the community's own, which would be deleted where none of that key is declared.
         A group that somebody deleted has no admin.
         """
         mark = mark_in(node.attributes())
         if mark is None or mark.community != self.community or node.number("UID") != self.uid:
             return None
         own, gid = self.groups.get(mark.key), node.number("GID")
-        nobodys = gid not in self.pools.by_id["group"]
-        return mark if nobodys or gid in {self.gid, own.id if own else self.gid} else None
+        out_of_reach = gid == self.gid or gid not in self.pools.by_id["group"]
+        a_branchs = own is not None and gid == own.id and _is_a_branchs(mark.kind, node)
+        return mark if out_of_reach or a_branchs else None
 
     def marked_key(self, kind: str, node: Node) -> str:
         """The key that an object of ours bears; empty where its mark is not the one that we write, and has to be."""
@@ -164,8 +169,10 @@ class View:
                 mark = self.believed(node) or self._half_made(pool, node)
                 if mark is not None and MARKED.get(mark.kind) == pool:
                     found[mark.kind].setdefault(mark.key, node)
+        folders = self._by_folder(found["exchange"].get(""))
         for kind, key in product(HANDED, self.groups):
-            if key not in found[kind] and (known := self._by_name(kind, key)) is not None:
+            known = self._by_name(kind, key) or (folders.get(key) if kind == "outbox" else None)
+            if key not in found[kind] and known is not None:
                 found[kind][key] = known
         return found
 
@@ -176,7 +183,17 @@ class View:
         """
         name, group = object_name(self.community, key, *HANDED[kind]), self.groups[key].id
         node = self._own.get((MARKED[kind], name))
-        return node if node is not None and node.number("GID") == group else None
+        return node if node is not None and node.number("GID") == group and _is_a_branchs(kind, node) else None
+
+    def _by_folder(self, exchange: Node | None) -> dict[str, Node]:
+        """Branch to the image of its folder in the exchange, whatever its mark and name are now.
+
+        A group's admin can rewrite both, but neither where an image stands (DATASTORE_ID) nor what it is of (PATH).
+        """
+        ours = [node for node in self.pools.nodes["image"] if node.number("UID") == self.uid]
+        outboxes = [node for node in ours if exchange and node.number("DATASTORE_ID") == exchange.id]
+        given = {(node.text("PATH").rpartition("/out/")[2], node.number("GID")): node for node in reversed(outboxes)}
+        return {key: given[key, group.id] for key, group in self.groups.items() if (key, group.id) in given}
 
     @cached_property
     def _own(self) -> dict[tuple[str, str], Node]:
@@ -247,3 +264,9 @@ class View:
         """A public key of the community, from its keys document."""
         document = dict(self.ours("keys")).get("")
         return "" if document is None else str(document.attributes().get(kind, ""))
+
+
+def _is_a_branchs(kind: str, node: Node) -> bool:
+    """Whether an object can be what a branch has of a kind: of the images a folder is an outbox, and no other is."""
+    folder = MARKED.get(kind) == "image" and node.number("TYPE") == FILESYSTEM
+    return kind in {*HANDED, "template"} and folder == (kind == "outbox")

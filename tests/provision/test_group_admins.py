@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from provision.errors import Blocked, CloudError
+from provision.kinds.image import os_image_key
 from provision.planning.resource import Ref
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ FORGED = {
     "no branch": ('GURNEY_KEY="nobody"', MERGE),
     "another community": ('GURNEY_COMMUNITY="other"', MERGE),
     "another kind": ('GURNEY_KIND="archive"', MERGE),
+    "the community's own kind": ('GURNEY_KIND="appliance-image"', MERGE),
+    "no kind": ('GURNEY_KIND="nothing"', MERGE),
 }
 
 
@@ -121,7 +125,11 @@ NOVA = """\
 """
 
 
-TAKEN = [("network", "kongu.nova"), ("outbox", "kongu.nova.outbox")]
+TAKEN = [
+    ("network", "kongu.nova", 'DESCRIPTION="mine"'),
+    ("outbox", "kongu.nova.outbox", 'DESCRIPTION="mine"'),
+    ("outbox", "kongu.nova.outbox", 'GURNEY_KEY="nobody"'),
+]
 
 
 def with_nova(text: str) -> str:
@@ -129,9 +137,12 @@ def with_nova(text: str) -> str:
     return text.replace("  salem:\n", f"{NOVA}  salem:\n").replace(*SALEM_S_SCANNER)
 
 
-@pytest.mark.parametrize(("kind", "name"), TAKEN)
-def test_a_new_branch_s_name_is_freed_before_it_is_needed(applied: Office, text: str, kind: str, name: str) -> None:
+@pytest.mark.parametrize(("kind", "name", "mark"), TAKEN)
+def test_a_new_branch_s_name_is_freed_before_it_is_needed(
+    applied: Office, text: str, kind: str, name: str, mark: str
+) -> None:
     before = ids(applied)
+    person(applied, "eve").call(f"{APIS[kind]}.update", before[f"{kind} erode"], mark, MERGE)
     person(applied, "eve").call(f"{APIS[kind]}.rename", before[f"{kind} erode"], name)
     the_plan = applied.plan(with_nova(text))
     renaming, making = (next(s for s in the_plan if str(s.ref) == f"{kind} {key}") for key in ("erode", "nova"))
@@ -141,10 +152,8 @@ def test_a_new_branch_s_name_is_freed_before_it_is_needed(applied: Office, text:
     assert Ref("appliance", "nova") in applied.found().resources
 
 
-@pytest.mark.parametrize(("kind", "name"), TAKEN)
-def test_who_takes_a_new_branch_s_name_for_good_holds_up_that_branch_alone(
-    applied: Office, text: str, kind: str, name: str
-) -> None:
+def test_who_takes_a_new_branch_s_name_for_good_holds_up_that_branch_alone(applied: Office, text: str) -> None:
+    kind, name = "network", "kongu.nova"
     eve, number, changed = person(applied, "eve"), ids(applied)[f"{kind} erode"], with_nova(text)
     eve.call(f"{APIS[kind]}.rename", number, name)
     eve.call(f"{APIS[kind]}.update", number, 'GURNEY_KEY="nobody"', MERGE)
@@ -160,3 +169,54 @@ def test_who_takes_a_new_branch_s_name_for_good_holds_up_that_branch_alone(
     assert not applied.apply(changed).after
     assert Ref("appliance", "nova") in applied.found().resources
     assert applied.plan(changed).to_json() == []
+
+
+NEW_SOURCE = "/var/tmp/new.qcow2"
+NEW_IMAGE = f"kongu.appliance-{os_image_key(NEW_SOURCE)}"
+
+
+def with_new_image(office: Office, text: str) -> str:
+    """The example with another OS image, which lies on the front end."""
+    (office.folder / f"state/host{NEW_SOURCE}").write_bytes(bytes(1 << 20))
+    return text.replace("/var/tmp/gurney-appliance.qcow2", NEW_SOURCE)
+
+
+@pytest.mark.parametrize("mark", FORGED)
+@pytest.mark.parametrize("name", [NEW_IMAGE, "mine"])
+def test_an_outbox_is_known_by_its_folder_whatever_its_mark_and_name(
+    applied: Office, text: str, name: str, mark: str
+) -> None:
+    """The community's next image gets its name, which can be guessed."""
+    changed, before, (forged, how) = with_new_image(applied, text), ids(applied), FORGED[mark]
+    person(applied, "eve").call("image.update", before["outbox erode"], forged, how)
+    person(applied, "eve").call("image.rename", before["outbox erode"], name)
+    assert steps(applied, text) == [("update", "outbox", "erode")]
+    assert not applied.apply(changed).after
+    assert ids(applied) == before
+    images = {node.name for node in applied.found().pools.nodes["image"]}
+    assert {NEW_IMAGE, "kongu.erode.outbox"} <= images
+    assert "mine" not in images
+
+
+def test_a_name_of_the_community_that_is_taken_says_by_which_group(applied: Office, text: str) -> None:
+    """What the cloud's owner handed to a branch is not Gurney's to rename."""
+    changed, group = with_new_image(applied, text), applied.found().view.groups["erode"].id
+    number = applied.raw("image.allocate", 'NAME="old"\nTYPE="DATABLOCK"\nSIZE="9"', 1)
+    applied.raw("image.chown", number, -1, group)
+    person(applied, "eve").call("image.rename", number, NEW_IMAGE)
+    with pytest.raises(Blocked, match=rf"\(id {number}\) .* one of group kongu\.erode, whose admin can rename it"):
+        applied.apply(changed)
+    applied.raw("image.rename", number, "old")
+    assert not applied.apply(changed).after
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [("unlock", ()), ("rename", (NEW_IMAGE,)), ("update", ('GURNEY_KEY="nobody"', MERGE)), ("chtype", ("OS",))],
+)
+def test_an_archive_s_lock_keeps_its_mark_and_name(
+    applied: Office, text: str, call: str, arguments: tuple[object, ...]
+) -> None:
+    with pytest.raises(CloudError, match=rf"one\.image\.{call}"):
+        person(applied, "eve").call(f"image.{call}", ids(applied)["archive erode"], *arguments)
+    assert steps(applied, text) == []
