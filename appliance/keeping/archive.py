@@ -12,7 +12,7 @@ import structlog
 
 from appliance.errors import ArchiveUnusable
 from appliance.index.engine import Index, open_index
-from appliance.keeping.filing import Batch, Filed, Outcome, file_batch, filed, is_kept
+from appliance.keeping.filing import Batch, Filed, Outcome, compared, file_batch, filed, is_kept
 from appliance.keeping.header import read_header
 from appliance.keeping.kept import KeptFiles
 from appliance.keeping.spool import Arrival, room_told
@@ -137,8 +137,12 @@ class Archive:
 
     def _commit(self, waiting: list[_Waiting]) -> None:
         try:
+            comparisons = [compared(self.kept, one.batch) for one in waiting]
             with room_told("the archive"), self.index.writing() as session:
-                outcomes = [file_batch(session, self.kept, one.batch) for one in waiting]
+                outcomes = [
+                    file_batch(session, self.kept, one.batch, found)
+                    for one, found in zip(waiting, comparisons, strict=True)
+                ]
                 self.kept.flush()
         except BaseException:
             for one in waiting:

@@ -6,17 +6,17 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from filecmp import cmp
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import bindparam, insert, select, update
 
 from appliance.index.models import PENDING, Instance, Patient, Series, Study
+from appliance.keeping.comparison import Comparison, Likeness, compare
 from appliance.keeping.namesakes import is_nameless, may_be_one
-from appliance.keeping.part10 import same_data_set
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from sqlalchemy import Table
     from sqlalchemy.orm import Session
@@ -78,9 +78,16 @@ class Batch:
     within: Callable[[Session, Filed], None] | None = None
 
 
-def file_batch(session: Session, kept: KeptFiles, batch: Batch) -> list[Outcome]:
+def compared(kept: KeptFiles, batch: Batch) -> dict[Path, Comparison]:
+    """The batch's files beside those that are kept under their UIDs already; made before the transaction begins."""
+    return {a.path: compare(a, kept.path_of(a.header.sop_instance_uid)) for a in batch.arrivals}
+
+
+def file_batch(
+    session: Session, kept: KeptFiles, batch: Batch, comparisons: Mapping[Path, Comparison]
+) -> list[Outcome]:
     """Place the batch's files and write its rows; the caller flushes the folders and commits."""
-    outcomes = [_file(session, kept, arrival, batch) for arrival in batch.arrivals]
+    outcomes = [_file(session, kept, arrival, batch, comparisons[arrival.path]) for arrival in batch.arrivals]
     if batch.within:
         batch.within(session, filed(batch, outcomes))
     return outcomes
@@ -100,11 +107,11 @@ def is_kept(session: Session, sop_instance_uid: str) -> bool:
     return session.scalar(select(Instance.id).where(Instance.sop_instance_uid == sop_instance_uid)) is not None
 
 
-def _file(session: Session, kept: KeptFiles, arrival: Arrival, batch: Batch) -> Outcome:
+def _file(session: Session, kept: KeptFiles, arrival: Arrival, batch: Batch, comparison: Comparison) -> Outcome:
     uid = arrival.header.sop_instance_uid
     found = session.execute(_KEPT, {"uid": uid}).first()
     if found is not None:
-        outcome = _again(kept, arrival, found)
+        outcome = _again(kept, arrival, found, _current(kept, arrival, comparison))
         is_theirs = outcome is Outcome.CONFLICT or _is_kept_for(session, arrival, batch.issuer)
         return outcome if is_theirs else Outcome.ELSEWHERE
     kept.place(arrival)
@@ -118,15 +125,19 @@ def _is_kept_for(session: Session, arrival: Arrival, issuer: str) -> bool:
     return session.execute(_OWNER, {"uid": uid}).one() == (issuer, arrival.header.patient_id)
 
 
-def _again(kept: KeptFiles, arrival: Arrival, found: Any) -> Outcome:
-    """Of an instance whose UID is kept already: the same heals what the disk lost or spoilt, another is set aside."""
+def _current(kept: KeptFiles, arrival: Arrival, comparison: Comparison) -> Likeness:
+    """How alike they are; compared again only where a neighbour of the same transaction has put another file there."""
     path = kept.path_of(arrival.header.sop_instance_uid)
+    return (comparison if comparison.stands(path) else compare(arrival, path)).likeness
+
+
+def _again(kept: KeptFiles, arrival: Arrival, found: Any, likeness: Likeness) -> Outcome:
+    """Of an instance whose UID is kept already: the same heals what the disk lost or spoilt, another is set aside."""
     if found.sha256 == arrival.sha256:
-        if not (path.exists() and cmp(arrival.path, path, shallow=False)):
+        if likeness is not Likeness.SAME_FILE:
             kept.heal(arrival)
         return Outcome.SAME
-    alike = found.transfer_syntax_uid == arrival.header.transfer_syntax_uid
-    if alike and path.exists() and same_data_set(arrival.path, path):
+    if found.transfer_syntax_uid == arrival.header.transfer_syntax_uid and likeness is not Likeness.OTHER:
         return Outcome.SAME
     kept.set_aside(arrival)
     return Outcome.CONFLICT

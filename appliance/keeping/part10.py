@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,7 +15,6 @@ IMPLEMENTATION_VERSION_NAME = "GURNEY_1"
 
 _PREAMBLE = b"\0" * 128 + b"DICM"
 _GROUP_LENGTH = struct.Struct("<HH2sHI")
-_CHUNK = 1 << 20
 
 
 def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
@@ -38,15 +38,11 @@ def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: st
     return _PREAMBLE + _GROUP_LENGTH.pack(2, 0, b"UL", 4, len(elements)) + elements
 
 
-def same_data_set(one: Path, other: Path) -> bool:
-    """Whether two files hold the same data set, byte by byte, whatever meta information stands before it."""
-    with one.open("rb") as first, other.open("rb") as second:
-        for file in (first, second):
-            file.seek(data_set_offset(file))
-        while chunk := first.read(_CHUNK):
-            if chunk != second.read(_CHUNK):
-                return False
-        return not second.read(1)
+def data_set_digest(path: Path) -> str:
+    """The SHA-256 of a file's data set, whatever meta information stands before it."""
+    with path.open("rb") as file:
+        file.seek(data_set_offset(file))
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def data_set_offset(file: BinaryIO) -> int:

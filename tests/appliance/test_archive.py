@@ -6,7 +6,8 @@ import io
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 from sqlalchemy import func, select, text
@@ -17,6 +18,7 @@ from appliance.index.models import Instance, Patient, Study
 from appliance.index.queries import instances_of_patient, patient, series_of, studies, studies_at
 from appliance.keeping.archive import Archive, open_archive
 from tests.appliance.hospital import ct
+from tests.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,6 +125,87 @@ def test_the_same_again_heals_what_the_disk_has_spoilt(archive: Archive) -> None
     assert archive.file([arrival(archive, dataset)], issuer="erode", source="CT1").same == 1
     assert path.read_bytes() == whole
     assert list(archive.spool.iterdir()) == []
+
+
+def test_the_same_again_heals_what_the_disk_does_not_give(archive: Archive) -> None:
+    """/proc/self/mem says EIO to whoever reads where nothing is mapped, as a disk does at a bad sector."""
+    (dataset,) = ct(count=1)
+    archive.file([arrival(archive, dataset)], issuer="erode", source="CT1")
+    path = archive.path_of(dataset.SOPInstanceUID)
+    whole = path.read_bytes()
+    unreadable(path)
+    assert archive.file([arrival(archive, dataset)], issuer="erode", source="CT1").same == 1
+    assert path.read_bytes() == whole
+
+
+def test_another_beside_what_the_disk_does_not_give_is_set_aside(archive: Archive) -> None:
+    (dataset,) = ct(count=1)
+    archive.file([arrival(archive, dataset)], issuer="erode", source="CT1")
+    unreadable(archive.path_of(dataset.SOPInstanceUID))
+    dataset.PatientComments = "another content under the same UID"
+    filed = archive.file([arrival(archive, dataset)], issuer="erode", source="CT1")
+    assert filed.conflicts == (dataset.SOPInstanceUID,)
+    assert len(list(archive.conflicts.iterdir())) == 1
+
+
+def unreadable(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/proc/self/mem")
+    with pytest.raises(OSError, match="Input/output error"):
+        path.read_bytes()
+
+
+def test_others_write_to_the_index_while_a_kept_file_is_read(archive: Archive) -> None:
+    """A pipe in the place of the kept file: its reader waits until somebody writes into it."""
+    (dataset,) = ct(count=1)
+    archive.file([arrival(archive, dataset)], issuer="erode", source="CT1")
+    path = archive.path_of(dataset.SOPInstanceUID)
+    whole = path.read_bytes()
+    path.unlink()
+    os.mkfifo(path)
+    with ThreadPoolExecutor(2) as threads:
+        again = threads.submit(archive.file, [arrival(archive, dataset)], issuer="erode", source="CT1")
+        with being_read(path) as pipe:
+            threads.submit(written, archive).result(PATIENCE_S)
+            pipe.write(whole)
+        assert again.result(PATIENCE_S).same == 1
+    assert path.is_fifo(), "what was read is the same, and stays"
+
+
+@contextmanager
+def being_read(path: Path) -> Iterator[BinaryIO]:
+    """The end of a pipe into which to write, once there is a reader at the other."""
+    found: list[int] = []
+
+    def has_reader() -> bool:
+        with suppress(OSError):  # ENXIO: nobody reads
+            found.append(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+        return bool(found)
+
+    until(has_reader)
+    with os.fdopen(found[0], "wb") as pipe:
+        yield pipe
+
+
+def written(archive: Archive) -> None:
+    with archive.index.writing():
+        pass
+
+
+def test_an_instance_twice_in_one_batch_is_compared_with_what_the_first_has_put_there(archive: Archive) -> None:
+    one, other = ct(count=2)
+    archive.path_of(other.SOPInstanceUID).write_bytes(b"an orphan")
+    batch = [arrival(archive, dataset) for dataset in (one, one, other, other)]
+    places = [archive.path_of(dataset.SOPInstanceUID) for dataset in (one, other)]
+    with pytest.raises(ZeroDivisionError):
+        archive.file(batch, issuer="erode", source="CT1", within=lambda *_: 1 / 0)  # type: ignore[arg-type,return-value]
+    assert [path.exists() for path in places] == [False, False]
+    places[1].write_bytes(b"an orphan")
+    one.file_meta.SourceApplicationEntityTitle = "CT1"
+    batch = [arrival(archive, dataset) for dataset in (one, other, other)]
+    del one.file_meta.SourceApplicationEntityTitle
+    filed = archive.file([*batch, arrival(archive, one)], issuer="erode", source="CT1")
+    assert (filed.new, filed.same, filed.conflicts) == (2, 2, ())
 
 
 def test_what_contradicts_is_aside_before_the_transaction_ends(archive: Archive) -> None:
