@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import DateTime, ForeignKey, Index, MetaData, TypeDecorator, UniqueConstraint
+from sqlalchemy import DateTime, ForeignKey, Index, MetaData, TypeDecorator, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 if TYPE_CHECKING:
@@ -80,8 +80,9 @@ class Study(Base):
     misplaced: Mapped[bool] = mapped_column(default=False, server_default="0")
 
 
-#: Finds what is to be moved among many: holds nothing but these.
-Index("ix_study_misplaced", Study.id, sqlite_where=Study.misplaced)
+#: Finds what is to be moved among many: holds nothing but these. SQLite takes it for no question that is put otherwise
+#: (sqlite.org/partialindex.html 3), and SQLAlchemy asks `misplaced = 1`.
+Index("ix_study_misplaced", Study.id, sqlite_where=text("misplaced = 1"))
 
 
 class Series(Base):

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Engine, event, select, text, update
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateIndex
 
 from appliance.errors import ArchiveFull
 from appliance.index.migrations.upgrade import run_steps
@@ -174,3 +176,28 @@ def test_an_older_index_has_them_looked_at(tmp_path: Path) -> None:
     archive = open_archive(tmp_path)
     assert misplaced_studies(archive) == [1, 2]
     archive.close()
+
+
+def test_they_are_found_by_their_own_index(archive: Archive) -> None:
+    """And not by a look at every study, twenty times a second: the words of the question are those of the index."""
+    asked: list[str] = []
+
+    def hear(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        asked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", hear)
+    try:
+        misplaced_studies(archive)
+    finally:
+        event.remove(Engine, "before_cursor_execute", hear)
+    (question,) = [statement for statement in asked if "misplaced" in statement]
+    with archive.index.session() as session:
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {question}").all()
+    assert ["ix_study_misplaced" in str(step) for step in plan] == [True]
+
+
+def test_the_migration_makes_the_index_that_the_models_have(archive: Archive) -> None:
+    (own,) = (index for index in Study.__table__.indexes if index.name == "ix_study_misplaced")  # type: ignore[attr-defined]
+    with archive.index.session() as session:
+        made = session.scalar(text("SELECT sql FROM sqlite_master WHERE name = 'ix_study_misplaced'"))
+    assert made == str(CreateIndex(own).compile(dialect=sqlite.dialect()))

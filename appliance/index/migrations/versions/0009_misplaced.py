@@ -15,5 +15,5 @@ _LATE = "patient_key IN (SELECT patient_key FROM study WHERE trim(patient_name, 
 def upgrade() -> None:
     """Those of patients who came first without a name may."""
     op.add_column("study", sa.Column("misplaced", sa.Boolean, nullable=False, server_default="0"))
-    op.create_index("ix_study_misplaced", "study", ["id"], sqlite_where=sa.text("misplaced"))
+    op.create_index("ix_study_misplaced", "study", ["id"], sqlite_where=sa.text("misplaced = 1"))
     op.execute(f"UPDATE study SET misplaced = 1 WHERE {_LATE}")  # noqa: S608 - a word of this file
