@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: OpenNebula's lock against every action.
 LOCK_ALL = 4
+#: Tokens of this process's own applies that are over: what still stands of them, the cloud did not let them take away.
+_OVER: set[str] = set()
 
 
 @dataclass
@@ -67,17 +69,18 @@ def holding(
     Busy
         When another admin applies.
     """
-    held = Held(_announce(desk, community, making, undoing), frozenset())
-    try:
-        held.undoing = _settle(desk, community, held.document, undoing, take_over=take_over)
-        desk.cloud.call("document.lock", held.document, LOCK_ALL, True)
-        yield held
-    except (Exception, KeyboardInterrupt):
-        if not held.stays:
-            with suppress(CloudError):
-                _withdraw(desk, held.document)
-        raise
-    _withdraw(desk, held.document)
+    with _until_over() as token:
+        held = Held(_announce(desk, community, making, undoing, token), frozenset())
+        try:
+            held.undoing = _settle(desk, community, held.document, undoing, take_over=take_over)
+            desk.cloud.call("document.lock", held.document, LOCK_ALL, True)
+            yield held
+        except (Exception, KeyboardInterrupt):
+            if not held.stays:
+                with suppress(CloudError):
+                    _withdraw(desk, held.document)
+            raise
+        _withdraw(desk, held.document)
 
 
 def undo_only(desk: Desk, number: int, branches: Iterable[str]) -> None:
@@ -90,7 +93,7 @@ def undo_only(desk: Desk, number: int, branches: Iterable[str]) -> None:
 def clear_away_the_dead(desk: Desk, community: str) -> None:
     """Take away the Documents of applies on this machine that are certainly over."""
     for node in _documents(desk, community):
-        if holder_of(node).dead:
+        if _is_over(node):
             _withdraw(desk, node.id)
 
 
@@ -101,14 +104,32 @@ def still_holding(desk: Desk, community: str, number: int) -> None:
         raise Busy(f"another admin has taken over: {holder_of(nodes[0])}" if nodes else "another admin has taken over")
 
 
-def _announce(desk: Desk, community: str, making: Iterable[str], undoing: Iterable[str]) -> int:
-    """Make the Document; when the answer is lost, it is found again by a token that only this call has."""
-    me, token = this_process(), secrets.token_hex(8)
+@contextmanager
+def _until_over() -> Iterator[str]:
+    """A token that only one apply has; it is known to be over, whatever ends it."""
+    token = secrets.token_hex(8)
+    try:
+        yield token
+    finally:
+        _OVER.add(token)
+
+
+def _is_over(node: Node) -> bool:
+    """Whether it is certain that an apply is over: its process is, or it was this process's own and has ended."""
+    return _token_of(node) in _OVER or holder_of(node).dead
+
+
+def _token_of(node: Node) -> str:
+    return first(node.attributes(), "GURNEY_TOKEN")
+
+
+def _announce(desk: Desk, community: str, making: Iterable[str], undoing: Iterable[str], token: str) -> int:
+    """Make the Document; when the answer is lost, it is found again by its token."""
     text = render(
         "applying",
         resource_name=object_name(community, APPLYING),
         mark=Mark(community, APPLYING, ""),
-        **vars(me),
+        **vars(this_process()),
         making=" ".join(making),
         undoing=" ".join(sorted(undoing)),
         token=token,
@@ -116,18 +137,19 @@ def _announce(desk: Desk, community: str, making: Iterable[str], undoing: Iterab
     try:
         return int(desk.cloud.call("document.allocate", text, DOCUMENT_TYPE))
     except CloudUnreachable:
-        mine = [node.id for node in _documents(desk, community) if first(node.attributes(), "GURNEY_TOKEN") == token]
+        mine = [node.id for node in _documents(desk, community) if _token_of(node) == token]
         if not mine:
             raise
         return mine[0]
 
 
 def _settle(desk: Desk, community: str, number: int, undoing: Iterable[str], *, take_over: bool) -> frozenset[str]:
-    """Clear away the dead who stand before us, or give way to the living; what the dead were to undo comes back."""
+    """Clear away what is over and stands before us, or give way to the living; what was to be undone comes back."""
     before = [node for node in _documents(desk, community) if node.id < number]
-    for holder in map(holder_of, before):
-        if not (holder.dead or take_over):
-            raise Busy(f"another admin applies: {holder}. Wait, or if that is certainly over, use --take-over")
+    for node in before:
+        if not (take_over or _is_over(node)):
+            words = f"another admin applies: {holder_of(node)}"
+            raise Busy(f"{words}. Wait, or if that is certainly over, use --take-over")
     left = frozenset(name for node in before for name in undoing_in(node))
     if left:
         text = render("undoing", undoing=" ".join(sorted({*undoing, *left})))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from exchange.errors import ExchangeError
 from provision.applying.apply import apply
+from provision.applying.holding import clear_away_the_dead
 from provision.enrolling.enrolment import enrol
 from provision.errors import CloudUnreachable, NotFinished, ProvisionError
 from provision.planning.found import found
@@ -154,15 +155,13 @@ class Exchange:
     ) -> None:
         if former is None:
             raise NotUpgraded(f"{reason}: there is no image to go back to")
-        if not self._insist(
-            reason, lambda: self._put_on(branch, former, "goes back to the image that it had", tell), tell
-        ):
+        if not self._insist(branch, former, "goes back to the image that it had", reason, tell):
             raise NotUpgraded(f"{reason}: it was not moved")
         try:
             self._wait(branch, max(self.patience_s, BACK_S), tell, lambda: self._require_its_index(machine))
         except _NewerIndex as error:
             new = declared_image(self.community)
-            self._insist(reason, lambda: self._put_on(branch, new, "goes to the new image again", tell), tell)
+            self._insist(branch, new, "goes to the new image again", reason, tell)
             raise NotUpgraded(
                 f"{reason}: it cannot be reached, but it had opened: image {former.key} cannot read its index "
                 f"({error.schema}), and it is on the new one again: see its console"
@@ -175,26 +174,38 @@ class Exchange:
             ) from None
         raise NotUpgraded(f"{reason}: rolled back to image {former.key}, which is ready")
 
-    def _insist(self, reason: str, deed: Callable[[], bool], tell: Callable[[str], None]) -> bool:
-        """Do what leads to a disk that can serve, also where the exchange or the cloud fails for a moment."""
-        end = time.monotonic() + self.patience_s
+    def _insist(self, branch: str, image: Ref, words: str, reason: str, tell: Callable[[str], None]) -> bool:
+        """Exchange a root disk, also where the exchange or the cloud fails for a moment; False where there is no need.
+
+        What was begun counts, though nothing be left of it: all may have been done before something failed.
+        """
+        end, begun = 0.0, False
         while True:
             try:
-                return deed()
+                plan = self._plan_to(branch, image)
+                begun = begun or any(step.ref == Ref("appliance", branch) for step in plan)
+                self._carry_out(plan, words, tell)
             except TROUBLE as error:
+                end = end or time.monotonic() + self.patience_s  # the exchange itself may have taken longer
                 if not isinstance(error, PASSING) or time.monotonic() > end:
                     raise NotUpgraded(f"{reason}: and it could not be put on another image: {error}") from error
                 tell(str(error))
                 time.sleep(PAUSE_S)
+            else:
+                return begun
 
-    def _put_on(self, branch: str, image: Ref, words: str, tell: Callable[[str], None]) -> bool:
-        """Exchange a root disk without asking the machine; False where it is of that image."""
+    def _plan_to(self, branch: str, image: Ref) -> Plan:
+        """What puts one branch on an image, whatever its machine says."""
         now = self._found()
-        plan = plan_with_images(self.community, now, present_images(self.community, now) | {branch: image})
-        if plan:
-            tell(words)
-            apply(self.desk, plan)
-        return bool(plan)
+        return plan_with_images(self.community, now, present_images(self.community, now) | {branch: image})
+
+    def _carry_out(self, plan: Plan, words: str, tell: Callable[[str], None]) -> None:
+        """Do what is left to do; where nothing is, other admins do not wait for what failed before."""
+        if not plan:
+            clear_away_the_dead(self.desk, self.community.community)
+            return
+        tell(words)
+        apply(self.desk, plan)
 
     def _require_its_index(self, machine: Machine) -> None:
         """Nothing is waited for where an image is back that cannot read what was taken in meanwhile."""

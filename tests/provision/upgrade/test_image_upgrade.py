@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from emulator.faults import Faults
 from exchange.errors import Unreachable
 from exchange.keys import BranchKeys
 from provision.declaring.reading import parse
@@ -76,6 +77,11 @@ def silent(_words: str) -> None:
     pass
 
 
+def applying(office: Office) -> list[str]:
+    """The Documents of applies that stand."""
+    return [node.name for node in office.found().pools.nodes["document"] if node.name == "kongu.applying"]
+
+
 def test_disk_that_has_opened_a_newer_index_is_not_taken_away(
     office: Office, moved: Community, admin: Admin, guest: StandIn, disks: Disks
 ) -> None:
@@ -103,8 +109,13 @@ def test_disk_that_has_not_opened_is_taken_away(
     assert present_images(moved, office.found())["erode"] == declared_image(office.community)
 
 
+#: All steps are done, and then the cloud hangs up once.
+NOT_WITHDRAWN = "document.unlock:drop@1"
+
+
+@pytest.mark.parametrize("fault", [None, NOT_WITHDRAWN], ids=["at once", "the cloud fails when all is done"])
 def test_disk_that_has_opened_and_cannot_be_reached_is_put_in_again(
-    office: Office, moved: Community, admin: Admin, guest: StandIn, disks: Disks, line: Line
+    office: Office, moved: Community, admin: Admin, guest: StandIn, disks: Disks, line: Line, fault: str | None
 ) -> None:
     """Nobody can be asked whether it has opened; the old disk, which can, finds an index that it cannot read."""
     disks.make(NEW, MIGRATION)
@@ -120,12 +131,15 @@ def test_disk_that_has_opened_and_cannot_be_reached_is_put_in_again(
             disks.put_in(OLD)
             disks.boot()
             line.mend()
+        if words.startswith("goes ") and fault:
+            office.embedded.faults = Faults([fault])
 
     with pytest.raises(NotUpgraded, match=r"it had opened: image .* cannot read its index \(9001\)"):
         exchange(office, moved, guest).upgrade("erode", line.machine(admin.machine), follow)
     assert present_images(moved, office.found())["erode"] == declared_image(moved)
     assert guest.schema == "9001"
     assert guest.rows(NAMES) == [("changed by the migration",)], "what it has taken in is untouched"
+    assert applying(office) == []
 
 
 def test_desk_that_is_ended_lets_the_appliance_take_in_again(
@@ -212,3 +226,38 @@ def test_an_exchange_that_fails_for_a_moment_is_no_reason_to_leave_it_as_it_is(
         replace(going, patience_s=5.0).upgrade("erode", admin.machine, tell)
     assert "the exchange does not answer" in heard
     assert present_images(moved, office.found())["erode"] == declared_image(office.community)
+
+
+def test_a_cloud_that_fails_when_all_is_done_does_not_hide_that_it_went_back(
+    office: Office, moved: Community, admin: Admin, guest: StandIn, disks: Disks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provision.visit.image_upgrade.BACK_S", 0.1)
+    heard: list[str] = []
+
+    def tell(words: str) -> None:
+        heard.append(words)
+        if words == "goes back to the image that it had":
+            office.embedded.faults = Faults([NOT_WITHDRAWN])
+
+    with pytest.raises(NotUpgraded, match=r"rolled back to image .*, which is not ready either"):
+        exchange(office, moved, guest).upgrade("erode", admin.machine, tell)
+    assert [words for words in heard if "document.unlock" in words]
+    assert heard.count("goes back to the image that it had") == 1
+    assert present_images(moved, office.found())["erode"] == declared_image(office.community)
+    assert applying(office) == []
+
+
+def test_a_machine_that_was_never_moved_is_not_said_to_be_though_the_cloud_failed_twice(
+    office: Office, moved: Community, admin: Admin, guest: StandIn, disks: Disks
+) -> None:
+    before, heard = vms(office), []
+
+    def tell(words: str) -> None:
+        heard.append(words)
+        if words == "its root disk is exchanged":
+            office.embedded.faults = Faults(["document.allocate:drop@1", "documentpool.info:drop@2"])
+
+    with pytest.raises(NotUpgraded, match=r"could not be exchanged: .*: it was not moved"):
+        exchange(office, moved, guest).upgrade("erode", admin.machine, tell)
+    assert [words for words in heard if "documentpool.info" in words]
+    assert vms(office) == before
