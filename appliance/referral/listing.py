@@ -46,7 +46,7 @@ class ReferralRow:
 
     @property
     def given_up(self) -> bool:
-        """Whether nothing happens until an admin lets it be tried again."""
+        """Whether it rests before it is tried again; an admin may have it tried at once."""
         return self.state == GIVEN_UP
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 PREPARED, SENDING, SENT = "prepared", "sending", "sent"
 #: How it ended: acknowledged, refused by the recipient or before it left, out of time, taken back.
 ARRIVED, REFUSED, EXPIRED, WITHDRAWN = "arrived", "refused", "expired", "withdrawn"
-#: Not taken any more, since taking it ended the service each time; an admin may let it be tried again.
+#: Resting, since taking it ended the service each time; tried again after a while, or at once where an admin says so.
 GIVEN_UP = "given up"
 
 UNWRITTEN = (PREPARED, SENDING)

@@ -15,7 +15,8 @@ class HealthOut(BaseModel):
 
     A `secure` one shows a certificate, over HTTPS and DICOM TLS. A `closed` one answers on loopback alone, while an
     upgrade judges it. `outbox_bytes` is what referrals on their way need of the outbox, at most `outbox_limit_bytes` (0
-    for any number). `referrals_given_up` ended the service each time that they were taken, and rest.
+    for any number). `referrals_given_up` ended the service each time that they were taken, and rest
+    a while before they are tried again.
     """
 
     branch: str
