@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 #: Addresses that are remembered: more than a hospital has modalities, which may get another with each lease.
 MOST_SEEN = 1024
 
+#: Where a client on this machine comes from, whichever loopback address it asks: the upgrade, which asks for an echo
+#: before it believes in a new version.
+OWN = ("127.0.0.1", "::1")
+
 
 class NamedModality(Protocol):
     """What the settings say of a modality."""
@@ -38,8 +42,8 @@ class KnownAddresses:
     """
     The addresses that a modality is known to be at, told without a wait.
 
-    These are the addresses that the settings name. A host that they give by name is looked up for its association, and
-    known from the first one on.
+    These are the addresses that the settings name, and this machine's own. A host that they give by name is looked up
+    for its association, and known from the first one on.
     """
 
     def __init__(self, modalities: Callable[[], Iterable[NamedModality]]) -> None:
@@ -47,8 +51,10 @@ class KnownAddresses:
         self._seen: set[str] = set()
 
     def __contains__(self, address: str) -> bool:
-        """Whether a connection from there is likely to be a modality's."""
-        return address in self._seen or any(_is(modality.host, address) for modality in self._modalities())
+        """Whether a connection from there is likely to be a modality's, or is this machine's own."""
+        if address in OWN or address in self._seen:
+            return True
+        return any(_is(modality.host, address) for modality in self._modalities())
 
     def add(self, address: str) -> None:
         """A modality has come from there."""

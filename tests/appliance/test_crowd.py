@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from pynetdicom import AE
 
 from appliance.dimse.callers import KnownAddresses
 from appliance.door import Door, Limits
 from tests.appliance.community import Community
+from tests.appliance.hospital import ct
 from tests.appliance.process import ApplianceProcess
-from tests.appliance.scanner import ct_files, statuses, storescu
-from tests.appliance.tls import CT1, DICOM, DICOM_TLS, HTTP, HTTPS, dcmtk, root_file
+from tests.appliance.scanner import echoscu
+from tests.appliance.tls import CT1, DICOM, DICOM_TLS, HTTP, HTTPS, root_file
 from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pydicom.dataset import FileDataset
 
 #: More than there are places for, whichever port it is.
 CROWD = [f"127.0.7.{number}" for number in range(1, 9)]
@@ -76,18 +80,42 @@ def test_whom_nobody_answers_yet_is_not_the_one_who_makes_way(erode: AppliancePr
             assert patient.recv(12) == b"HTTP/1.1 200"
 
 
+#: Not where this machine's own clients come from, which are known without having come.
+SCANNER = "127.0.9.1"
+
+
+def stored(erode: ApplianceProcess, dataset: FileDataset, port: int, trust: ssl.SSLContext) -> int:
+    """The status of a C-STORE that comes from the scanner's address."""
+    entity = AE("CT1")
+    entity.add_requested_context(dataset.SOPClassUID, dataset.file_meta.TransferSyntaxUID)
+    tls = (trust, erode.address) if port == DICOM_TLS else None
+    association = entity.associate(
+        erode.address,
+        port,
+        ae_title="ERODE",
+        bind_address=(SCANNER, 0),
+        tls_args=tls,  # type: ignore[arg-type]
+    )
+    try:
+        return int(association.send_c_store(dataset).Status)
+    finally:
+        association.release()
+
+
 @pytest.mark.parametrize("port", [DICOM, DICOM_TLS])
 def test_a_modality_stores_at_once(erode: ApplianceProcess, tmp_path: Path, port: int) -> None:
     """It is known by its address since it came first."""
-    file, other = ct_files(tmp_path / "ct", 2)
-    root = root_file(erode, tmp_path)
-    stores = {
-        DICOM: lambda path: statuses(storescu(erode.address, path)) == ["Success"],
-        DICOM_TLS: lambda path: dcmtk("storescu", erode, root, path, "-aet", "CT1").returncode == 0,
-    }
-    assert stores[port](file)
+    first, other = ct(count=2)
+    trust = ssl.create_default_context(cafile=root_file(erode, tmp_path))
+    assert stored(erode, first, port, trust) == 0
     with crowd(erode.address, port):
-        assert stores[port](other)
+        assert stored(erode, other, port, trust) == 0
+
+
+def test_this_machine_itself_is_answered_where_no_modality_ever_was(erode: ApplianceProcess) -> None:
+    """As the upgrade is, which asks for an echo before it believes in a new version."""
+    with crowd(erode.address, DICOM):
+        assert echoscu(erode.address, caller="GURNEY") == 0
 
 
 def test_strangers_have_a_part_of_the_places_and_each_of_them_half_of_that() -> None:
@@ -107,3 +135,4 @@ def test_a_modality_is_known_by_the_settings_or_by_having_come() -> None:
     assert "10.20.1.51" not in known
     known.add("10.20.1.51")
     assert "10.20.1.51" in known
+    assert [own in known for own in ("127.0.0.1", "::1", "127.0.7.1")] == [True, True, False]
