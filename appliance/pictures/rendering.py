@@ -127,9 +127,9 @@ class Rendering:
 
     def _pause(self) -> None:
         self._stopping.wait(PAUSE_S)
-        wait(self._handed_out, timeout=PAUSE_S)  # nothing is moved, or drawn again, while it is still being drawn
-        self._handed_out.clear()
-        self._alone = None
+        still = wait(self._handed_out, timeout=PAUSE_S).not_done  # not moved, or drawn again, while it is being drawn
+        self._handed_out = {future: task for future, task in self._handed_out.items() if future in still}
+        self._alone = self._alone if self._alone in self._handed_out.values() else None
         self._work.set()
 
     def _step(self) -> bool:

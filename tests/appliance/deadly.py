@@ -1,13 +1,15 @@
-"""Drawing processes in which some files end the process, or meet a fault of the program."""
+"""Drawing processes in which some files end the process, meet a fault of the program or a full disk, or take long."""
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from typing import TYPE_CHECKING, Any
 
 from appliance.pictures.drawing import Drawing, draw
 from appliance.pictures.rendering import Processes
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -30,3 +32,24 @@ class DeadlyProcesses(Processes):
     def submit(self, fn: Any, /, *arguments: Any, **options: Any) -> Future[Any]:
         assert fn is draw
         return super().submit(draw_or_die, *self.names, *arguments, **options)
+
+
+def draw_late(gate: Path, slow: str, source: Path, folder: Path, stem: str) -> Drawing:
+    if source.name == slow:
+        until(gate.exists)
+    elif not gate.exists():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return draw(source, folder, stem)
+
+
+class LateProcesses(Processes):
+    """One file takes until there is a gate, and for all others the disk is full until then."""
+
+    def __init__(self, gate: Path, slow: Path, begun: list[str]) -> None:
+        super().__init__(2)
+        self.given, self.begun = (gate, slow.name), begun
+
+    def submit(self, fn: Any, source: Path, /, *arguments: Any, **options: Any) -> Future[Any]:
+        assert fn is draw
+        self.begun.append(source.name)
+        return super().submit(draw_late, *self.given, source, *arguments, **options)

@@ -16,7 +16,7 @@ from appliance.index.models import DONE, FAILED, Instance, Rendition
 from appliance.index.queries import pending_renditions
 from appliance.keeping.archive import Archive, open_archive
 from appliance.pictures.rendering import Processes, Rendering
-from tests.appliance.deadly import DeadlyProcesses
+from tests.appliance.deadly import DeadlyProcesses, LateProcesses
 from tests.appliance.hospital import ct
 from tests.waiting import until
 
@@ -101,6 +101,28 @@ def test_processes_that_cannot_be_made_for_a_while_are_made_again(
         rendering.stop()
     assert set(states(archive).values()) == {(DONE, "")}
     assert len(list(archive.shared.rglob("*.png"))) == 3
+
+
+def test_what_takes_longer_than_a_pause_is_not_drawn_again_meanwhile(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.pictures.rendering.PAUSE_S", 0.05)
+    datasets = ct(count=2)
+    keep(archive, *datasets)
+    slow, other = (archive.path_of(dataset.SOPInstanceUID) for dataset in datasets)
+    begun: list[str] = []
+    gate = tmp_path / "gate"
+    rendering = Rendering(archive, partial(LateProcesses, gate, slow, begun))
+    rendering.start()
+    try:
+        until(lambda: begun.count(other.name) >= 3)
+        assert begun.count(slow.name) == 1
+        gate.touch()
+        until(lambda: idle(archive))
+    finally:
+        gate.touch()
+        rendering.stop()
+    assert set(states(archive).values()) == {(DONE, "")}
 
 
 @pytest.mark.parametrize("identifier", ["../../x", "a/b", "..", "con", "x" * 900, "", "\u202etxt", "a\x00b"])
