@@ -166,8 +166,10 @@ def test_others_write_to_the_index_while_a_kept_file_is_read(archive: Archive) -
     with ThreadPoolExecutor(2) as threads:
         again = threads.submit(archive.file, [arrival(archive, dataset)], issuer="erode", source="CT1")
         with being_read(path) as pipe:
-            threads.submit(written, archive).result(PATIENCE_S)
-            pipe.write(whole)
+            try:
+                threads.submit(written, archive).result(PATIENCE_S)
+            finally:
+                pipe.write(whole)
         assert again.result(PATIENCE_S).same == 1
     assert path.is_fifo(), "what was read is the same, and stays"
 
