@@ -260,4 +260,5 @@ def test_a_machine_that_was_never_moved_is_not_said_to_be_though_the_cloud_faile
     with pytest.raises(NotUpgraded, match=r"could not be exchanged: .*: it was not moved"):
         exchange(office, moved, guest).upgrade("erode", admin.machine, tell)
     assert [words for words in heard if "documentpool.info" in words]
+    until(lambda: in_service(guest, OLD))
     assert vms(office) == before
