@@ -168,10 +168,14 @@ def eventually(what: Callable[[], bool]) -> bool:
     return so
 
 
+#: With `nohup` around the tests SIGHUP would be ignored.
+ON_A_TERMINAL = ["env", "--default-signal=HUP", sys.executable, "-m", "cli"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL], ids=lambda n: n.name)
 def test_workers_end_with_the_command_however_it_is_ended(number: signal.Signals, tmp_path: Path) -> None:
     path = large(tmp_path / "a.dcm", 8000)
-    command = [sys.executable, "-m", "cli", "convert", str(path), "-o", str(tmp_path / "out"), "--workers", "2"]
+    command = [*ON_A_TERMINAL, "convert", str(path), "-o", str(tmp_path / "out"), "--workers", "2"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
     assert eventually(lambda: len(pngs(tmp_path / "out")) > 4)
     workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()

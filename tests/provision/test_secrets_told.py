@@ -37,7 +37,8 @@ def begin(office: Office, tmp_path: Path, text: str, *arguments: str) -> subproc
     file = tmp_path / "community.yaml"
     file.write_text(text)
     options = ["-f", str(file), "--exchange", str(office.exchange), "--yes"]
-    command = [sys.executable, "-m", "cli", "apply", *options, *arguments]
+    # With `nohup` around the tests SIGHUP would be ignored.
+    command = ["env", "--default-signal=HUP", sys.executable, "-m", "cli", "apply", *options, *arguments]
     own = {**os.environ, **office.environment}
     return subprocess.Popen(command, env=own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
