@@ -17,9 +17,10 @@ from provision.upload.safe_folders import out_of_reach
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from provision.kinds.network import Network
     from provision.node import Node
     from provision.planning.found import Found
-    from provision.planning.resource import Resource
+    from provision.planning.resource import Existing, Resource
     from provision.planning.step import Step
 
 #: TYPE of a datastore that holds backups (pyone knows none).
@@ -139,12 +140,17 @@ def _reserved_by_others(steps: Sequence[Step], found: Found) -> Iterator[str]:
                 )
 
 
+def _networks_changed(steps: Sequence[Step]) -> Iterator[tuple[Step, Existing, Network]]:
+    """The steps that change a network where it stands: what is found, and what it shall be."""
+    for step in steps:
+        if step.kind == "network" and step.action == "update" and step.existing and step.declared:
+            yield step, step.existing, step.declared.spec
+
+
 def _too_many_to_hold(steps: Sequence[Step]) -> Iterator[str]:
     """Addresses that may no longer be handed out, of which each needs a call of its own."""
-    for step in steps:
-        if step.kind != "network" or step.action != "update" or step.existing is None or step.declared is None:
-            continue
-        count = sum(len(each) for each in less(step.existing.spec.addresses, step.declared.spec.addresses))
+    for step, existing, spec in _networks_changed(steps):
+        count = sum(len(each) for each in less(existing.spec.addresses, spec.addresses))
         if count > MOST_HELD:
             yield (
                 f"{step.name}: {count} addresses would have to be held, one by one; at most {MOST_HELD} are. "
@@ -156,11 +162,8 @@ def _leased(steps: Sequence[Step]) -> Iterator[str]:
     """Addresses that a VM has and that may no longer be handed out."""
     from provision.kinds.network import HELD, leases_in
 
-    for step in steps:
-        if step.kind != "network" or step.action != "update" or step.existing is None or step.declared is None:
-            continue
-        assert step.existing.node is not None
-        allowed = step.declared.spec.addresses
-        for address, holder in leases_in(step.existing.node):
-            if holder & HELD != HELD and not any(address in each for each in allowed):
+    for step, existing, spec in _networks_changed(steps):
+        assert existing.node is not None
+        for address, holder in leases_in(existing.node):
+            if holder & HELD != HELD and not any(address in each for each in spec.addresses):
                 yield f"{step.name}: {address} is leased to VM {holder & HELD}: free it before you take it away"

@@ -133,12 +133,7 @@ def test_pictures_stay_in_the_shared_folder(archive: Archive, tmp_path: Path, id
     dataset.PatientName = identifier
     before = {path for path in tmp_path.parent.rglob("*") if archive.folder not in path.parents}
     keep(archive, dataset)
-    rendering = Rendering(archive)
-    rendering.start()
-    try:
-        until(lambda: idle(archive))
-    finally:
-        rendering.stop()
+    drawn(archive)
     assert states(archive)[dataset.SOPInstanceUID] == (DONE, "")
     assert {path for path in tmp_path.parent.rglob("*") if archive.folder not in path.parents} == before
     (picture,) = archive.shared.rglob("*.png")
