@@ -26,7 +26,6 @@ pytestmark = [
     pytest.mark.long,
     pytest.mark.slow,
     pytest.mark.timeout(3600),
-    pytest.mark.xdist_group("image"),
 ]
 
 ROUTER, COLLEAGUE, NEIGHBOUR, SERVER = "10.20.1.1", "10.20.1.77", "10.20.2.77", "10.20.1.53"

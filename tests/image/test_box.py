@@ -21,7 +21,6 @@ pytestmark = [
     pytest.mark.long,
     pytest.mark.slow,
     pytest.mark.timeout(3600),
-    pytest.mark.xdist_group("image"),
 ]
 
 BOX = Path(__file__).parents[1] / "live" / "box"

@@ -22,7 +22,6 @@ pytestmark = [
     pytest.mark.long,
     pytest.mark.slow,
     pytest.mark.timeout(3600),
-    pytest.mark.xdist_group("image"),
 ]
 
 LARGEST = 350_000_000

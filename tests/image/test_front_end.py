@@ -20,7 +20,6 @@ pytestmark = [
     pytest.mark.long,
     pytest.mark.slow,
     pytest.mark.timeout(3600),
-    pytest.mark.xdist_group("image"),
 ]
 
 SCRIPT = Path(__file__).parents[1] / "live" / "front-end.sh"

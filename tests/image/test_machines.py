@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(3600), pytest.mark.xdist_group("image")]
+pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(3600)]
 
 PATIENT = "KONGU-0001"
 IDLE_MIB = 300

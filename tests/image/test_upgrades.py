@@ -26,7 +26,6 @@ pytestmark = [
     pytest.mark.long,
     pytest.mark.slow,
     pytest.mark.timeout(3600),
-    pytest.mark.xdist_group("image"),
 ]
 
 PATIENT, NAME = "KONGU-0001", "Kumaran^Selvi"
