@@ -6,7 +6,6 @@ import hashlib
 import os
 import shutil
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 from appliance.errors import Unreadable
@@ -73,8 +72,7 @@ class KeptFiles:
     def heal(self, arrival: Arrival) -> None:
         """Put a copy where a kept file is lost or spoilt; durable after `flush`, never withdrawn: the index has it."""
         with arrival.path.open("rb") as source, self.arriving() as copy:
-            for piece in iter(partial(source.read, _PIECE_BYTES), b""):
-                copy.write(piece)
+            shutil.copyfileobj(source, copy, _PIECE_BYTES)
             path = self.path_of(copy.finish().header.sop_instance_uid)
             copy.path.replace(path)
         self._touched.add(path.parent)
