@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - SQLAlchemy reads the annotations
 
-from sqlalchemy import BigInteger, ForeignKey, LargeBinary, UniqueConstraint
+from sqlalchemy import DDL, BigInteger, ForeignKey, LargeBinary, UniqueConstraint, event
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from appliance.index.models import Base, Moment
@@ -25,6 +25,14 @@ class AuditEntry(Base):
     detail: Mapped[str]
     previous: Mapped[str]
     digest: Mapped[str]
+
+
+for _deed in ("UPDATE", "DELETE"):
+    _refusal = DDL(  # type: ignore[no-untyped-call]  # SQLAlchemy gives it no types
+        f"CREATE TRIGGER audit_no_{_deed.lower()} BEFORE {_deed} ON audit "
+        "BEGIN SELECT RAISE(ABORT, 'the audit log is only ever added to'); END"
+    )
+    event.listen(AuditEntry.__table__, "after_create", _refusal)
 
 
 class Account(Base):
@@ -84,8 +92,8 @@ class SentReferral(Base):
     arrived: Mapped[int] = mapped_column(default=0)
     refused: Mapped[str] = mapped_column(default="")
     cleared: Mapped[bool] = mapped_column(default=False)
-    sealed_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
-    recipient_key_id: Mapped[str] = mapped_column(default="")
+    sealed_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    recipient_key_id: Mapped[str] = mapped_column(default="", server_default="")
     instances: Mapped[list[SentInstance]] = relationship(cascade="all, delete-orphan")
 
 

@@ -23,12 +23,40 @@ if TYPE_CHECKING:
 
 
 def test_migrations_make_the_tables_of_the_models(tmp_path: Path) -> None:
-    open_index(tmp_path / "index.sqlite").close()
     engine = create_engine(f"sqlite:///{tmp_path / 'index.sqlite'}")
+    run_steps(engine)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     assert revision_of(engine) == newest_revision()
     engine.dispose()
+
+
+def test_a_new_index_has_what_all_steps_make(tmp_path: Path) -> None:
+    open_index(tmp_path / "new.sqlite").close()
+    engine = create_engine(f"sqlite:///{tmp_path / 'old.sqlite'}")
+    run_steps(engine)
+    engine.dispose()
+    assert made(tmp_path / "new.sqlite") == made(tmp_path / "old.sqlite")
+    assert [each.name for each in tmp_path.glob("index-*")] == []
+
+
+def made(path: Path) -> dict[str, object]:
+    """All that a file declares, whatever the order of its columns: tables, keys, indexes, triggers, the revision."""
+    with closing(sqlite3.connect(path)) as connection:
+
+        def told(of: str, name: str) -> set[tuple[object, ...]]:
+            place = 1 if of == "index_xinfo" else 0  # the number that the order of columns, keys or indexes gives
+            return {row[:place] + row[place + 1 :] for row in connection.execute(f"PRAGMA {of}('{name}')")}
+
+        found: dict[str, object] = {}
+        for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall():
+            named = (
+                {word for word in sql.replace(",", " ").split() if word[:3] in {"pk_", "uq_", "fk_"}} if sql else sql
+            )
+            of = ("table_info", "foreign_key_list", "index_list") if kind == "table" else ("index_xinfo",)
+            found[name] = sql if kind == "trigger" else (kind, named, [told(each, name) for each in of])
+        found["revision"] = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+        return found
 
 
 def test_every_commit_is_flushed(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Bring an index to this version's tables, with Alembic, keeping a copy of the older one."""
+"""Bring an index to this version's tables: a new one at once, an older one with Alembic, keeping a copy of it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect, text
 
 from appliance.errors import ArchiveUnusable
+from appliance.index.migrations.tables import metadata
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -37,8 +38,10 @@ def upgrade(engine: Engine, path: Path) -> None:
         raise ArchiveUnusable(
             f"{path}: written by a newer version (tables {found}, this one knows {newest}): upgrade the appliance"
         )
-    if found is not None:
-        _copy(engine, path.with_name(f"index-{found}.sqlite"))
+    if found is None:
+        make_tables(engine, newest)
+        return
+    _copy(engine, path.with_name(f"index-{found}.sqlite"))
     run_steps(engine)
 
 
@@ -49,6 +52,17 @@ def revision_of(engine: Engine) -> str | None:
             return None
         found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
         return None if found is None else str(found)
+
+
+def make_tables(engine: Engine, revision: str) -> None:
+    """Make a new index's tables at once, as all steps would: those cost a first start 0.15 s."""
+    with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
+        metadata.create_all(connection, checkfirst=False)
+        connection.exec_driver_sql(
+            "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
+            "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+        )
+        connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": revision})
 
 
 def _copy(engine: Engine, target: Path) -> None:
@@ -80,7 +94,7 @@ def _flush(path: Path) -> None:
 
 def run_steps(engine: Engine, last: str = "head") -> None:
     """Run all steps that the index has not had, up to the last one, in one transaction."""
-    from alembic import command  # 0.2 s that only a new or an older index costs
+    from alembic import command  # 0.2 s that only an older index costs
     from alembic.config import Config
 
     settings = Config()
