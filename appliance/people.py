@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -30,8 +29,6 @@ from exchange.keys import own_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from fastapi import FastAPI
 
     from appliance.context import Context
     from appliance.health import Health
@@ -68,7 +65,7 @@ class People:
     health
         Asked at each `GET /health`.
     http
-        Where the service serves `app`.
+        Where the service serves the pages.
     """
 
     def __init__(
@@ -105,7 +102,7 @@ class People:
         self.desk = Desk(context.branch, index, self.directory, self.audit, archive.path_of, sending_loop.wake, limit)
 
     def prepare(self) -> None:
-        """Read what was known before the process was started. Once, before `app` is served."""
+        """Read what was known before the process was started. Once, before the pages are served."""
         self.directory.restore(self.context.community_key)
         self.settings.restore(self.context.community_key)
         self.tls.restore()
@@ -114,13 +111,6 @@ class People:
     def secure_port(self) -> int:
         """Where the pages are served over TLS now; 0 where they are not."""
         return self.http.secure_port if self.tls.ready else 0
-
-    @cached_property
-    def app(self) -> FastAPI:
-        """The pages and the API, for an ASGI server."""
-        from appliance.web.app import web_app
-
-        return web_app(self)
 
     def start(self) -> None:
         """Begin to enrol, to send and to receive."""

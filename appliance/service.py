@@ -21,6 +21,7 @@ from appliance.index.queries import pending_renditions
 from appliance.keeping.archive import Archive, open_archive
 from appliance.people import HttpPlace, People
 from appliance.pictures.rendering import Rendering
+from appliance.web.app import web_app
 from appliance.web_server import WebServer
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def _start(opened: ExitStack, places: Places, context: Context, archive: Archive
     people = People(context, archive, archive.index, health, http=places.http)
     people.prepare()
     rendering = Rendering(archive)
-    web = [WebServer(people.app, places.address, places.http_port)]
+    app = web_app(people)
+    web = [WebServer(app, places.address, places.http_port)]
     desk = StorageDesk(archive, context.branch, people.settings.modalities)
     dicom.append(DicomServer(context.ae_title, desk, people.audit))
     dicom[0].listen(places.address, places.dicom_port)
@@ -131,7 +133,7 @@ def _start(opened: ExitStack, places: Places, context: Context, archive: Archive
     if not closed:
         rendering.start()
         opened.callback(rendering.stop)
-        web.append(WebServer(people.app, places.address, places.https_port, people.tls.front()))
+        web.append(WebServer(app, places.address, places.https_port, people.tls.front()))
         secure = DicomServer(context.ae_title, desk, people.audit, people.tls)
         secure.listen(places.address, places.dicom_tls_port)
         opened.callback(secure.stop)

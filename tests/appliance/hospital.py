@@ -21,6 +21,7 @@ from appliance.people import HttpPlace, People
 from appliance.referral.branch import Branch
 from appliance.referral.receiving import Receiving
 from appliance.referral.sending import Sending
+from appliance.web.app import web_app
 from converter.writing import write_pictures
 from exchange.folder import Folder
 from exchange.keys import own_keys
@@ -77,7 +78,7 @@ class Hospital:
     def serve(self) -> Self:
         """Serve the pages on a free port."""
         config = uvicorn.Config(
-            self.people.app, host="127.0.0.1", port=0, log_config=None, server_header=False, lifespan="off"
+            web_app(self.people), host="127.0.0.1", port=0, log_config=None, server_header=False, lifespan="off"
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
