@@ -70,7 +70,7 @@ def test_a_picture_is_there_a_second_after_its_instance(appliance: ApplianceProc
         storescu(appliance.address, *ct_files(tmp_path / str(number), 1))
         appliance.wait_until_drawn()
     assert len(waits_s(appliance)) == 5
-    assert 0 < min(waits_s(appliance)) < 1
+    assert -0.01 < min(waits_s(appliance)) < 1  # a file system tells the time of its last tick
 
 
 def waits_s(appliance: ApplianceProcess) -> list[float]:
