@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from appliance.boot.archive_disk import gigabytes
@@ -97,12 +98,7 @@ def _packages_of(info: Path) -> list[str]:
 def _install(programs: Programs, stage: Stage, release: Release) -> None:
     environment = programs.environment(release)
     python = str(environment / "bin" / "python")
-    pip = [python, "-I", f"{stage.folder / INSTALLER}/pip", *PIP]
-    wanted = _write_requirements(stage)
-    _run([*pip, *INSTALL, "--requirement", str(wanted)])
-    said = attempt([*pip, "check"], timeout_s=BUILD_TIMEOUT_S)
-    if said.returncode:
-        raise Trouble(f"{stage.version} lacks libraries: {last_line(said.stdout)}: send them with it (--wheels FOLDER)")
+    _install_wheels(python, stage)
     site = programs.folder / release.place / SITE
     info = site / f"gurney-{stage.version}.dist-info"
     if not info.is_dir():
@@ -113,6 +109,17 @@ def _install(programs: Programs, stage: Stage, release: Release) -> None:
     fresh = [seen] if stage.others else [seen / name for name in _packages_of(info) if (seen / name).is_dir()]
     _run([python, "-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", *map(str, fresh)])
     _run([python, "-I", "-c", TRIAL])
+
+
+def _install_wheels(python: str, stage: Stage) -> None:
+    wanted = _write_requirements(stage)
+    with TemporaryDirectory(dir=stage.folder) as unpacked:  # out of its zip, pip compiles itself at each run
+        shutil.unpack_archive(stage.folder / INSTALLER, unpacked, "zip")
+        pip = [python, "-I", f"{unpacked}/pip", *PIP]
+        _run([*pip, *INSTALL, "--requirement", str(wanted)])
+        said = attempt([*pip, "check"], timeout_s=BUILD_TIMEOUT_S)
+    if said.returncode:
+        raise Trouble(f"{stage.version} lacks libraries: {last_line(said.stdout)}: send them with it (--wheels FOLDER)")
 
 
 def _write_requirements(stage: Stage) -> Path:
