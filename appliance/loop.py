@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger("appliance.loop")
 
 LONGEST_PAUSE_S = 30.0
+#: So often a pause doubles at most, which is more than enough: two to the number of failures is one day no float.
+DOUBLED = 16
 
 
 class Loop:
@@ -63,7 +65,7 @@ class Loop:
         failures = 0
         while not self._stopping:
             failures = 0 if self._stepped() else failures + 1
-            self._wake.wait(min(self._pause_s() * 2**failures, LONGEST_PAUSE_S))
+            self._wake.wait(min(self._pause_s() * 2 ** min(failures, DOUBLED), LONGEST_PAUSE_S))
             self._wake.clear()
 
     def _stepped(self) -> bool:
