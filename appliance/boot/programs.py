@@ -37,6 +37,8 @@ def choose_program(machine: Machine) -> None:
     """
     programs = Programs(machine)
     exchanging = programs.journal.exists() and _settle(machine, programs)
+    if exchanging:
+        programs.choose(exchanging.place)  # what another disk chose before it was judged does not hold
     _prefer_newer_image(machine, programs)
     if exchanging:
         from appliance.upgrade.exchanging import fit

@@ -89,17 +89,19 @@ def test_new_disk_opens_once_it_answers(guest: StandIn, disks: Disks) -> None:
     assert guest.upgrade("judge") == (0, [{"opened": False}])
 
 
+@pytest.mark.parametrize("changed", [{}, MIGRATION], ids=["same index", "new index"])
 @pytest.mark.parametrize("installed", [False, True], ids=["the image's own", "a version installed over it"])
-def test_old_disk_comes_back_to_the_index_that_it_knows(
-    guest: StandIn, disks: Disks, tmp_path: Path, installed: bool
+def test_old_disk_comes_back_to_the_version_and_the_index_that_it_knows(
+    guest: StandIn, disks: Disks, tmp_path: Path, installed: bool, changed: dict[str, str]
 ) -> None:
     if installed:
         assert guest.upgrade("install", str(stage(guest, program_wheel(tmp_path, "0.2.0"))))[0] == 0
-    disks.make(NEW, MIGRATION, SILENT)
+    disks.make(NEW, changed, SILENT)
     prepare(guest)
     disks.put_in(NEW)
     disks.boot()
-    until(lambda: guest.schema == "9001")
+    assert guest.version == OLD, "the image's own, whatever it is called"
+    until(lambda: guest.schema == ("9001" if changed else SCHEMA))
     code, told = guest.upgrade("--patience", "5", "judge")
     assert (code, "does not answer" in told[-1]["error"]) == (1, True)
     guest.systemctl("stop")
