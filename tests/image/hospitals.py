@@ -6,7 +6,6 @@ import contextlib
 import json
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +72,6 @@ class Village:
     cloud: Any
     key: Path
     hospitals: dict[str, Hospital]
-    seconds: float
 
     def shell(self, hospital: Hospital) -> Shell:
         """A root shell in an appliance."""
@@ -109,12 +107,11 @@ class Village:
 @contextlib.contextmanager
 def village(state: Path, image: Path) -> Iterator[Village]:
     """Declare, apply and enrol two hospitals; everything ends with the block."""
-    begun = time.monotonic()
     key = make_key(state / "admin_key")
     process = subprocess.Popen([sys.executable, "-m", "cli", "emulator", "--state", str(state), "--driver", "qemu"])
     try:
         until((state / "endpoint.json").exists, "embedded cloud", 120)
-        yield _settled(state, image, key, begun)
+        yield _settled(state, image, key)
     except BaseException:
         _show_consoles(state)
         raise
@@ -123,7 +120,7 @@ def village(state: Path, image: Path) -> Iterator[Village]:
         process.wait(60)
 
 
-def _settled(state: Path, image: Path, key: Path, begun: float) -> Village:
+def _settled(state: Path, image: Path, key: Path) -> Village:
     place = json.loads((state / "endpoint.json").read_text())
     session = Path(place["auth_file"]).read_text().strip()
     cloud = pyone.OneServer(place["endpoint"], session=session)
@@ -145,7 +142,7 @@ def _settled(state: Path, image: Path, key: Path, begun: float) -> Village:
     for each in enrolment.invitations:
         hospital = hospitals[each.branch]
         hospital.logins[each.login] = hospital.branch.accept(each.login, each.role, each.code)
-    return Village(state, cloud, key, hospitals, time.monotonic() - begun)
+    return Village(state, cloud, key, hospitals)
 
 
 def _show_consoles(state: Path) -> None:
