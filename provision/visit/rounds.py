@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from exchange.errors import ExchangeError
 from provision.errors import ProvisionError
+from provision.visit.connections import Connections
 from provision.visit.errors import NotUpgraded
 from provision.visit.shell import NotVisited, shell_in
 
@@ -60,12 +61,19 @@ class Round(Generic[Answer]):
 def visit_all(
     machines: Sequence[Machine], visit: Callable[[Shell], Answer], tell: Teller = lambda _name, _words: None
 ) -> Round[Answer]:
-    """Visit every machine, several at once; `tell` hears of each when it is reached, and when it is over."""
+    """Visit every machine, several at once; `tell` hears of each when it is reached, and when it is over.
+
+    Ctrl-C cuts all connections.
+    """
+    connections = Connections()
+    one = partial(_one, visit=lambda shell, said: _answered(visit(shell), said), tell=tell, connections=connections)
     with ThreadPoolExecutor(AT_ONCE) as visitors:
-        found = visitors.map(
-            partial(_one, visit=lambda shell, said: _answered(visit(shell), said), tell=tell), machines
-        )
-        return _round(zip((machine.name for machine in machines), found, strict=True))
+        try:
+            return _round(zip((machine.name for machine in machines), visitors.map(one, machines), strict=True))
+        except KeyboardInterrupt:  # nobody is waited for but to clear away
+            visitors.shutdown(wait=False, cancel_futures=True)
+            connections.cut()
+            raise
 
 
 def _answered(answer: Answer, said: Callable[[str], None]) -> Answer:
@@ -101,10 +109,14 @@ def in_turn(
 
 
 def _one(
-    machine: Machine, *, visit: Callable[[Shell, Callable[[str], None]], Answer], tell: Teller
+    machine: Machine,
+    *,
+    visit: Callable[[Shell, Callable[[str], None]], Answer],
+    tell: Teller,
+    connections: Connections | None = None,
 ) -> Answer | ProvisionError:
     def visited() -> Answer:
-        with shell_in(machine) as shell:
+        with shell_in(machine, connections) as shell:
             tell(machine.name, "connected")
             return visit(shell, partial(tell, machine.name))
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import paramiko
 
 from provision.errors import ProvisionError
+from provision.visit.connections import Connections
 from provision.visit.host_keys import HostKey
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ MOST = 64 * 1024 * 1024
 PIECE = 32 * 1024
 #: What paramiko says, in words for an admin.
 WORDS = {"No existing session": "SSH did not answer in time"}
+LOCKED = "give it to your agent with `ssh-add`"
 
 
 class NotVisited(ProvisionError):  # noqa: N818 - named for what it says
@@ -89,7 +91,8 @@ class Shell:
         paramiko.SSHException
             The connection ended before the command did; `shell_in` puts it in words.
         """
-        with _channel(self._client, SILENT_S) as channel, ThreadPoolExecutor(2) as readers:
+        # In this order: whatever ends it closes the channel first, and the readers, who are waited for, hear of it.
+        with ThreadPoolExecutor(2) as readers, _channel(self._client, SILENT_S) as channel:
             channel.exec_command(command if given is not None else f"exec </dev/null; {command}")
             hearing = _Hearing(channel, SILENT_S)
             err = readers.submit(hearing.all_of, channel.recv_stderr)
@@ -188,9 +191,14 @@ def _text(said: bytes) -> str:
 
 
 @contextmanager
-def shell_in(machine: Machine) -> Iterator[Shell]:
+def shell_in(machine: Machine, connections: Connections | None = None) -> Iterator[Shell]:
     """
     A shell in an appliance, as root, by key.
+
+    Parameters
+    ----------
+    connections
+        Of which its connection is one; without them it stands alone.
 
     Raises
     ------
@@ -199,25 +207,46 @@ def shell_in(machine: Machine) -> Iterator[Shell]:
     NotVisited
         It does not answer, or does not accept the key.
     """
-    given: dict[str, Any] = {"timeout": CONNECT_S, "banner_timeout": CONNECT_S, "auth_timeout": CONNECT_S}
-    if machine.identity is not None:
-        given |= {"key_filename": str(machine.identity), "look_for_keys": False, "allow_agent": False}
     logging.getLogger("paramiko").addHandler(logging.NullHandler())  # it would write tracebacks to the terminal
-    client = paramiko.SSHClient()
+    key, client = _key_of(machine), paramiko.SSHClient()
     client.set_missing_host_key_policy(_Pinned(machine))
     try:
-        client.connect(machine.address, machine.port, machine.user, **given)
-        if (transport := client.get_transport()) is not None:
-            transport.set_keepalive(KEEPALIVE_S)
-        yield Shell(client, machine.name)
+        with (connections or Connections()).to(machine.address, machine.port, CONNECT_S) as line, closing(client):
+            _log_in(client, machine, sock=line, **key)
+            yield Shell(client, machine.name)
+    except paramiko.PasswordRequiredException as error:
+        raise NotVisited(f"{machine.name}: your private key has a passphrase: {LOCKED}") from error
     except paramiko.AuthenticationException as error:
         raise NotVisited(f"{machine.name} does not accept your key: it lets in the SSH keys of its context") from error
     except (OSError, paramiko.SSHException, EOFError) as error:
         said = getattr(error, "strerror", None) or str(error)
         words = WORDS.get(said, said)
         raise NotVisited(f"{machine.name} at {machine.address}:{machine.port}: {words}") from error
-    finally:
-        client.close()
+
+
+def _key_of(machine: Machine) -> dict[str, Any]:
+    """The admin's key, for paramiko; none where it is to look for one itself."""
+    if machine.identity is None:
+        return {}
+    try:
+        key = paramiko.PKey.from_path(machine.identity)
+    except TypeError as error:  # what cryptography says of a key that is encrypted
+        raise NotVisited(f"{machine.identity} has a passphrase: {LOCKED}, and leave out -i") from error
+    except OSError as error:
+        raise NotVisited(f"{machine.identity}: {error.strerror or error}") from error
+    except Exception as error:  # three libraries, each with errors of its own for each of the formats
+        raise NotVisited(f"{machine.identity} holds no private key that can be used here") from error
+    return {"pkey": key, "look_for_keys": False, "allow_agent": False}
+
+
+def _log_in(client: paramiko.SSHClient, machine: Machine, **given: Any) -> None:
+    given |= dict.fromkeys(("timeout", "banner_timeout", "auth_timeout"), CONNECT_S)
+    try:
+        client.connect(machine.address, machine.port, machine.user, **given)
+    except ValueError as error:
+        raise NotVisited(f"{machine.name}: a private key in ~/.ssh cannot be read: {error}") from error
+    if (transport := client.get_transport()) is not None:
+        transport.set_keepalive(KEEPALIVE_S)
 
 
 class _Pinned(paramiko.MissingHostKeyPolicy):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import re
 import subprocess
 import sys
 import tarfile
@@ -99,6 +100,35 @@ def test_machine_that_does_not_answer_or_let_in_is_told(machine: Machine, tmp_pa
     with pytest.raises(NotVisited, match="does not accept your key"), shell_in(strange):
         pass
     with pytest.raises(NotVisited, match=r"kongu\.erode at 127\.0\.0\.1"), shell_in(replace(machine, port=free_port())):
+        pass
+
+
+def test_key_that_cannot_be_used_is_told_from_one_that_is_not_accepted(machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / "image").write_bytes(b"\xff\xfe\x00 no key")
+    (tmp_path / "empty").touch()
+    assert machine.identity is not None
+    for path in (tmp_path / "image", tmp_path / "empty", machine.identity.with_suffix(".pub")):
+        said = f"^{re.escape(str(path))} holds no private key"
+        with pytest.raises(NotVisited, match=said), shell_in(replace(machine, identity=path)):
+            pass
+    with pytest.raises(NotVisited, match="Is a directory"), shell_in(replace(machine, identity=tmp_path)):
+        pass
+
+
+def test_key_with_a_passphrase_is_left_to_the_agent(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = tmp_path / ".ssh" / "id_ed25519"
+    key.parent.mkdir()
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "a long one", "-f", key], check=True)
+    with pytest.raises(NotVisited, match=r"has a passphrase.*ssh-add"), shell_in(replace(machine, identity=key)):
+        pass
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    with pytest.raises(NotVisited, match=r"has a passphrase.*ssh-add"), shell_in(replace(machine, identity=None)):
+        pass
+    key.write_bytes(b"\xff\xfe\x00 no key")
+    with pytest.raises(NotVisited, match=r"kongu\.erode: a private key in"), shell_in(replace(machine, identity=None)):
         pass
 
 
