@@ -14,6 +14,7 @@ from emulator import quota
 from emulator.access import manage, require
 from emulator.document import ids
 from emulator.errors import Code, Refused
+from emulator.objects import image_content
 from emulator.objects.front_end_files import file_format, host_path, image_folder, is_allowed
 from emulator.objects.image import (
     CLONE,
@@ -67,10 +68,10 @@ def copied(cloud: Cloud, oid: int, _arguments: Body) -> None:
         return
     datastore = cloud.store.get("datastore", image.body["DATASTORE_ID"])
     mistake = "Fault injected" if cloud.faults.strike("image") else _why_not(cloud, image, datastore)
+    mistake = mistake or _filled(cloud, image, datastore)
     if mistake:
         fail(cloud, image, mistake)
     else:
-        _fill(cloud, image, datastore)
         set_state(cloud.store, image, READY_STATES[image.state])
         for vm_id in image.body["VMS"].get("ID", []):
             cloud.later(0, "vm.disk_ready", vm_id)
@@ -102,6 +103,16 @@ def _mistake(cloud: Cloud, image: Record, datastore: Record | None) -> str:
         )
     elif not host_path(cloud, path).exists():
         return f"Error copying image in the datastore: {path} does not exist"
+    return ""
+
+
+def _filled(cloud: Cloud, image: Record, datastore: Record | None) -> str:
+    """Why an image could not be copied, "" where it was."""
+    try:
+        _fill(cloud, image, datastore)
+        image_content.take(cloud, image)
+    except OSError as error:
+        return f"Error copying image in the datastore: {error.strerror or error}"
     return ""
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
-import shutil
 from ipaddress import IPv4Interface
 from typing import TYPE_CHECKING
 
 from emulator.drivers.driver import Card, Hardware
-from emulator.objects.front_end_files import host_path, image_folder
+from emulator.objects import image_content
 from emulator.objects.image import DATABLOCK, OS
 from emulator.template import vectors, whole
 
@@ -47,20 +45,7 @@ def _system(cloud: Cloud, disks: list[dict[str, str]]) -> Path | None:
     """The content of the first OS image."""
     images = (cloud.store.get("image", whole(disk.get("IMAGE_ID"))) for disk in disks)
     image = next((each for each in images if each is not None and each.body["TYPE"] == OS), None)
-    return _content(cloud, image) if image is not None and image.body["PATH"] else None
-
-
-def _content(cloud: Cloud, image: Record) -> Path:
-    """An image's content in its datastore, which stays what it is when the file that it was made of changes."""
-    content = image_folder(cloud, image) / "disk"
-    source = host_path(cloud, image.body["PATH"])
-    if not content.exists() and source.is_file():
-        content.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(source, content)
-        except OSError:
-            shutil.copyfile(source, content)
-    return content
+    return image_content.place_of(cloud, image) if image is not None and image.body["PATH"] else None
 
 
 def _cards(cloud: Cloud, vm: Record) -> Iterator[Card]:

@@ -152,6 +152,7 @@ def allocated(cloud: Cloud, one: pyone.OneServer, content: bytes) -> int:
     end = time.monotonic() + 10
     while one.image.info(number).STATE != 1 and time.monotonic() < end:
         time.sleep(0.05)
+    image.unlink()  # the datastore has its own
     vm: int = one.vm.allocate(f'NAME="a"\nCPU="1"\nMEMORY="64"\nDISK=[IMAGE_ID="{number}"]\nCONTEXT=[A="b"]', False)
     return vm
 
