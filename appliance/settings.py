@@ -30,6 +30,10 @@ class CurrentSettings(Known[Settings]):
         """How much each branch may have in its outbox; 0 for as much as there is room for."""
         return self.value.outbox_bytes if self.value is not None else 0
 
+    def inbox(self) -> bool:
+        """Whether staff may import files through a shared folder; not before the first settings say so."""
+        return self.value is not None and self.value.inbox
+
     def member(self, login: str) -> StaffMember | None:
         """The person of a login, or None."""
         return next((member for member in self.staff() if member.login == login), None)

@@ -49,7 +49,7 @@ class Settings(Document):
     """All that an appliance is told, besides its context.
 
     `sealed_to` is the branch's key to which it was sealed; `outbox_bytes` is how much each branch may have in its
-    outbox, 0 for as much as there is room for.
+    outbox, 0 for as much as there is room for; `inbox` is whether staff may import files through a shared folder.
     """
 
     community: Name
@@ -59,6 +59,7 @@ class Settings(Document):
     modalities: tuple[Modality, ...]
     sealed_to: Line = ""
     outbox_bytes: Count = 0
+    inbox: bool = False
 
     def same_as(self, other: "Settings") -> bool:
         """Whether they say the same, but for version, invitations and key, which no community file declares."""

@@ -158,6 +158,7 @@ def publish_settings(
     modalities: Iterable[Modality],
     outbox_bytes: int = 0,
     *,
+    inbox: bool = False,
     above: int = 0,
 ) -> list[NewInvitation]:
     """Publish a branch's next settings; returns the invitations of people who are new in them.
@@ -186,6 +187,7 @@ def publish_settings(
             modalities=devices,
             sealed_to=key,
             outbox_bytes=outbox_bytes,
+            inbox=inbox,
         )
         with suppress(AlreadyThere):
             all_settings.publish(store, following, keys.sign, [key, keys.seal.public])

@@ -134,6 +134,7 @@ class Community:
         modalities: tuple[Modality, ...] = (),
         *,
         outbox_bytes: int = 0,
+        inbox: bool = False,
     ) -> dict[str, str]:
         """Publish a branch's settings; the invitation codes of those who are new, by login."""
         assert self.directory is not None
@@ -145,7 +146,7 @@ class Community:
             for login, role in staff.items()
         ]
         version = before.version + 1 if before else 1
-        value = Settings(NAME, branch, version, tuple(members), modalities, outbox_bytes=outbox_bytes)
+        value = Settings(NAME, branch, version, tuple(members), modalities, outbox_bytes=outbox_bytes, inbox=inbox)
         recipients = [self.directory.branch(branch).keys.seal, self.keys.seal.public]
         settings.publish(self.store, value, self.keys.sign, recipients)
         self.settings[branch] = value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -93,3 +94,14 @@ def test_version_and_invitations_are_no_change(kongu: Kongu, now: datetime) -> N
 def test_wrong_values_are_refused_when_they_are_made(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="validation error"):
         replace(ERODE, **wrong)  # type: ignore[arg-type]
+
+
+def test_settings_of_before_the_inbox_say_that_there_is_none() -> None:
+    told = json.loads(replace(ERODE, inbox=True).encode())
+    assert Settings.decode(json.dumps(told).encode()).inbox
+    del told["inbox"]
+    assert not Settings.decode(json.dumps(told).encode()).inbox
+
+
+def test_an_inbox_that_is_allowed_or_not_is_a_change() -> None:
+    assert not replace(ERODE, inbox=True).same_as(ERODE)
