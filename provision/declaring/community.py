@@ -179,6 +179,8 @@ class Branch:
     admins: Mapping[Login, CloudUser] = field(default_factory=dict)
     """People of the branch who have an OpenNebula account; none is needed to use the appliance."""
     modalities: tuple[Scanner, ...] = Field(default=())
+    inbox: bool = False
+    """Whether those who may import do so through the shared folder `inbox` as well: a CD's files, or a ZIP of them."""
     names: tuple[DnsName, ...] = Field(default=(), max_length=16)
     """Names of its own by which the appliance is reached, as the hospital's DNS has them: images.erode.example."""
     was: Label | None = None

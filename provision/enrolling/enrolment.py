@@ -232,6 +232,6 @@ def _tell(desk: Desk, community: Community, keys: CommunityKeys, name: str, *, a
     staff = [(member.login, member.role) for member in wanted.staff]
     devices = settings.devices_of(wanted)
     own = community.community
-    made = publish_settings(desk.store, keys, name, own, staff, devices, wanted.outbox_bytes, above=above)
+    made = publish_settings(desk.store, keys, name, own, staff, devices, wanted.outbox_bytes, inbox=wanted.inbox, above=above)
     desk.invitations.extend(made)
     return made

@@ -49,7 +49,7 @@ def visiting(desk: Desk, community: Community, host: str) -> Iterator[dict[str, 
         wanted = settings.declared_for(community, name)
         staff = [(member.login, member.role) for member in wanted.staff] + [(LOGIN, ROLE)] * guest
         devices = settings.devices_of(wanted) + [Modality(AE_TITLE, host)] * guest
-        news = publish_settings(desk.store, keys, name, community.community, staff, devices, wanted.outbox_bytes)
+        news = publish_settings(desk.store, keys, name, community.community, staff, devices, wanted.outbox_bytes, inbox=wanted.inbox)
         return next((each.code for each in news if each.login == LOGIN), "")
 
     try:

@@ -55,12 +55,15 @@ class BranchSettings:
         How much each branch may have in its outbox; None for as much as there is room for.
     sealed_to_its_keys
         Whether the branch can open them: they are sealed to the key that the directory names.
+    inbox
+        Whether its staff may import files through a shared folder.
     """
 
     staff: frozenset[Member]
     modalities: frozenset[Device]
     outbox: Size | None = None
     sealed_to_its_keys: bool = True
+    inbox: bool = False
 
     @property
     def outbox_bytes(self) -> int:
@@ -79,7 +82,7 @@ def declared_for(community: Community, name: str) -> BranchSettings:
     branch = community.branches[name]
     staff = frozenset(Member(login, role) for login, role in branch.staff.items())
     devices = frozenset(Device(each.ae_title, str(each.host), each.port or 0) for each in branch.modalities)
-    return BranchSettings(staff, devices, community.exchange.outbox)
+    return BranchSettings(staff, devices, community.exchange.outbox, inbox=branch.inbox)
 
 
 def found(view: View) -> Iterator[Existing]:
@@ -90,7 +93,7 @@ def found(view: View) -> Iterator[Existing]:
         entry = view.published.enrolled.get(name)
         opens = entry is None or settings.sealed_to == entry.keys.seal
         outbox = Size(settings.outbox_bytes // MIB) if settings.outbox_bytes else None
-        spec = BranchSettings(staff, devices, outbox, opens)
+        spec = BranchSettings(staff, devices, outbox, opens, settings.inbox)
         yield Existing(Ref("settings", name), name, spec, settings.version, name)
 
 
@@ -116,6 +119,7 @@ def publish(act: Act, resource: Resource, _number: int, _found: Existing | None)
         [(member.login, member.role) for member in spec.staff],
         devices_of(spec),
         spec.outbox_bytes,
+        inbox=spec.inbox,
     )
     act.invitations += invitations
     act.desk.invitations.extend(invitations)
@@ -133,5 +137,5 @@ KIND = Kind(
     waits=waits,
     create=create,
     renamed=False,
-    in_place={"staff": publish, "modalities": publish, "outbox": publish, "sealed_to_its_keys": publish},
+    in_place=dict.fromkeys(("staff", "modalities", "outbox", "sealed_to_its_keys", "inbox"), publish),
 )
