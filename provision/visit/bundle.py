@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import tarfile
 import time
 from typing import TYPE_CHECKING
@@ -15,7 +16,19 @@ if TYPE_CHECKING:
     from provision.visit.shell import Shell
 
 #: What of the context is told: a START_SCRIPT or a password that somebody wrote into it is not.
-TOLD = "^(GURNEY_|ETH[0-9]|DISK[0-9]|SET_HOSTNAME|HOSTNAME|VMID|DNS|NTP_SERVERS|ONEGATE_ENDPOINT)[A-Z0-9_]*="
+TOLD = (
+    "GURNEY_(COMMUNITY|BRANCH|AE_TITLE|COMMUNITY_KEY|RECOVERY_KEY|EXCHANGE|(ADMIN|BRANCH)_NETWORKS|TIME_SERVERS)|"
+    "(ETH|DISK)[0-9]+_[A-Z0-9_]+|(SET_)?HOSTNAME|VMID|DNS|SEARCH_DOMAIN|NTP_SERVERS|ONEGATE_ENDPOINT"
+)
+#: Read as the appliance reads it: a line of a value that runs over several may look like a variable of its own.
+CONTEXT = (
+    "import re, sys; from pathlib import Path; from appliance.context import parse; "
+    "variables = parse(Path(sys.argv[1]).read_text()); "
+    f'told = [name for name in variables if re.fullmatch(r"{TOLD}", name)]; '
+    'print(*(f"{name}={variables[name]!r}" for name in told), sep="\\n")'
+)
+#: systemd's patterns are those of fnmatch(3). What a START_SCRIPT writes is not among them: it may be `set -x`.
+UNITS = ("gurney.service", "gurney-[!s]*")
 #: File in the bundle to the command whose words it holds. Samba's log names files, and files name patients: it is not
 #: among them, nor what a person runs over SSH and writes to the journal. The token of OneGate is not either.
 COMMANDS = {
@@ -24,11 +37,11 @@ COMMANDS = {
     "uptime": "uptime; free -m; df -h; systemd-analyze",
     "units": "systemctl --no-pager --full list-units --all; systemctl --no-pager --failed",
     "service": "systemctl --no-pager --full status gurney.service gurney-boot.service smbd.service ssh.service -n 0",
-    "journal-gurney": "journalctl --no-pager -o short-iso -n 20000 -u 'gurney*'",
+    "journal-gurney": "journalctl --no-pager -o short-iso -n 20000 " + shlex.join(f"--unit={unit}" for unit in UNITS),
     "journal-system": "journalctl --no-pager -o short-iso -n 5000 -k -p warning; "
     "journalctl --no-pager -n 2000 -u ssh -t sshd",
     "network": "ip -brief address; ip route; ip -6 route; cat /etc/resolv.conf; nft list ruleset; ss -ltn",
-    "context": f"grep -E '{TOLD}' {{root}}/run/gurney/context/context.sh",
+    "context": f"{{root}}/opt/gurney/current/bin/python -I -c '{CONTEXT}' {{root}}/run/gurney/context/context.sh",
     "disks": "lsblk -f; findmnt --df; du -sh {root}/var/lib/gurney/archive/* 2>/dev/null",
     "clock": "timedatectl status --no-pager; timedatectl timesync-status --no-pager",
     "health": "{root}/opt/gurney/current/bin/python -I -c "

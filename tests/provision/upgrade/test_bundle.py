@@ -6,14 +6,18 @@ import io
 import sqlite3
 import tarfile
 from contextlib import closing
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import pytest
 
 from appliance.redaction import Redaction, main
-from provision.visit.bundle import COMMANDS, write_bundle
+from provision.image.layout import values_for
+from provision.visit.bundle import COMMANDS, UNITS, write_bundle
+from provision.visit.far_side import UNIT as UPGRADE_UNIT
 from provision.visit.far_side import FarSide
 from provision.visit.shell import shell_in
+from templates.files import guest_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +38,15 @@ LOG = f"""
 2026-11-21T10:00:01 erode gurney[1]: No such file: '/archive/shared/VELMURUGAN Kandasamy ({NUMBER}, erode)/1948-05-12'
 2026-11-21T10:00:02 erode gurney[1]: visit {VISIT} of {UID}: முருகன் is kept, 512 bytes at 10.20.1.10
 """
+#: As people write it over several lines; some look like what Gurney or OpenNebula wrote.
+SCRIPT = """#!/bin/sh
+echo s3cret > /etc/password
+DNS_API_TOKEN=s3cret1
+GURNEY_BACKUP_PASSWORD=s3cret2
+GURNEY_BRANCH=s3cret3
+echo '\\''
+VMID='\\''s3cret4'\\''
+"""
 
 
 @pytest.fixture
@@ -48,7 +61,7 @@ def planted(guest: StandIn) -> StandIn:
     journal.write_text(f"#!/bin/sh\ncat <<'END'\n{LOG}END\n")
     journal.chmod(0o755)
     with (guest.root / "run/gurney/context/context.sh").open("a") as context:
-        context.write("START_SCRIPT='echo s3cret > /etc/password'\nROOT_PASSWORD='s3cret'\n")
+        context.write(f"START_SCRIPT='{SCRIPT}'\nROOT_PASSWORD='s3cret'\nGURNEY_PASSWORD='s3cret'\nDNS='10.20.0.1'\n")
     return guest
 
 
@@ -70,6 +83,26 @@ def test_nothing_that_was_planted_is_in_it(admin: Admin, planted: StandIn, tmp_p
     assert "is kept, 512 bytes at 10.20.1.10" in texts["journal-gurney.txt"]
     assert texts["disks.txt"].count("[patient]") >= 2
     assert "GURNEY_BRANCH='erode'" in texts["context.txt"]
+    assert "DNS='10.20.0.1'" in texts["context.txt"]
+
+
+def test_context_that_means_something_to_a_shell_only_is_not_told(
+    admin: Admin, planted: StandIn, tmp_path: Path
+) -> None:
+    with (planted.root / "run/gurney/context/context.sh").open("a") as context:
+        context.write("EXTRA=$(cat <<END\nDNS='s3cret'\nEND\n)\n")
+    text = bundle_of(admin, tmp_path)["context.txt"]
+    assert "not a line of the form KEY='value'" in text
+    assert "s3cret" not in text
+
+
+def test_journal_is_that_of_every_unit_but_the_start_script() -> None:
+    units = {path.name for path, _ in guest_files(**values_for("0.1.0", ())) if path.name.startswith("gurney")}
+    units = {name for name in units if name.endswith((".service", ".path"))} | {f"{UPGRADE_UNIT}.service"}
+    assert len(units) > 5
+    left_out = {name for name in units if not any(fnmatchcase(name, pattern) for pattern in UNITS)}
+    assert left_out == {"gurney-start-script.service"}
+    assert all(unit in COMMANDS["journal-gurney"] for unit in UNITS)
 
 
 def test_names_that_cannot_be_read_let_nothing_through(admin: Admin, planted: StandIn, tmp_path: Path) -> None:
