@@ -20,6 +20,7 @@ from provision.vm_state import ACTIVE, POWEROFF, STATES, STILL, state_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from provision.applying.watch import Watch
     from provision.declaring.community import Community
     from provision.kind import Act
     from provision.node import Node
@@ -62,12 +63,12 @@ def found(view: View) -> Iterator[Existing]:
 def create(act: Act, resource: Resource) -> int:
     """Start a VM from the branch's template, once its images are ready."""
     spec: Appliance = resource.spec
-    wait_for_images(act, {act.id_of(disk.image) for disk in spec.disks})
+    wait_for_images(act.watch, {act.id_of(disk.image) for disk in spec.disks})
     extra = act.text("mark", resource)
     return int(act.call("template.instantiate", act.id_of(spec.template), resource.name, False, extra, False))
 
 
-def wait_for_images(act: Act, images: set[int]) -> None:
+def wait_for_images(watch: Watch, images: set[int]) -> None:
     """Wait until images can be used; one that OpenNebula could not make is an error."""
 
     def ready(node: Node | None) -> bool:
@@ -79,7 +80,7 @@ def wait_for_images(act: Act, images: set[int]) -> None:
             raise CloudError("one.image.allocate", words, subject=f"image {node.name}", advice=advice)
         return node.number("STATE") in READY
 
-    act.watch.until("image", images, ready, what="images to become ready", limit_s=IMAGES_LIMIT_S)
+    watch.until("image", images, ready, what="images to become ready", limit_s=IMAGES_LIMIT_S)
 
 
 #: What to do about an image that never was one, and about one that holds something.
@@ -148,7 +149,7 @@ def rewrite_context(act: Act, resource: Resource, number: int, _found: Existing 
 
 def replaceable(act: Act, resource: Resource) -> None:
     """Wait until the images that are there of a new one can be used: one that cannot be fetched takes nobody down."""
-    wait_for_images(act, {act.id_of(disk.image) for disk in resource.spec.disks if disk.image in act.ids})
+    wait_for_images(act.watch, {act.id_of(disk.image) for disk in resource.spec.disks if disk.image in act.ids})
 
 
 def remove(act: Act, found: Existing) -> None:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from exchange.errors import ExchangeError
 from provision.applying.apply import apply
 from provision.applying.holding import clear_away_the_dead
+from provision.applying.watch import Watch
 from provision.enrolling.enrolment import enrol
 from provision.errors import CloudUnreachable, NotFinished, ProvisionError
+from provision.kinds.appliance import wait_for_images
 from provision.planning.found import found
 from provision.planning.resource import Ref
 from provision.visit.errors import NotUpgraded
-from provision.visit.rolling import declared_image, former_image, plan_with_images, present_images
+from provision.visit.rolling import declared_image, former_image, plan_to_bring, plan_with_images, present_images
 from provision.visit.rounds import TROUBLE
 from provision.visit.shell import shell_in
 from provision.visit.upgrade import ALREADY, LEFT, UPGRADED, Upgraded
@@ -94,8 +96,10 @@ class Exchange:
     def _exchange(
         self, branch: str, machine: Machine, plan: Plan, former: Ref | None, tell: Callable[[str], None]
     ) -> None:
-        gone = any(step.ref.kind == "appliance" and step.action == "delete" for step in plan)
-        before = self._prepare(machine, tell) if gone else None
+        before = None
+        if any(step.ref.kind == "appliance" and step.action == "delete" for step in plan):
+            self._bring(tell)
+            before = self._prepare(machine, tell)
         try:
             self._apply(machine, plan, tell)
             tell("boots from the new image")
@@ -103,6 +107,17 @@ class Exchange:
         except NotUpgraded as error:
             self._require_way_back(machine, before, str(error))
             self._move_back(branch, machine, former, str(error), tell)
+
+    def _bring(self, tell: Callable[[str], None]) -> None:
+        """Have the new image ready before anything stops for it: an upload takes long, and a path may be wrong."""
+        try:
+            if plan := plan_to_bring(self.community, self._found()):
+                tell("its new image is made")
+                apply(self.desk, plan)
+            image = self._found().resources.get(declared_image(self.community))
+            wait_for_images(Watch(self.desk.cloud), {image.id} if image else set())
+        except TROUBLE as error:
+            raise NotUpgraded(f"the new image is not there, and nothing was stopped for it: {_words(error)}") from error
 
     def _prepare(self, machine: Machine, tell: Callable[[str], None]) -> State:
         """Let it take in nothing more: what it had acknowledged before, either disk can serve."""
@@ -121,7 +136,7 @@ class Exchange:
                 tell("its root disk is exchanged")
                 apply(self.desk, plan)
         except TROUBLE as error:
-            raise NotUpgraded(f"its root disk could not be exchanged: {error}") from error
+            raise NotUpgraded(f"its root disk could not be exchanged: {_words(error)}") from error
 
     @contextmanager
     def _settling(self, machine: Machine) -> Iterator[None]:
@@ -188,8 +203,8 @@ class Exchange:
             except TROUBLE as error:
                 end = end or time.monotonic() + self.patience_s  # the exchange itself may have taken longer
                 if not isinstance(error, PASSING) or time.monotonic() > end:
-                    raise NotUpgraded(f"{reason}: and it could not be put on another image: {error}") from error
-                tell(str(error))
+                    raise NotUpgraded(f"{reason}: and it could not be put on another image: {_words(error)}") from error
+                tell(_words(error))
                 time.sleep(PAUSE_S)
             else:
                 return begun
@@ -249,3 +264,8 @@ def _never_ready(now: Found, status: BranchStatus) -> str:
         return "it is revoked"
     by_hand = f"it is not enrolled yet, and the cloud has no OneGate: gurney branch enrol {status.name}"
     return "" if status.enrolled or now.pools.has_onegate else by_hand
+
+
+def _words(error: Exception) -> str:
+    """What went wrong; whose steps failed need not hear of `apply`, which would move all branches at once."""
+    return "; ".join(error.failures) if isinstance(error, NotFinished) else str(error)

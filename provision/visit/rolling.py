@@ -13,7 +13,7 @@ from provision.planning.resource import Ref, Resource
 from provision.visit.errors import NotUpgraded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from provision.declaring.community import Community
     from provision.planning.found import Found
@@ -39,9 +39,17 @@ def present_images(community: Community, now: Found) -> dict[str, Ref]:
 
 
 def plan_with_images(community: Community, now: Found, images: Mapping[str, Ref]) -> Plan:
-    """What has to be done so that each branch's machine is of its image; no image is deleted for it."""
-    declared = tuple(_declared(community, now, images))
-    return plan_towards(declared, {}, now)
+    """What has to be done so that each branch's machine is of its image; no image is deleted for it.
+
+    The image of the community file is made where a machine is to be of it: the way back needs none but the former one.
+    """
+    elsewhere = community.branches.keys() <= images.keys() and declared_image(community) not in images.values()
+    return _plan(community, now, images, () if elsewhere else declared_os(community))
+
+
+def plan_to_bring(community: Community, now: Found) -> Plan:
+    """What has to be done so that the image of the community file lies in the cloud; every machine stays on its own."""
+    return _plan(community, now, present_images(community, now), declared_os(community))
 
 
 def require_nothing_else(community: Community, now: Found) -> None:
@@ -70,9 +78,15 @@ def former_image(community: Community, now: Found, branch: str) -> Ref | None:
     return others[0] if len(others) == 1 else None
 
 
-def _declared(community: Community, now: Found, images: Mapping[str, Ref]) -> Iterator[Resource]:
+def _plan(community: Community, now: Found, images: Mapping[str, Ref], needed: Iterable[Resource]) -> Plan:
+    return plan_towards(tuple(_declared(community, now, images, needed)), {}, now)
+
+
+def _declared(
+    community: Community, now: Found, images: Mapping[str, Ref], needed: Iterable[Resource]
+) -> Iterator[Resource]:
     standing = {ref: Resource(ref, each.name, each.spec) for ref, each in now.resources.items() if ref.kind == IMAGE}
-    yield from (standing | {each.ref: each for each in declared_os(community)}).values()
+    yield from (standing | {each.ref: each for each in needed}).values()
     for each in declared_resources(community):
         if each.ref.kind in {"appliance", "template"} and each.ref.key in images:
             disks = (Disk(images[each.ref.key]), *each.spec.disks[1:])

@@ -17,6 +17,7 @@ from provision.visit.host_keys import HostKeys
 from provision.visit.rolling import (
     declared_image,
     former_image,
+    plan_to_bring,
     plan_with_images,
     present_images,
     require_nothing_else,
@@ -37,11 +38,15 @@ IMAGE, NEXT = "gurney-appliance.qcow2", "gurney-appliance-2.qcow2"
 @pytest.fixture
 def moved(office: Office, example_text: str) -> Community:
     """The same community, with another image, which lies on the front end."""
+    return with_next_image(office, example_text)
+
+
+def with_next_image(office: Office, text: str) -> Community:
     office.apply()
     office.until_running()
     folder = office.folder / "state/host/var/tmp"
     (folder / NEXT).write_bytes((folder / IMAGE).read_bytes())
-    return parse(example_text.replace(IMAGE, NEXT))
+    return parse(text.replace(IMAGE, NEXT))
 
 
 def vms(office: Office) -> dict[str, int]:
@@ -83,6 +88,12 @@ def test_branch_goes_back_to_the_image_that_it_had(office: Office, moved: Commun
     office.until_running()
     assert present_images(moved, office.found())["erode"] == old
     assert office.found().view.appliances["erode"].attributes()["DISK"][1]["IMAGE_ID"] == archive
+
+
+def test_no_image_is_made_for_the_way_back(office: Office, moved: Community) -> None:
+    now = office.found()
+    assert [f"{step.action} {step.ref}" for step in plan_to_bring(moved, now)] == [f"create {declared_image(moved)}"]
+    assert not plan_with_images(moved, now, present_images(moved, now))
 
 
 def test_when_all_have_moved_apply_removes_the_old_image_alone(office: Office, moved: Community) -> None:

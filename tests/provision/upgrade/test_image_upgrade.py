@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from emulator.faults import Faults
+from emulator.settings import Pace
 from exchange.errors import Unreachable
 from exchange.keys import BranchKeys
 from provision.declaring.reading import parse
@@ -20,7 +21,7 @@ from provision.visit.image_upgrade import Exchange
 from provision.visit.rolling import declared_image, former_image, present_images
 from tests.exchange.test_stores import Sshd
 from tests.provision.test_enrolment import report
-from tests.provision.test_rolling import IMAGE, NEXT, move, moved, vms
+from tests.provision.test_rolling import IMAGE, NEXT, move, moved, vms, with_next_image
 from tests.provision.test_visit import fingerprint
 from tests.provision.upgrade.standin import MIGRATION, OLD, in_service
 from tests.provision.upgrade.test_cut_off import NAMES
@@ -155,6 +156,46 @@ def test_desk_that_is_ended_lets_the_appliance_take_in_again(
         exchange(office, moved, guest).upgrade("erode", admin.machine, end)
     until(lambda: in_service(guest, OLD))
     assert vms(office) == before
+
+
+def test_nothing_stops_before_the_new_image_can_be_used(
+    new_office: Callable[..., Office], example_text: str, admin: Admin, guest: StandIn, disks: Disks
+) -> None:
+    """It is sent, and read by the front end, while the branch works."""
+    office = new_office(pace=Pace(image_s=2.0))
+    moved, states = with_next_image(office, example_text), list[int]()
+
+    def end(words: str) -> None:
+        if words == "stops taking in":
+            assert guest.health() is not None
+            images = office.found()
+            standing = images.resources[declared_image(moved)].node
+            states.extend([standing.number("STATE")] if standing else [])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        exchange(office, moved, guest).upgrade("erode", admin.machine, end)
+    assert states == [1]
+
+
+@pytest.mark.parametrize("fault", [None, "image:fail"], ids=["no such file", "it cannot be read"])
+def test_nothing_stops_for_an_image_that_cannot_be_made(
+    office: Office, moved: Community, admin: Admin, guest: StandIn, disks: Disks, fault: str | None
+) -> None:
+    before, heard = vms(office), list[str]()
+    if fault is None:
+        (office.folder / "state/host/var/tmp" / NEXT).unlink()
+    else:
+        office.embedded.faults = Faults([fault])
+    with pytest.raises(
+        NotUpgraded, match=r"the new image is not there, and nothing was stopped for it: .*image"
+    ) as told:
+        exchange(office, moved, guest).upgrade("erode", admin.machine, heard.append)
+    assert "Run apply again" not in str(told.value)
+    assert heard == ["its new image is made"]
+    assert vms(office) == before
+    assert guest.log().count("stopping") == 0
+    assert in_service(guest, OLD)
 
 
 def test_machine_that_cannot_be_prepared_is_not_said_to_be_rolled_back(
