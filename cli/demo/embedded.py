@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 START_TIMEOUT_S = 30
-STOP_TIMEOUT_S = 20
+STOP_TIMEOUT_S = 45  # the machines of --vm have 30 s to shut down
 #: With less room than this the embedded cloud cannot keep its state.
 ROOM_BYTES = 1 << 20
 

@@ -5,6 +5,7 @@ What a guest may only read is bound read-only before its server sees it: no root
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -86,7 +87,8 @@ def end(servers: Sequence[subprocess.Popen[bytes]]) -> None:
     """End servers that have not ended with their guest."""
     for server in servers:
         if server.poll() is None:
-            os.killpg(server.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGKILL)
         server.wait()
 
 

@@ -16,9 +16,11 @@ import pytest
 from emulator.cloud import Cloud
 from emulator.drivers import qemu_command, virtiofs
 from emulator.drivers.driver import Card, Guest, Hardware, Mount
-from emulator.drivers.qemu import Machines, prepare
+from emulator.drivers.qemu import Machines
+from emulator.drivers.qemu_files import prepare
 from emulator.errors import EmulatorError
 from emulator.settings import Pace, Settings
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -218,13 +220,13 @@ def test_machine_that_is_stopped_while_it_starts_does_not_run(
     for mount in guest.mounts:
         mount.path.mkdir(exist_ok=True)
     machines, real = Machines(), subprocess.Popen
-    monkeypatch.setattr("emulator.drivers.qemu.subprocess.Popen", popen)
+    monkeypatch.setattr("emulator.drivers.qemu_machine.subprocess.Popen", popen)
     machines.start(guest)
     end = time.monotonic() + 20
     while not seen and time.monotonic() < end:
         time.sleep(0.002)
     machines.stop(7, hard=hard)
-    assert not machines.is_there(7)
+    until(lambda: not machines.is_there(7))
     machines.start(guest)
     machines.stop_all()
     assert seen

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emulator.drivers import qemu_command
+from emulator.drivers import qemu_command, qmp
 from emulator.drivers.disc import disc
 from emulator.drivers.driver import Card, Guest, Hardware, Mount
 from emulator.drivers.process import die_with_parent
-from emulator.drivers.qemu import own_accelerator, prepare
+from emulator.drivers.qemu import own_accelerator
+from emulator.drivers.qemu_files import prepare
 from emulator.objects.vm_context import context_file
 from exchange.keys import SigningKey
 from tests.image.waiting import until
@@ -119,12 +119,7 @@ class LoneMachine:
 
     def order(self, name: str, **arguments: object) -> Any:
         """Tell qemu to do something."""
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(qemu_command.control(self.guest)))
-            with connection.makefile("rw") as lines:
-                lines.readline()
-                ask(lines, "qmp_capabilities", {})
-                return ask(lines, name, arguments)
+        return qmp.tell(qemu_command.control(self.guest), name, **arguments)
 
     def change_disc(self, text: str, volume: str = "CONTEXT") -> None:
         """What OpenNebula does when the context of a running machine is changed: another disc in the same drive."""
@@ -176,12 +171,3 @@ def text_of(values: dict[str, str]) -> str:
 def free_port() -> int:
     with socket.create_server((HOST, 0)) as server:
         return int(server.getsockname()[1])
-
-
-def ask(lines: Any, order: str, arguments: Mapping[str, object]) -> Any:
-    lines.write(json.dumps({"execute": order, "arguments": arguments}) + "\n")
-    lines.flush()
-    while "event" in (answer := json.loads(lines.readline())):
-        pass
-    assert "return" in answer, answer
-    return answer["return"]
