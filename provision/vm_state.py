@@ -38,6 +38,7 @@ LCM_STATES = tuple(_LCM_STATES.split())
 
 #: How the names of ACTIVE states end in which nothing is under way.
 STILL = ("RUNNING", "UNKNOWN", "FAILURE")
+OFF = ("POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED", "HOLD")
 
 
 def state_name(vm: Node) -> str:
@@ -46,6 +47,11 @@ def state_name(vm: Node) -> str:
     if state == ACTIVE:
         return LCM_STATES[lcm] if 0 <= lcm < len(LCM_STATES) else f"LCM_STATE {lcm}"
     return STATES[state] if 0 <= state < len(STATES) else f"STATE {state}"
+
+
+def stands_still(state: str) -> bool:
+    """Whether a VM in a state, as `state_name` names it, stays there until somebody tells it something else."""
+    return state.endswith("FAILURE") or state in OFF
 
 
 def state_words(vm: Node) -> str:

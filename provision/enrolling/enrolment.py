@@ -19,6 +19,7 @@ from provision.kinds import settings
 from provision.kinds.machine import found_machine
 from provision.planning.found import Found, found
 from provision.pools import POOLS, elements
+from provision.vm_state import stands_still
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -79,11 +80,17 @@ def wait_until_ready(
     on_progress: Callable[[Progress], None] | None = None,
     *,
     rekey: Mapping[str, str] | None = None,
+    all_needed: bool = False,
 ) -> Enrolment:
     """Enrol until every appliance is ready, or the time is over (`ready` tells which).
 
-    Where the cloud has no OneGate, nothing comes by itself: waiting ends once all who are not ready run, and are only
-    to be enrolled by hand.
+    Waiting ends early once nothing comes by itself any more: who is not ready has a VM that failed, or is off, or,
+    where the cloud has no OneGate, runs and is only to be enrolled by hand.
+
+    Parameters
+    ----------
+    all_needed
+        One appliance whose VM failed or is off is enough to end it: the others alone are of no use.
     """
     end = time.monotonic() + timeout_s
     now = found(desk, community.community)
@@ -97,16 +104,19 @@ def wait_until_ready(
                 ready = sum(each.ready for each in enrolment.branches)
                 on_progress(Progress(ready, len(enrolment.branches), f"{branch.name}: {branch.words}"))
             said[branch.name] = branch.words
-        if enrolment.ready or _left_to_hand(enrolment, now) or time.monotonic() > end:
+        if enrolment.ready or _left_to_hand(enrolment, now, all_needed=all_needed) or time.monotonic() > end:
             return replace(enrolment, invitations=invitations)
         time.sleep(PAUSE_S)
         now = _anew(desk, now)
 
 
-def _left_to_hand(enrolment: Enrolment, now: Found) -> bool:
-    """Whether nothing but `gurney branch enrol` is left to do."""
-    late = [branch for branch in enrolment.branches if not branch.ready]
-    return not now.pools.has_onegate and all(branch.answers and not branch.enrolled for branch in late)
+def _left_to_hand(enrolment: Enrolment, now: Found, *, all_needed: bool) -> bool:
+    """Whether nothing is left but what a person does: start a VM, or `gurney branch enrol`."""
+    late = [branch for branch in enrolment.branches if not (branch.ready or branch.revoked)]
+    off = {branch.name for branch in late if stands_still(branch.state)}
+    by_hand = {branch.name for branch in late if branch.answers and not branch.enrolled}
+    left = off if now.pools.has_onegate else off | by_hand
+    return len(left) == len(late) or (all_needed and bool(off))
 
 
 def _anew(desk: Desk, before: Found) -> Found:

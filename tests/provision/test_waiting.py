@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from provision.declaring.reading import parse
 from provision.enrolling.enrolment import wait_until_ready
+from provision.vm_state import state_name
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,3 +56,28 @@ def test_without_onegate_it_ends_once_nothing_but_enrolling_by_hand_is_left(
     assert not branch.ready
     assert "gurney branch enrol erode" in branch.words
     assert any("gurney branch enrol erode" in each.words for each in said)
+
+
+def states(office: Office) -> list[str]:
+    return sorted(state_name(vm) for vm in office.found().view.appliances.values())
+
+
+def test_it_ends_once_nobody_who_is_late_runs(new_office: Callable[..., Office], example_text: str) -> None:
+    """An admin has switched one off; what the other failed at is told."""
+    office = new_office(faults=("boot:fail@2",))
+    two = replace(office, community=parse(example_text[: example_text.index("  karur:")]))
+    two.apply()
+    until(lambda: states(two) == ["BOOT_FAILURE", "RUNNING"], "one that fails")
+    late = wait_until_ready(two.desk, two.community, 0.2)
+    assert any(branch.state == "RUNNING" for branch in late.branches), "one may come yet"
+    began = time.monotonic()
+    assert not wait_until_ready(two.desk, two.community, 300, all_needed=True).ready
+    running = next(branch.vm_id for branch in late.branches if branch.state == "RUNNING")
+    two.raw("vm.action", "poweroff", running)
+    enrolment = wait_until_ready(two.desk, two.community, 300)
+    assert time.monotonic() - began < 250
+    assert sorted(branch.words.partition(":")[0] for branch in enrolment.branches) == [
+        "its VM is BOOT_FAILURE",
+        "its VM is POWEROFF",
+    ]
+    assert any("DEPLOY" in branch.words for branch in enrolment.branches)
