@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from appliance.index.engine import Index
 
 FILE = "smb-accounts"
+#: Made after each change, and taken away by who takes the change over: a change in the middle of that is not lost.
+CHANGED = f"{FILE}.changed"
 PAUSE_S = 2.0
 
 
@@ -50,3 +52,4 @@ class SmbAccounts:
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
         new.replace(self._file)
+        self._file.with_name(CHANGED).touch()

@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING
 from appliance.boot.machine import Trouble, run, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from appliance.boot.machine import Machine
 
 LIST = "/var/lib/gurney/archive/smb-accounts"
+#: Stands while a change of the list has not been looked at.
+CHANGED = f"{LIST}.changed"
 #: Samba's own list, smbpasswd(5); it is made anew at each boot.
 SAMBA_LIST = "/run/gurney/smbpasswd"
+#: The list that was last taken over whole: whose entry in it is gone or another has no session any more.
+TAKEN = "/run/gurney/smb-accounts"
 GROUP = "gurney-staff"
 #: The service writes the list and may be in a stranger's hands: nothing else passes. useradd takes 32 characters.
 _LINE = re.compile(r"([a-z0-9][a-z0-9._-]{0,31}):([0-9A-F]{32})")
@@ -27,7 +31,7 @@ MOST = 2000
 
 def take_over_accounts(machine: Machine) -> int:
     """
-    Give each person of the list an account in Samba, and nobody else.
+    Give each person of the list an account in Samba, and nobody else; who has lost it, or has another password, is out.
 
     Returns
     -------
@@ -37,12 +41,16 @@ def take_over_accounts(machine: Machine) -> int:
     Raises
     ------
     Trouble
-        The list is not what the service writes.
+        The list is not what the service writes, or a session does not end.
     """
-    wanted = accounts(_text(machine))
+    machine.path(CHANGED).unlink(missing_ok=True)  # before the list is read: a later change leaves another
+    text = _text(machine)
+    wanted = accounts(text)
     numbers = {login: number for login in wanted if (number := _number(login)) is not None}
     lines = (_line(login, numbers[login], wanted[login]) for login in sorted(numbers))
     write(machine.path(SAMBA_LIST), "".join(lines), mode=0o600)
+    _put_out(machine, {login: wanted[login] for login in numbers})
+    write(machine.path(TAKEN), text, mode=0o600)
     return len(numbers)
 
 
@@ -61,10 +69,21 @@ def accounts(text: str) -> Mapping[str, str]:
     return {each[1]: each[2] for each in found if each}
 
 
-def people() -> Iterator[str]:
-    """Logins that this machine has for the shared folder."""
+def people() -> Mapping[str, int]:
+    """Logins that this machine has for the shared folder, to their user ids: those of the past as well."""
     group = grp.getgrnam(GROUP).gr_gid
-    yield from (entry.pw_name for entry in pwd.getpwall() if entry.pw_gid == group)
+    return {entry.pw_name: entry.pw_uid for entry in pwd.getpwall() if entry.pw_gid == group}
+
+
+def _put_out(machine: Machine, wanted: Mapping[str, str]) -> None:
+    """End the sessions of all but those whose entry is as it was; at a boot there are none."""
+    if not machine.path(TAKEN).is_file():
+        return
+    from appliance.boot.smb_sessions import end_sessions  # a boot need not load it
+
+    before = accounts(machine.path(TAKEN).read_text())
+    staying = {login for login, digest in wanted.items() if before.get(login, digest) == digest}
+    end_sessions(machine, {number for login, number in people().items() if login not in staying})
 
 
 def _text(machine: Machine) -> str:

@@ -59,9 +59,23 @@ class Hospital:
 
     def smb(self, login: Login, commands: str, *options: str) -> subprocess.CompletedProcess[str]:
         """Open the shared folder as another program does."""
-        share, who = f"//{self.address}/pictures", f"{login.name}%{login.password}"
-        command = ["smbclient", share, "-p", str(seen_port(445)), "-U", who, "-m", "SMB3", *options, "-c", commands]
+        command = [*self._smbclient(login), *options, "-c", commands]
         return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+
+    @contextlib.contextmanager
+    def smb_open(self, login: Login) -> Iterator[subprocess.Popen[str]]:
+        """A session of the shared folder that stays open, and takes commands."""
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(self._smbclient(login), stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    def _smbclient(self, login: Login) -> list[str]:
+        share, who = f"//{self.address}/pictures", f"{login.name}%{login.password}"
+        return ["smbclient", share, "-p", str(seen_port(445)), "-U", who, "-m", "SMB3"]
 
 
 @dataclass

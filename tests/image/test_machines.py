@@ -12,7 +12,7 @@ import pytest
 
 from cli.demo.studies import shipped_instances
 from emulator.drivers import virtiofs
-from tests.image.hospitals import DONE, POWEROFF, RUNNING, Hospital, Village, patients, village
+from tests.image.hospitals import COMMUNITY, DONE, POWEROFF, RUNNING, Hospital, Village, patients, village
 from tests.image.waiting import until
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(3600)]
 
 PATIENT = "KONGU-0001"
 IDLE_MIB = 300
+FIND_PICTURES = "cd /var/lib/gurney/archive/shared && find -L . -name '*.png' -printf '%P\\n'"
 INSTANCES = 60
 MOUNTED_ANEW = (
     "mkdir -p /root/x; mount -t virtiofs exchange /root/x || mount -t 9p -o trans=virtio exchange /root/x; "
@@ -73,6 +74,42 @@ def test_shared_folder_is_for_the_own_staff_and_read_only(two: Village, tmp_path
     refused = salem.smb(own, f"put {tmp_path / 'new.png'} new.png")
     assert "NT_STATUS_ACCESS_DENIED" in refused.stdout
     assert "NT_STATUS_ACCESS_DENIED" in salem.smb(own, "mkdir here").stdout
+
+
+DISMISSED = ", r.devi: radiographer"
+LIST, LET_IN = "/var/lib/gurney/archive/smb-accounts", "cut -d: -f1 /run/gurney/smbpasswd"
+
+
+def test_dismissed_person_is_out_of_the_shared_folder(two: Village, tmp_path: Path) -> None:
+    """Who has it open as well: a session lives as long as its connection, whatever becomes of its account."""
+    erode, declared = two.hospitals["erode"], COMMUNITY.read_text()
+    login, opened = erode.logins["r.devi"], "smbstatus --processes | awk '$1 ~ /^[0-9]+$/ { print $2 }'"
+    until(lambda: erode.smb(login, "ls").returncode == 0, "shared folder")
+    picture = next(name for name in two.run(erode, FIND_PICTURES).splitlines())
+    with erode.smb_open(login) as session:
+        until(lambda: "r.devi" in two.run(erode, opened), "an open session")
+        assert DISMISSED in declared
+        two.declare(declared.replace(DISMISSED, ""))
+        until(lambda: "r.devi" not in two.run(erode, f"{LET_IN}; {opened}"), "the end of the session")
+        assert session.stdin
+        said, _ = session.communicate(f'get "{picture}" {tmp_path / "stolen.png"}\n', timeout=240)
+    assert not (tmp_path / "stolen.png").exists(), said
+    assert "NT_STATUS_LOGON_FAILURE" in erode.smb(login, "ls").stdout
+
+
+def test_change_of_who_is_let_in_is_never_lost(two: Village) -> None:
+    """The list is changed as the service changes it, over and over while it is being taken over."""
+    erode = two.hospitals["erode"]
+    before = two.run(erode, LET_IN)
+    people = "".join(f"p{number}:{number:032}\\n" for number in range(8))
+    two.run(
+        erode,
+        f"systemctl stop gurney; for last in 1 2 3 4 5 6 7 8; do printf '{people}' | head -$last > {LIST}.new; "
+        f"chown gurney: {LIST}.new; mv {LIST}.new {LIST}; touch {LIST}.changed; sleep 0.4; done",
+    )
+    until(lambda: two.run(erode, LET_IN).split() == [f"p{number}" for number in range(8)], "the last of the lists")
+    two.run(erode, f"rm {LIST}; systemctl start gurney")
+    until(lambda: two.run(erode, LET_IN) == before, "the people of the branch")
 
 
 def used_mib(two: Village, hospital: Hospital) -> int:
