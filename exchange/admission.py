@@ -49,7 +49,8 @@ def admitted(
         The community that the proof must name.
     rekey
         The fingerprint that an admin has read from the appliance's console: takes new keys, or a revoked branch
-        again, and believes nothing any more that former keys signed.
+        again, and believes nothing any more that former keys signed. Keys of any other fingerprint are not taken,
+        the first ones neither.
 
     Raises
     ------
@@ -61,10 +62,11 @@ def admitted(
     NotAllowed
         The branch is revoked.
     KeyChanged
-        The keys are not the known ones, the known ones did not hand over to them, and nobody vouches
-        for the new fingerprint.
+        They are not the keys that the admin has compared; or they are not the known ones, the known ones did not hand
+        over to them, and nobody vouches for the new fingerprint.
     """
     check_proof(applicant.proof, applicant.keys, community, applicant.branch, applicant.vm_id)
+    _check_compared(applicant, rekey)
     fresh = _entry(applicant, community)
     if known is None or (rekey == applicant.keys.fingerprint and _is_new(applicant, known)):
         return fresh
@@ -78,6 +80,17 @@ def admitted(
         return replace(fresh, previous=known.previous, tls_key=tls_key, certificate=known.certificate)
     _check_hand_over(applicant, known, community)
     return replace(fresh, previous=(known.keys, *known.previous), certificate=known.certificate)
+
+
+def _check_compared(applicant: Applicant, rekey: str | None) -> None:
+    shown = applicant.keys.fingerprint
+    if rekey is not None and rekey != shown:
+        raise KeyChanged(
+            f"{applicant.branch} shows the keys {shown}, not {rekey}: compare with the appliance's console again; it "
+            f"is another machine, or a slip",
+            rekey,
+            shown,
+        )
 
 
 def _entry(applicant: Applicant, community: str) -> DirectoryBranch:

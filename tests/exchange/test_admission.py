@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +11,9 @@ from exchange.admission import Applicant, admitted
 from exchange.errors import BadSignature, KeyChanged, NotAllowed
 from exchange.keys import BranchKeys, PublicKeys
 from exchange.proof import check_proof, hand_over, prove
+
+if TYPE_CHECKING:
+    from exchange.directory import DirectoryBranch
 
 OLD, NEW = BranchKeys.generate(), BranchKeys.generate()
 
@@ -108,6 +112,18 @@ def test_a_fingerprint_read_from_the_console_is_taken_and_the_old_keys_are_dropp
 def test_another_fingerprint_is_not() -> None:
     with pytest.raises(KeyChanged):
         admitted(applicant(NEW), known=KNOWN, community="kongu", rekey=OLD.public.fingerprint)
+
+
+@pytest.mark.parametrize("known", [None, KNOWN, replace(KNOWN, revoked=True)], ids=["first", "known", "revoked"])
+def test_keys_that_are_not_the_compared_ones_are_never_taken(known: DirectoryBranch | None) -> None:
+    for compared in (NEW.public.fingerprint, "AAAA-AAAA-AAAA-AAAA-AAAA", ""):
+        with pytest.raises(KeyChanged, match="another machine, or a slip") as changed:
+            admitted(applicant(OLD), known=known, community="kongu", rekey=compared)
+        assert (changed.value.old, changed.value.new) == (compared, OLD.public.fingerprint)
+
+
+def test_compared_keys_are_taken_as_the_first_ones() -> None:
+    assert admitted(applicant(OLD), known=None, community="kongu", rekey=OLD.public.fingerprint) == KNOWN
 
 
 def test_a_revoked_branch_stays_out() -> None:

@@ -100,6 +100,8 @@ def test_first_keys_are_taken_over_ssh_and_one_that_fails_fails_alone(without_on
 @pytest.mark.timeout(180)
 def test_changed_keys_are_taken_by_the_fingerprint_that_an_admin_read(without_onegate: tuple[Desk, Guests]) -> None:
     desk, guests = without_onegate
+    assert desk.run("enrol", "erode", "--rekey", "AAAA-AAAA-AAAA-AAAA-AAAA", *guests.options("erode"))[0] == 4
+    assert desk.office.found().view.published.directory is None, "nor as the first ones"
     assert desk.run("enrol", "erode", *guests.options("erode"))[0] == 0
     folder = guests.vm("erode") / "disk.1" / "keys"
     (folder / "branch-keys.json").unlink()
