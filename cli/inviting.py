@@ -6,7 +6,7 @@ What is published of a code is only its digest, and of a file with a secret nobo
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cli.console import print_json, results
 from cli.ending import ended_by_signals
@@ -37,9 +37,14 @@ def show(desk: Desk, *, as_json: bool) -> None:
     from cli.plan_view import invitation_table
 
     if as_json:
-        print_json({"invitations": [vars(each) for each in desk.invitations], "notes": desk.notes})
+        print_json(made_at(desk))
         return
     if desk.invitations:
         results().print(invitation_table(desk.invitations))
     for note in desk.notes:
         results().print(note, markup=False)
+
+
+def made_at(desk: Desk) -> dict[str, Any]:
+    """What was made at a desk, for programs."""
+    return {"invitations": [vars(each) for each in desk.invitations], "notes": desk.notes}

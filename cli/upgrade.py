@@ -11,6 +11,8 @@ import click
 
 from cli.console import print_json
 from cli.desk import JSON
+from cli.inviting import made_at, never_lost
+from cli.inviting import show as show_made
 from cli.visit import visiting
 
 if TYPE_CHECKING:
@@ -60,13 +62,15 @@ def upgrade(
         raise click.UsageError("give --wheel FILE.whl, or say --image")
     community, desk = visit.where.opened()
     machines = visit.machines_of(community, desk, branches)
-    if wheel is not None:
-        limit_s = patience_s or WHEEL_PATIENCE_S
-        done = upgrade_in_turn(machines, wheel, wheels, patience_s=limit_s, quiet=as_json, keep_going=keep_going)
-    else:
-        limit_s = patience_s or IMAGE_PATIENCE_S
-        done = exchange_in_turn((community, desk), machines, patience_s=limit_s, quiet=as_json, keep_going=keep_going)
-    show(done, as_json=as_json)
+    with never_lost(desk, as_json=as_json):
+        if wheel is not None:
+            limit_s = patience_s or WHEEL_PATIENCE_S
+            done = upgrade_in_turn(machines, wheel, wheels, patience_s=limit_s, quiet=as_json, keep_going=keep_going)
+        else:
+            limit_s = patience_s or IMAGE_PATIENCE_S
+            work = community, desk
+            done = exchange_in_turn(work, machines, patience_s=limit_s, quiet=as_json, keep_going=keep_going)
+    show(done, None if wheel else desk, as_json=as_json)
     done.check()
 
 
@@ -126,13 +130,15 @@ def _upgrade(shell: Shell, far: FarSide, version: NewVersion, tell: Callable[[st
     return done
 
 
-def show(done: Round[Upgraded], *, as_json: bool) -> None:
-    """Print what became of each branch."""
+def show(done: Round[Upgraded], desk: Desk | None, *, as_json: bool) -> None:
+    """Print what became of each branch, and what was made at a desk that also enrols, for people to keep."""
     if as_json:
         branches = {name: vars(each) for name, each in done.answers.items()}
         failures = {name: {"outcome": "failed", "error": str(error)} for name, error in done.failures.items()}
         left = {name: {"outcome": "left"} for name in done.left}
-        print_json({**branches, **failures, **left})
+        print_json({**branches, **failures, **left, **(made_at(desk) if desk else {})})
         return
     for name, each in done.answers.items():
         click.echo(f"{name}: {each}")
+    if desk is not None:
+        show_made(desk, as_json=False)
