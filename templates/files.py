@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent / "appliance"
 SUFFIX = ".j2"
 #: In the folder itself lie the scripts that build; every file below it has the place that it has in the VM.
-SCRIPTS = frozenset({"setup.sh"})
+SCRIPTS = frozenset({"loader.sh", "setup.sh"})
 
 
 def guest_files(**values: Any) -> Iterator[tuple[PurePosixPath, str]]:

@@ -9,25 +9,32 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from provision.image.disk import NAMESPACE
+from provision.image.packages import LOADERS
 from provision.image.program import own_version
 
 if TYPE_CHECKING:
     from provision.image.digest import Tree
+    from provision.image.loader import Loaders
     from provision.image.packages import Package, Packages
     from provision.image.release import Release
     from provision.image.wheels import Wheel, Wheels
 
 
-def bill_of_materials(tree: Tree, release: Release, packages: Packages, wheels: Wheels) -> str:
+def bill_of_materials(tree: Tree, loaders: Loaders, release: Release, packages: Packages, wheels: Wheels) -> str:
     """
     The bill as JSON; the same inputs give the same text.
 
+    Of what lies outside the file tree it names the boot loaders and their packages; packages that only made them are
+    in it as `excluded`.
+
     References
     ----------
-    CycloneDX 1.6 (ECMA-424), JSON.
+    CycloneDX 1.6 (ECMA-424), JSON; `scope` of a component.
     """
     version = own_version()
     debian = [_debian(package, release) for package in packages.items]
+    loader = [_debian(package, release) | _scope(package) for package in packages.loader]
+    made = [_file(name, digest) for name, digest in loaders.digests.items()]
     python = [_python(wheel) for wheel in wheels.items]
     content = {
         "bomFormat": "CycloneDX",
@@ -44,7 +51,7 @@ def bill_of_materials(tree: Tree, release: Release, packages: Packages, wheels: 
                 "hashes": [{"alg": "SHA-256", "content": tree.digest}],
             },
         },
-        "components": [_component("gurney", version, f"pkg:pypi/gurney@{version}"), *debian, *python],
+        "components": [_component("gurney", version, f"pkg:pypi/gurney@{version}"), *debian, *loader, *made, *python],
     }
     return json.dumps(content, indent=1) + "\n"
 
@@ -53,6 +60,15 @@ def _debian(package: Package, release: Release) -> dict[str, Any]:
     url = f"pkg:deb/debian/{package.name}@{quote(package.version, safe='')}"
     where = f"{url}?arch={package.architecture}&distro={release.suite}"
     return _component(package.name, package.version, where, package.sha256)
+
+
+def _scope(package: Package) -> dict[str, str]:
+    return {} if package.name in LOADERS else {"scope": "excluded"}
+
+
+def _file(name: str, sha256: str) -> dict[str, Any]:
+    hashes = [{"alg": "SHA-256", "content": sha256}]
+    return {"type": "file", "bom-ref": f"loader/{name}", "name": name, "hashes": hashes}
 
 
 def _python(wheel: Wheel) -> dict[str, Any]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.image.bill import bill_of_materials
 from provision.image.cache import own_cache
-from provision.image.disk import compress, make_bootable, make_disk
+from provision.image.disk import compress, make_disk
 from provision.image.layout import values_for
 from provision.image.left_out import KEPT, LEFT_OUT
+from provision.image.loader import LOADERS, Loaders, make_bootable
 from provision.image.mirror import own_sources, sources_at
 from provision.image.packages import find_packages
 from provision.image.program import folder_of, lay_out_program, own_files, own_metadata, own_version
@@ -23,10 +22,12 @@ from provision.image.release import own_release
 from provision.image.tool import PACKAGES, require, require_root
 from provision.image.tree import make_tree
 from provision.image.wheels import find_wheels
-from templates.files import guest_files, script
+from provision.image.workplace import work_folder
+from templates.files import SCRIPTS, guest_files, script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from provision.image.mirror import Source
     from provision.image.packages import Packages
@@ -89,9 +90,10 @@ class Ingredients:
         home = folder_of("provision").parent
         parts = [
             [package.sha256 for package in self.packages.items],
+            [package.sha256 for package in self.packages.loader],
             [wheel.sha256 for wheel in self.wheels.items],
             texts,
-            script("setup.sh", **values),
+            [script(name, **values) for name in sorted(SCRIPTS)],
             [LEFT_OUT, KEPT, own_metadata()],
             {path.relative_to(home).as_posix(): _digest(path) for path in own_files()},
             {path.name: _digest(path) for path in sorted(folder_of("provision.image").glob("*.py"))},
@@ -135,9 +137,7 @@ def build(order: Order, on_progress: Callable[[Step], None] | None = None) -> Bu
     """
     tell = teller(on_progress)
     ingredients = find_ingredients(order, tell)
-    with tempfile.TemporaryDirectory(prefix="gurney-image-", ignore_cleanup_errors=True) as folder:
-        work = Path(folder)
-        work.chmod(0o755)  # in a user namespace mmdebstrap is another user
+    with work_folder() as work:
         return _build(order, ingredients, work, tell)
 
 
@@ -149,10 +149,11 @@ def _build(order: Order, ingredients: Ingredients, work: Path, tell: Callable[[i
     tell(5)
     disk = make_disk(work, tree, ingredients.packages.date)
     tell(6)
-    make_bootable(work, disk, tree.digest)
+    loaders = Loaders(work / LOADERS)
+    make_bootable(disk, loaders, tree.digest, ingredients.packages.date)
     tell(7)
     bill = work / "bill"
-    bill.write_text(bill_of_materials(tree, ingredients.release, ingredients.packages, ingredients.wheels))
+    bill.write_text(bill_of_materials(tree, loaders, ingredients.release, ingredients.packages, ingredients.wheels))
     compress(disk, work / "image.qcow2")
     target = order.target
     _deliver([(bill, target.with_name(target.stem + BILL)), (work / "image.qcow2", target)])

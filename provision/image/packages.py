@@ -44,6 +44,9 @@ WANTED = (
     "unattended-upgrades",
     "zstd",
 )
+#: What a BIOS and what UEFI start. They are not installed, nor is what they depend on: what is made of them lies
+#: outside the file tree.
+LOADERS = ("grub-efi-amd64-bin", "grub-pc-bin")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _FILE = re.compile(r"'[^']*' (\S+\.deb) \d+ ")
 
@@ -65,6 +68,22 @@ class Package:
         """Name and version, as apt takes them."""
         return f"{self.name}={self.version}"
 
+    def found_in(self, folder: Path) -> Path:
+        """
+        Its file, which is what the index says it is.
+
+        Raises
+        ------
+        ImageNotBuilt
+            It has another digest.
+        """
+        path = folder / self.file
+        if hashlib.sha256(path.read_bytes()).hexdigest() != self.sha256:
+            raise ImageNotBuilt(
+                f"{path}: is not the package that Debian's index describes: remove it and use --refresh"
+            )
+        return path
+
 
 @dataclass(frozen=True)
 class Packages:
@@ -76,15 +95,20 @@ class Packages:
         Where the files lie.
     date
         Of the newest index that they were looked up in, in seconds since 1970.
+    items
+        Those that are installed.
+    loader
+        Those of which the boot loaders are made: `LOADERS`, and of what these depend on all that is not installed.
     """
 
     folder: Path
     date: int
     items: tuple[Package, ...]
+    loader: tuple[Package, ...] = ()
 
     @property
     def index(self) -> str:
-        """A `Packages` file that describes them as lying beside it."""
+        """A `Packages` file that describes those that are installed as lying beside it."""
         return "\n".join(package.stanza for package in self.items)
 
 
@@ -97,7 +121,8 @@ def find_packages(cache: Path, sources: Sequence[Source], *, refresh: bool = Fal
     ImageNotBuilt
         Something is not in the cache and the mirror cannot be reached.
     """
-    key = hashlib.sha256(json.dumps([list(WANTED), [str(source) for source in sources]]).encode()).hexdigest()[:16]
+    asked = [list(WANTED), list(LOADERS), [str(source) for source in sources]]
+    key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
     world = _World(cache / "apt" / key, cache / "packages")
     if refresh or not world.record.is_file():
         world.prepare(sources)
@@ -111,11 +136,12 @@ class _World:
     def __init__(self, folder: Path, archives: Path) -> None:
         self.folder = folder
         self.archives = archives
+        self.nothing = folder / "nothing"
         self.record = folder / "packages.json"
 
     def prepare(self, sources: Sequence[Source]) -> None:
-        for each in (self.folder / "lists" / "partial", self.archives / "partial"):
-            each.mkdir(parents=True, exist_ok=True)
+        for each in (self.folder / "lists", self.archives, self.nothing):
+            (each / "partial").mkdir(parents=True, exist_ok=True)
         (self.folder / "status").touch()
         lines = (f"deb [signed-by={KEYRING}] {source}\n" for source in sources)
         (self.folder / "sources.list").write_text("".join(lines))
@@ -123,22 +149,27 @@ class _World:
     def look_up(self) -> None:
         """Choose, download and record; the record is written last."""
         self._apt_get("update", "--error-on=any")
-        wanted = ("--yes", "--quiet=2", *WANTED, "?essential")
-        files = _FILE.findall(self._apt_get("install", "--print-uris", "--reinstall", *wanted))
-        self._apt_get("install", "--download-only", *wanted)
-        items = sorted(self._described(files))
-        self.record.with_suffix(".new").write_text(
-            json.dumps({"date": self._date(), "items": [asdict(item) for item in items]}, indent=1)
-        )
+        items = self._chosen(*WANTED, "?essential")
+        lists = {"items": sorted(items), "loader": sorted(self._chosen(*LOADERS) - items)}
+        content = {name: [asdict(package) for package in packages] for name, packages in lists.items()}
+        self.record.with_suffix(".new").write_text(json.dumps({"date": self._date(), **content}, indent=1))
         self.record.with_suffix(".new").replace(self.record)
 
     def read(self) -> Packages:
         content = json.loads(self.record.read_text())
-        items = tuple(Package(**item) for item in content["items"])
-        missing = [item.file for item in items if not (self.archives / item.file).is_file()]
+        items, loader = (tuple(Package(**each) for each in content[name]) for name in ("items", "loader"))
+        missing = [each.file for each in items + loader if not (self.archives / each.file).is_file()]
         if missing:
             raise ImageNotBuilt(f"{self.archives}: {len(missing)} packages are gone ({missing[0]}...): use --refresh")
-        return Packages(self.archives, content["date"], items)
+        return Packages(self.archives, content["date"], items, loader)
+
+    def _chosen(self, *wanted: str) -> set[Package]:
+        """These and all that they depend on, downloaded."""
+        asked = ("--yes", "--quiet=2", *wanted)
+        every = f"--option=Dir::Cache::archives={self.nothing}"  # apt names only those that it has not downloaded
+        files = _FILE.findall(self._apt_get("install", every, "--print-uris", *asked))
+        self._apt_get("install", "--download-only", *asked)
+        return set(self._described(files))
 
     def _described(self, files: list[str]) -> Iterator[Package]:
         names = [f"{name}={version}" for name, version, _ in (unquote(file).split("_") for file in files)]

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 PACKAGES = {
     "apt-get": "apt",
     "apt-cache": "apt",
-    "grub-mkimage": "grub-common",
     "mcopy": "mtools",
     "mke2fs": "e2fsprogs",
     "mkfs.fat": "dosfstools",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from provision.image.digest import Tree, describe
 from provision.image.layout import values_for
 from provision.image.left_out import KEPT, LEFT_OUT
+from provision.image.loader import LOADERS, lay_out_loaders, loader_hooks
 from provision.image.program import own_version
 from provision.image.tool import run
 from templates.files import guest_files, script
@@ -31,13 +32,15 @@ def make_tree(work: Path, release: Release, packages: Packages, sources: Sequenc
     """
     Install Debian from the packages alone, and put what lies in `work/program` and the guest's files into it.
 
+    The boot loaders are made in it and handed out to `work/loaders`: they are no part of it.
+
     Raises
     ------
     ImageNotBuilt
-        mmdebstrap could not do it; with its last words.
+        mmdebstrap could not do it, with its last words; or a package has changed.
     """
     repository = _make_repository(work / "repository", packages)
-    _write_files(work, sources)
+    _write_files(work, packages, sources)
     tar = work / "tree.tar"
     options = [
         "--variant=apt",
@@ -55,6 +58,8 @@ def make_tree(work: Path, release: Release, packages: Packages, sources: Sequenc
         f"--customize-hook=tar-in {work / 'program.tar'} /",
         f"--customize-hook=upload {work / 'setup.sh'} /setup.sh",
         '--customize-hook=chroot "$1" sh /setup.sh && rm "$1/setup.sh"',
+        f"--customize-hook=tar-in {work / 'loaders.tar'} /",
+        *(f"--customize-hook={hook}" for hook in loader_hooks(work / LOADERS)),
     ]
     run(
         ["mmdebstrap", *options, release.suite, str(tar), f"deb [trusted=yes] copy:{repository} ./"],
@@ -80,7 +85,7 @@ def _share(source: Path, target: Path) -> None:
     target.chmod(0o644)
 
 
-def _write_files(work: Path, sources: Sequence[Source]) -> None:
+def _write_files(work: Path, packages: Packages, sources: Sequence[Source]) -> None:
     values = values_for(own_version(), sources)
     for path, text in guest_files(**values):
         file = work / "files" / path
@@ -88,6 +93,8 @@ def _write_files(work: Path, sources: Sequence[Source]) -> None:
         file.write_text(text)
         file.chmod(0o755 if str(path) in EXECUTABLE else 0o644)
     (work / "setup.sh").write_text(script("setup.sh", **values))
+    lay_out_loaders(work / "loaders-of", packages, script("loader.sh", **values))
+    _archive(work / "loaders-of", work / "loaders.tar")
     _archive(work / "files", work / "files.tar")
     _archive(work / "files", work / "early.tar", EARLY)
     _archive(work / "program", work / "program.tar")

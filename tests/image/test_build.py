@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from typing import Any
 import pytest
 
 from provision.image.builder import Order, find_ingredients, own_lock
+from provision.image.cache import own_cache
+from tests.image.unprivileged import ROOT, Account, new_account
 from tests.image.waiting import until
 
 pytestmark = [
@@ -29,26 +32,59 @@ NOWHERE = "http://127.0.0.1:9"
 BEFORE_IT_ENDS_S = 900
 
 
-def build(folder: Path, *, environment: dict[str, str] | None = None) -> dict[str, Any]:
-    folder.mkdir()
-    command = [sys.executable, "-m", "cli", "appliance", "build", "-o", str(folder / "image.qcow2"), "--json"]
-    done = subprocess.run(
-        command, env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=False
-    )
+#: Where nobody is: for everything that could reach a mirror.
+PROXIES = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), NOWHERE)
+BUILD = (sys.executable, "-m", "cli", "appliance", "build", "-o")
+
+
+def build(folder: Path, account: Account | None = None, **environment: str) -> dict[str, Any]:
+    """What `--json` says of an image, and its bill of materials."""
+    words = [*BUILD, str(folder / "image.qcow2"), "--json"]
+    command, own = (account.command(*words), account.environment()) if account else (words, dict(os.environ))
+    done = subprocess.run(command, cwd=ROOT, env=own | environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout))
+    return {**json.loads(done.stdout), "bill": json.loads((folder / "image.cdx.json").read_text())}
 
 
-def test_second_build_needs_no_network_and_makes_the_same(tmp_path: Path) -> None:
-    """Everything that could reach a mirror is told to go where nobody is."""
-    one = build(tmp_path / "one")
-    proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), NOWHERE)
-    two = build(tmp_path / "two", environment=proxies)
-    assert one["tree_sha256"] == two["tree_sha256"]
-    assert one["files"] == two["files"]
-    bills = [(tmp_path / name / "image.cdx.json").read_bytes() for name in ("one", "two")]
-    assert bills[0] == bills[1]
-    assert max(one["bytes"], two["bytes"]) <= LARGEST
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What came of a build with all that it may need; afterwards everything is cached."""
+    return build(tmp_path_factory.mktemp("first"))
+
+
+@pytest.fixture
+def account(tmp_path: Path, first: dict[str, Any]) -> Account:
+    """A user without root, with a cache as the first build left it."""
+    assert first["bill"]
+    made = new_account(tmp_path / "account")
+    shutil.copytree(own_cache(), made.home / "cache/gurney/image", ignore=shutil.ignore_patterns("built"))
+    (made.home / "out").mkdir()
+    made.give(made.home)
+    return made
+
+
+def same(one: dict[str, Any], two: dict[str, Any]) -> bool:
+    return all(one[name] == two[name] for name in ("tree_sha256", "files", "bill"))
+
+
+def test_second_build_needs_no_network_and_makes_the_same(tmp_path: Path, first: dict[str, Any]) -> None:
+    second = build(tmp_path, **PROXIES)
+    assert same(first, second)
+    assert max(first["bytes"], second["bytes"]) <= LARGEST
+
+
+def test_who_is_not_root_builds_the_same(account: Account, first: dict[str, Any]) -> None:
+    assert same(first, build(account.home / "out", account, **PROXIES))
+    assert list((account.home / "tmp").iterdir()) == []
+
+
+def test_bill_names_the_boot_loaders(first: dict[str, Any]) -> None:
+    """What lies outside the file tree."""
+    named = {each["name"]: each for each in first["bill"]["components"]}
+    for name in ("boot.img", "core.img", "bootx64.efi", "grub-pc-bin", "grub-efi-amd64-bin"):
+        assert len(named[name]["hashes"][0]["content"]) == 64
+        assert "scope" not in named[name]
+    assert named["grub-common"]["scope"] == "excluded"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -57,8 +93,19 @@ def test_interrupted_build_leaves_nothing(tmp_path: Path, number: signal.Signals
     temporary, out = tmp_path / "tmp", tmp_path / "out"
     for folder in (temporary, out):
         folder.mkdir()
-    command = [sys.executable, "-m", "cli", "appliance", "build", "-o", str(out / "image.qcow2")]
-    process = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(temporary)}, stderr=subprocess.PIPE, text=True)
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    process = subprocess.Popen([*BUILD, str(out / "image.qcow2")], env=environment, stderr=subprocess.PIPE, text=True)
+    left_nothing(process, number, temporary, out)
+
+
+def test_interrupted_build_without_root_leaves_nothing(account: Account) -> None:
+    temporary, out = account.home / "tmp", account.home / "out"
+    command = account.command(*BUILD, str(out / "image.qcow2"))
+    process = subprocess.Popen(command, cwd=ROOT, env=account.environment(), stderr=subprocess.PIPE, text=True)
+    left_nothing(process, signal.SIGINT, temporary, out)
+
+
+def left_nothing(process: subprocess.Popen[str], number: signal.Signals, temporary: Path, out: Path) -> None:
     until(lambda: list(temporary.glob("*/mmdebstrap.*/usr")), "the installation", BEFORE_IT_ENDS_S)
     time.sleep(1)
     process.send_signal(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -21,13 +22,14 @@ import pytest
 from cli.failure import exit_code_of
 from provision.image import disk, tool
 from provision.image.bill import bill_of_materials
-from provision.image.builder import _deliver, own_lock
+from provision.image.builder import Ingredients, _deliver, own_lock
 from provision.image.digest import Tree, describe
 from provision.image.errors import ImageNotBuilt
 from provision.image.layout import SERVICE, STAFF, values_for
 from provision.image.left_out import KEPT, LEFT_OUT
+from provision.image.loader import FILES, Loaders, lay_out_loaders
 from provision.image.mirror import Source, own_sources, sources_at, sources_for
-from provision.image.packages import Package, Packages, _package
+from provision.image.packages import LOADERS, Package, Packages, _package
 from provision.image.program import NOT_CODE, PARTS, own_files, own_metadata
 from provision.image.release import Release, own_release
 from provision.image.wheels import Wheel, Wheels, find_wheels
@@ -187,17 +189,53 @@ def test_partitions_follow_each_other_within_the_disk() -> None:
     assert ends[-1] * 512 <= (disk.DISK_MIB - 1) * disk.MIB
 
 
+def package(name: str, sha256: str = "ab") -> Package:
+    return Package(name, "1:2", "amd64", f"{name}.deb", 1, sha256, "")
+
+
 def test_bill_of_materials_names_everything_and_is_the_same_each_time(tmp_path: Path) -> None:
     tree = Tree(tmp_path, "d" * 64, 1, 1)
-    packages = Packages(tmp_path, 1_700_000_000, (Package("a", "1:2", "amd64", "a.deb", 1, "ab", ""),))
+    for name in FILES:
+        (tmp_path / name).write_text(name)
+    packages = Packages(tmp_path, 1_700_000_000, (package("a"),), (package("grub-common"), package("grub-pc-bin")))
     wheels = Wheels(tmp_path, tmp_path, (Wheel("numpy", "2.4.6", "numpy.whl", "cd"),))
-    text = bill_of_materials(tree, Release("bookworm", "3.11"), packages, wheels)
-    assert text == bill_of_materials(tree, Release("bookworm", "3.11"), packages, wheels)
+    text = bill_of_materials(tree, Loaders(tmp_path), Release("bookworm", "3.11"), packages, wheels)
+    assert text == bill_of_materials(tree, Loaders(tmp_path), Release("bookworm", "3.11"), packages, wheels)
     bill = json.loads(text)
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
-    urls = [component["purl"] for component in bill["components"]]
-    assert urls[1:] == ["pkg:deb/debian/a@1%3A2?arch=amd64&distro=bookworm", "pkg:pypi/numpy@2.4.6"]
-    assert len({component["bom-ref"] for component in bill["components"]}) == 3
+    urls = [component["purl"] for component in bill["components"] if "purl" in component]
+    debian = [f"pkg:deb/debian/{name}@1%3A2?arch=amd64&distro=bookworm" for name in ("a", "grub-common", "grub-pc-bin")]
+    assert urls[1:] == [*debian, "pkg:pypi/numpy@2.4.6"]
+    made = {each["name"]: each["hashes"][0]["content"] for each in bill["components"] if each["type"] == "file"}
+    assert made == {name: hashlib.sha256(name.encode()).hexdigest() for name in FILES}
+    assert [each["name"] for each in bill["components"] if each.get("scope") == "excluded"] == ["grub-common"]
+    assert len({component["bom-ref"] for component in bill["components"]}) == 5 + len(FILES)
+
+
+def test_boot_loaders_are_of_packages_that_are_what_the_index_says(tmp_path: Path) -> None:
+    (tmp_path / "grub-pc-bin.deb").write_bytes(b"deb")
+    good = package("grub-pc-bin", hashlib.sha256(b"deb").hexdigest())
+    lay_out_loaders(tmp_path / "one", Packages(tmp_path, 0, (), (good,)), "#!/bin/sh")
+    assert {path.name for path in (tmp_path / "one/gurney-loader").iterdir()} == {"grub-pc-bin.deb", "make.sh"}
+    (tmp_path / "grub-pc-bin.deb").write_bytes(b"another")
+    with pytest.raises(ImageNotBuilt, match=r"grub-pc-bin\.deb: is not the package that Debian's index describes"):
+        lay_out_loaders(tmp_path / "two", Packages(tmp_path, 0, (), (good,)), "#!/bin/sh")
+
+
+def test_image_of_another_boot_loader_is_another(tmp_path: Path) -> None:
+    def key(sha256: str) -> str:
+        packages = Packages(tmp_path, 0, (), (package("grub-pc-bin", sha256),))
+        return Ingredients(Release("bookworm", "3.11"), (), packages, Wheels(tmp_path, tmp_path, ())).key
+
+    assert key("ab") == key("ab") != key("cd")
+
+
+def test_no_boot_loader_is_the_building_machine_s() -> None:
+    """Neither is a program of it asked for, nor does one of the tests' packages bring it."""
+    assert not [name for name in tool.PACKAGES if name.startswith("grub")]
+    listed = (Path(__file__).parent / "system-packages.txt").read_text()
+    assert "grub" not in listed
+    assert all(name.startswith("grub") for name in LOADERS)
 
 
 def test_image_is_delivered_whole_or_not_at_all(tmp_path: Path) -> None:
