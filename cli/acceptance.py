@@ -171,8 +171,8 @@ def tried(ward: Ward, name: str) -> Check:
 
 
 def allowed(community: Community, name: str) -> tuple[str, ...]:
-    """To whom a branch may refer."""
-    return tuple(to for sender, to in community.referral_pairs() if sender == name)
+    """To whom a branch may refer, by the names that appliances know."""
+    return tuple(to for sender, to in community.pairs_by_first_name() if sender == community.first_name(name))
 
 
 def _studies(session: Session, patient_id: str) -> list[dict[str, int]]:

@@ -107,7 +107,8 @@ def revoke(where: Where, names: tuple[str, ...], *, as_json: bool, yes: bool) ->
     community, desk = where.opened()
     if not consent(f"Revoke {', '.join(names)}?", yes=yes, as_json=as_json):
         return
-    version = publish_revocation(desk, community.community, names)
+    firsts = [community.first_name(name) if name in community.branches else name for name in names]
+    version = publish_revocation(desk, community.community, firsts)
     if as_json:
         print_json({"revoked": list(names), "directory_version": version})
     else:

@@ -119,7 +119,8 @@ def fingerprints_of(desk: Desk, community: Community, names: Sequence[str]) -> d
     from provision.planning.found import found
 
     known = found(desk, community.community).view.published.enrolled
-    return {name: known[name].keys.fingerprint for name in names if name in known}
+    entries = {name: known.get(community.first_name(name)) for name in names if name in community.branches}
+    return {name: entry.keys.fingerprint for name, entry in entries.items() if entry is not None}
 
 
 @contextmanager

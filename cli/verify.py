@@ -119,7 +119,7 @@ def ward_of(
 
     patient_id = f"GURNEY-VERIFY-{name.upper()}-{run}"  # 64 characters at most (PS3.5 6.2, LO)
     image = test_object(folder / f"{name}.dcm", patient_id)
-    others = {other: session for other, session in sessions.items() if other != name}
+    others = {community.first_name(other): session for other, session in sessions.items() if other != name}
     return Ward(statuses[name], sessions[name], image, patient_id, AE_TITLE, others, allowed(community, name))
 
 

@@ -28,7 +28,8 @@ def new_branches(the_plan: Plan) -> frozenset[str]:
 
 def unfinished(branches: Iterable[str], left: Plan, found: Found) -> frozenset[str]:
     """Those of some branches, all new in this apply, for which something is still to be done."""
-    return (frozenset(branches) & {step.branch for step in left}) - found.view.published.enrolled.keys()
+    lacking = frozenset(branches) & {step.branch for step in left}
+    return frozenset(name for name in lacking if found.view.first_name(name) not in found.view.published.enrolled)
 
 
 def interrupted(branches: Iterable[str], left: Plan, found: Found, allow: frozenset[str]) -> frozenset[str]:

@@ -184,7 +184,7 @@ class Branch:
     names: tuple[DnsName, ...] = Field(default=(), max_length=16)
     """Names of its own by which the appliance is reached, as the hospital's DNS has them: images.erode.example."""
     was: Label | None = None
-    """The name that this branch had before: renames it, and destroys nothing."""
+    """The name with which this branch was made, if it is called otherwise now: it stays its name in the exchange."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -217,6 +217,10 @@ class Community:
     referrals: tuple[ReferralRule, ...] | None = Field(default=None)
     """Who may refer to whom; left out: everyone to everyone."""
 
+    def first_name(self, branch: str) -> str:
+        """The name with which a branch was made: its group, archive, patients and outbox bear it for good."""
+        return self.branches[branch].was or branch
+
     def capacity(self, branch: str) -> Capacity:
         """How large a branch's appliance is."""
         own = self.branches[branch].appliance
@@ -236,3 +240,7 @@ class Community:
         if self.referrals is None:
             return tuple((a, b) for a in sorted(self.branches) for b in sorted(self.branches) if a != b)
         return tuple(sorted({(rule.sender, to) for rule in self.referrals for to in rule.to}))
+
+    def pairs_by_first_name(self) -> tuple[tuple[str, str], ...]:
+        """The same, by the names that appliances know."""
+        return tuple(sorted((self.first_name(a), self.first_name(b)) for a, b in self.referral_pairs()))

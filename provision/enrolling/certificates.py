@@ -34,16 +34,17 @@ class Due:
 
 
 def names_of(view: View, branch: str) -> frozenset[str]:
-    """By which name and addresses an appliance is reached; empty while it has no VM.
+    """By which name and addresses an appliance is reached, by its name in the directory; empty while it has no VM.
 
     Only what a guest cannot write counts: the address of its card in the branch's own network, and its name. What a
     guest agent reports is believed where it is a loopback address, as VMs of the embedded cloud have: a certificate for
     that deceives nobody on another machine.
     """
-    vm = view.appliances.get(branch)
+    key = view.present_name(branch)
+    vm = view.appliances.get(key)
     if vm is None:
         return frozenset()
-    own = dict(view.ours("network")).get(branch)
+    own = dict(view.ours("network")).get(key)
     cards = vectors(vm.attributes(), "NIC")
     addresses = {card.get("IP", "") for card in cards if own is not None and card.get("NETWORK_ID") == str(own.id)}
     reported = vm.text("MONITORING/GUEST_IP")

@@ -31,7 +31,7 @@ def discard_keys(desk: Desk, community: Community) -> None:
             raise ProvisionError("the community has no keys: `gurney apply` makes them")
         directory = now.view.published.directory
         revoked = [each.name for each in (directory.branches if directory else ()) if each.revoked]
-        if again := sorted(set(revoked) & set(community.branches)):
+        if again := sorted(set(revoked) & {community.first_name(name) for name in community.branches}):
             names = ", ".join(again)
             raise ProvisionError(
                 f"{names}: revoked, and still in the community file. The next directory knows of no revocation: take "

@@ -136,23 +136,25 @@ def _pass(
     """Take up who can be taken up; the cloud and what is published then come back as well."""
     refused: dict[str, str] = {}
     told = reported(now.view) if reports is None else reports
-    entries = {
-        entry.name: entry for entry in _certified(community, now, _admitted(community, now, told, rekey, refused))
-    }
+    certified = _certified(community, now, _admitted(community, now, told, rekey, refused))
+    present = {community.first_name(name): name for name in community.branches}
+    entries = {present[entry.name]: entry for entry in certified}
     invitations: list[NewInvitation] = []
     late = [name for name, entry in entries.items() if not _told(community, now, name, entry)]
     keys = now.keys
     if late and keys is not None:
-        news = [entry for name, entry in entries.items() if now.view.published.enrolled.get(name) != entry]
+        news = {name: each for name, each in entries.items() if now.view.published.enrolled.get(each.name) != each}
         if news:
-            pairs = community.referral_pairs()
-            vouched = frozenset(each.name for each in news if rekey.get(each.name) == each.keys.fingerprint)
+            pairs = community.pairs_by_first_name()
+            vouched = frozenset(each.name for name, each in news.items() if rekey.get(name) == each.keys.fingerprint)
             seen = now.view.published.directory
             above = newest_directory(now)
-            publish_directory(desk.store, keys, now.community, news, pairs, seen=seen, readmitted=vouched, above=above)
+            publish_directory(
+                desk.store, keys, now.community, news.values(), pairs, seen=seen, readmitted=vouched, above=above
+            )
             now = _published_anew(desk, now)
         for name in late:
-            if now.view.published.enrolled.get(name) == entries[name]:
+            if now.view.published.enrolled.get(entries[name].name) == entries[name]:
                 invitations += _tell(desk, community, keys, name)
         now = _published_anew(desk, now)
     directory = now.view.published.directory
@@ -182,13 +184,13 @@ def _admitted(
     known = now.view.published.directory
     for name in sorted(reports.keys() & community.branches.keys()):
         vm = now.view.appliances.get(name)
-        if (wrong := _not_ours(now, name, vm)) is not None:
+        if (wrong := _not_ours(now, community.first_name(name), vm)) is not None:
             refused[name] = wrong
             continue
         assert vm is not None
         try:
             applicant = _applicant(community, name, vm, reports[name])
-            before = known.find(name) if known else None
+            before = known.find(applicant.branch) if known else None
             yield admitted(applicant, known=before, community=community.community, rekey=rekey.get(name))
         except Refused as error:
             refused[name] = str(error)
@@ -200,7 +202,7 @@ def _certified(community: Community, now: Found, entries: Iterable[DirectoryBran
     if now.keys is None:
         return admitted_now
     wanted = [Due(entry.name, tuple(names_of(now.view, entry.name))) for entry in admitted_now]
-    called = {entry.name: frozenset(community.branches[entry.name].names) for entry in admitted_now}
+    called = {community.first_name(name): frozenset(each.names) for name, each in community.branches.items()}
     return with_certificates(admitted_now, wanted, now.keys, now.community, called)
 
 
@@ -212,27 +214,27 @@ def _applicant(community: Community, name: str, vm: Node, report: Report) -> App
     except ValueError:
         raise Refused("what it reported as its keys are none") from None
     return Applicant(
-        name, branch.title, branch.ae_title, vm.id, keys, report.proof, report.hand_over, report.tls_request,
-        report.tls_proof,
+        community.first_name(name), branch.title, branch.ae_title, vm.id, keys, report.proof, report.hand_over,
+        report.tls_request, report.tls_proof,
     )  # fmt: skip
 
 
-def _not_ours(now: Found, name: str, vm: Node | None) -> str | None:
+def _not_ours(now: Found, first: str, vm: Node | None) -> str | None:
     """Why a VM may not apply; None where it may."""
-    return "it has no VM that apply made" if vm is None else _wrong_context(now, name, vm)
+    return "it has no VM that apply made" if vm is None else _wrong_context(now, first, vm)
 
 
-def _wrong_context(now: Found, name: str, vm: Node) -> str | None:
+def _wrong_context(now: Found, first: str, vm: Node) -> str | None:
     """A context can be rewritten by a group's admin: it has to say what Gurney wrote."""
     told = {entry.name: entry.value for entry in found_machine(now.view, vm.attributes())["context"]}
-    ours = (told.get("GURNEY_COMMUNITY"), told.get("GURNEY_BRANCH")) == (now.community, name)
+    ours = (told.get("GURNEY_COMMUNITY"), told.get("GURNEY_BRANCH")) == (now.community, first)
     return None if ours else "its context was changed by someone else: run `gurney plan`"
 
 
 def _told(community: Community, now: Found, name: str, entry: DirectoryBranch) -> bool:
     """Whether the directory holds a branch's entry, and its settings are what is declared and sealed to its keys."""
     standing = {each.ref.key: each.spec for each in settings.found(now.view)}
-    before = now.view.published.enrolled.get(name)
+    before = now.view.published.enrolled.get(entry.name)
     return before == entry and standing.get(name) == settings.declared_for(community, name)
 
 
@@ -241,7 +243,10 @@ def _tell(desk: Desk, community: Community, keys: CommunityKeys, name: str, *, a
     wanted = settings.declared_for(community, name)
     staff = [(member.login, member.role) for member in wanted.staff]
     devices = settings.devices_of(wanted)
-    own = community.community
-    made = publish_settings(desk.store, keys, name, own, staff, devices, wanted.outbox_bytes, inbox=wanted.inbox, above=above)
-    desk.invitations.extend(made)
-    return made
+    first, own = community.first_name(name), community.community
+    made = publish_settings(
+        desk.store, keys, first, own, staff, devices, wanted.outbox_bytes, inbox=wanted.inbox, above=above
+    )
+    told = [replace(each, branch=name) for each in made]
+    desk.invitations.extend(told)
+    return told

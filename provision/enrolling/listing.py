@@ -9,6 +9,7 @@ from exchange.certificate import Certificate
 from provision.planning.found import found
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from exchange.directory import DirectoryBranch
@@ -59,16 +60,19 @@ class BranchList:
 def listed(desk: Desk, community: Community) -> BranchList:
     """Every branch that is declared, or that the directory names."""
     directory = found(desk, community.community).view.published.directory
-    known = {entry.name: _known(entry) for entry in (directory.branches if directory else ())}
+    present = {community.first_name(name): name for name in community.branches}
+    known = {entry.name: _known(entry, present) for entry in (directory.branches if directory else ())}
     declared = {
-        name: Listed(name, each.title, each.ae_title, "not enrolled") for name, each in community.branches.items()
+        community.first_name(name): Listed(name, each.title, each.ae_title, "not enrolled")
+        for name, each in community.branches.items()
     }
     branches = tuple(sorted({**declared, **known}.values(), key=lambda each: each.name))
     authority = Certificate(directory.authority).fingerprint if directory and directory.authority else ""
     return BranchList(community.community, directory.version if directory else 0, branches, authority)
 
 
-def _known(entry: DirectoryBranch) -> Listed:
+def _known(entry: DirectoryBranch, present: Mapping[str, str]) -> Listed:
     state = "revoked" if entry.revoked else "enrolled"
     until = Certificate(entry.certificate).until if entry.certificate else None
-    return Listed(entry.name, entry.title, entry.ae_title, state, entry.keys.fingerprint, entry.vm_id, until)
+    name = present.get(entry.name, entry.name)
+    return Listed(name, entry.title, entry.ae_title, state, entry.keys.fingerprint, entry.vm_id, until)

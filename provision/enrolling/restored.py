@@ -25,7 +25,8 @@ def newest_directory(now: Found) -> int:
 
 def overtaken(now: Found, statuses: Iterable[BranchStatus]) -> dict[str, int]:
     """The branches that know newer settings than the exchange holds, and the version that each knows."""
-    held = {name: settings.version for name, settings in now.view.published.settings.items()}
+    settings = now.view.published.settings.items()
+    held = {now.view.present_name(first): each.version for first, each in settings}
     return {
         each.name: each.settings_known
         for each in statuses

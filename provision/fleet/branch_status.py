@@ -115,12 +115,12 @@ def trust_of(now: Found) -> ssl.SSLContext | None:
 
 def _is_revoked(now: Found, name: str) -> bool:
     directory = now.view.published.directory
-    entry = directory.find(name) if directory is not None else None
+    entry = directory.find(now.view.first_name(name)) if directory is not None else None
     return entry is not None and entry.revoked
 
 
 def _is_certified(now: Found, name: str) -> bool:
-    entry = now.view.published.enrolled.get(name)
+    entry = now.view.published.enrolled.get(now.view.first_name(name))
     return entry is not None and bool(entry.certificate)
 
 
@@ -128,7 +128,7 @@ def _status(
     community: Community, now: Found, name: str, vm: Node, told: Health | Strange | None, refused: str
 ) -> BranchStatus:
     address = address_of(vm)
-    entry = now.view.published.enrolled.get(name)
+    entry = now.view.published.enrolled.get(now.view.first_name(name))
     enrolled, certificate = entry is not None, entry.certificate if entry is not None else ""
     health = told if isinstance(told, Health) else None
     late = refused or _words(now, name, vm, told, enrolled=enrolled)
@@ -175,7 +175,8 @@ def _enrolling(now: Found, name: str) -> str:
 
 def _words(now: Found, name: str, vm: Node, health: Health | Strange | None, *, enrolled: bool) -> str:
     """What an appliance waits for, the first thing first; empty where for nothing."""
-    settled, directory = now.view.published.settings.get(name), now.view.published.directory
+    first, directory = now.view.first_name(name), now.view.published.directory
+    settled = now.view.published.settings.get(first)
     if state_name(vm) != "RUNNING":
         return f"its VM is {state_words(vm)}"
     if health is None:
@@ -183,7 +184,7 @@ def _words(now: Found, name: str, vm: Node, health: Health | Strange | None, *, 
     if isinstance(health, Strange):
         return health.words
     waiting = {
-        f"the service at its address is that of {health.branch}": health.branch != name,
+        f"the service at its address is that of {health.branch}": health.branch != first,
         _enrolling(now, name): not enrolled,
         "it has not read the directory yet": not health.enrolled,
         "it has not read the newest directory yet": directory is None or health.directory < directory.version,

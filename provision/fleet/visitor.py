@@ -40,7 +40,8 @@ def visiting(desk: Desk, community: Community, host: str) -> Iterator[dict[str, 
         When a branch is not enrolled yet.
     """
     now = found(desk, community.community)
-    late = sorted(set(community.branches) - set(now.view.published.enrolled))
+    enrolled = now.view.published.enrolled
+    late = sorted(name for name in community.branches if community.first_name(name) not in enrolled)
     if late or now.keys is None:
         raise NotReady(f"not enrolled yet: {', '.join(late)}: run `gurney apply --wait` first")
     keys = now.keys
@@ -49,13 +50,14 @@ def visiting(desk: Desk, community: Community, host: str) -> Iterator[dict[str, 
         wanted = settings.declared_for(community, name)
         staff = [(member.login, member.role) for member in wanted.staff] + [(LOGIN, ROLE)] * guest
         devices = settings.devices_of(wanted) + [Modality(AE_TITLE, host)] * guest
-        news = publish_settings(desk.store, keys, name, community.community, staff, devices, wanted.outbox_bytes, inbox=wanted.inbox)
+        first, own = community.first_name(name), community.community
+        news = publish_settings(desk.store, keys, first, own, staff, devices, wanted.outbox_bytes, inbox=wanted.inbox)
         return next((each.code for each in news if each.login == LOGIN), "")
 
     try:
         codes = {name: publish(name, guest=True) for name in community.branches}
         versions = published(desk.store, community.community, keys).settings
-        yield {name: Visitor(name, code, versions[name].version) for name, code in codes.items()}
+        yield {name: Visitor(name, code, versions[community.first_name(name)].version) for name, code in codes.items()}
     finally:
         for name in community.branches:
             publish(name, guest=False)

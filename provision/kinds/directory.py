@@ -80,9 +80,10 @@ class DirectoryEntries:
 
 def declared(community: Community) -> Iterator[Resource]:
     """One directory, of all branches; those that are not enrolled yet are left out when it is compared."""
-    branches = frozenset(Listing(name, each.title, each.ae_title) for name, each in community.branches.items())
-    names = _called({name: each.names for name, each in community.branches.items()})
-    spec = DirectoryEntries(branches, frozenset(community.referral_pairs()), names)
+    declared = {community.first_name(name): each for name, each in community.branches.items()}
+    branches = frozenset(Listing(name, each.title, each.ae_title) for name, each in declared.items())
+    names = _called({name: each.names for name, each in declared.items()})
+    spec = DirectoryEntries(branches, frozenset(community.pairs_by_first_name()), names)
     yield Resource(Ref("directory"), "directory", spec)
 
 
@@ -93,7 +94,8 @@ def found(view: View) -> Iterator[Existing]:
         branches = frozenset(Listing(e.name, e.title, e.ae_title) for e in view.published.enrolled.values())
         now = datetime.now(UTC)
         fresh = directory.expires - now >= LIFETIME / 2 and not _has_old_authority(directory, now)
-        named = frozenset({Ref("keys"), *(Ref("appliance", each.name) for each in directory.branches)})
+        present = [view.present_name(each.name) for each in directory.branches]
+        named = frozenset({Ref("keys"), *(Ref("appliance", name) for name in present)})
         late = frozenset(due(view, now))
         names = _called({name: own_names(entry) for name, entry in view.published.enrolled.items()})
         spec = DirectoryEntries(branches, frozenset(directory.referrals), names, fresh, late, named)

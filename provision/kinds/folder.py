@@ -29,20 +29,22 @@ class OutboxFolder:
 def declared(community: Community) -> Iterator[Resource]:
     """An outbox for each branch."""
     for name in community.branches:
-        spec = OutboxFolder(f"{community.exchange.path}/out/{name}", community.exchange.outbox)
-        yield Resource(Ref("outbox-folder", name), f"out/{name}", spec)
+        outbox = places.outbox_of(community.first_name(name))
+        spec = OutboxFolder(f"{community.exchange.path}/{outbox}", community.exchange.outbox)
+        yield Resource(Ref("outbox-folder", name), outbox, spec)
 
 
 def found(view: View) -> Iterator[Existing]:
     """The outboxes that stand, of whatever branch."""
-    for name in sorted(view.outboxes):
-        yield Existing(Ref("outbox-folder", name), f"out/{name}", OutboxFolder(), -1, name)
+    for first in sorted(view.outboxes):
+        name = view.present_name(first)
+        yield Existing(Ref("outbox-folder", name), places.outbox_of(first), OutboxFolder(), -1, name)
 
 
 def create(act: Act, resource: Resource) -> int:
     """Make the folder in the exchange."""
-    places.prepare(act.desk.store, [resource.ref.key])
+    places.prepare(act.desk.store, [resource.name.rpartition("/")[2]])
     return -1
 
 
-KIND = Kind(name="outbox-folder", declared=declared, found=found, create=create, renamed=False, in_place={})
+KIND = Kind(name="outbox-folder", declared=declared, found=found, create=create, in_place={})

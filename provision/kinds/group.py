@@ -101,7 +101,7 @@ def declared(community: Community) -> Iterator[Resource]:
         limits = (Limit(limit, float((vms | running).get(limit, 0))) for limit in VM_LIMITS)
         disks = (Limit("IMAGES", NO_LIMIT, images), Limit("SIZE", float(quota.disk.mib), images))
         spec = Group(marked=True, quota=(*limits, *disks))
-        yield Resource(Ref("group", name), object_name(community.community, name), spec)
+        yield Resource(Ref("group", name), object_name(community.community, community.first_name(name)), spec)
 
 
 def limits_known(view: View) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from exchange import places
 from provision.declaring.sizes import Size
 from provision.errors import CloudError
 from provision.kind import MERGE, Kind, handing, permitting, renaming
@@ -97,7 +98,7 @@ def declared_archives(community: Community) -> Iterator[Resource]:
 def declared_outboxes(community: Community) -> Iterator[Resource]:
     """The one place in the exchange where each branch may write, where its host hands it over."""
     for name in community.branches if community.by_virtiofs else ():
-        path = f"{community.exchange.path}/out/{name}"
+        path = f"{community.exchange.path}/{places.outbox_of(community.first_name(name))}"
         spec = Image(Ref("group", name), "600", "FILESYSTEM", Ref("exchange"), persistent=False, source=path)
         yield Resource(Ref("outbox", name), object_name(community.community, name, "outbox"), spec)
 

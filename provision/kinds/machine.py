@@ -93,7 +93,7 @@ def declared_machine(community: Community, name: str) -> dict[str, Any]:
     context = {
         "SET_HOSTNAME": name,
         "GURNEY_COMMUNITY": community.community,
-        "GURNEY_BRANCH": name,
+        "GURNEY_BRANCH": community.first_name(name),
         "GURNEY_AE_TITLE": branch.ae_title,
     }
     if community.cloud.management:

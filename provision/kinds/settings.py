@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from exchange.settings import Modality
@@ -74,7 +74,7 @@ class BranchSettings:
 def declared(community: Community) -> Iterator[Resource]:
     """The settings of each branch."""
     for name in community.branches:
-        yield Resource(Ref("settings", name), name, declared_for(community, name))
+        yield Resource(Ref("settings", name), community.first_name(name), declared_for(community, name))
 
 
 def declared_for(community: Community, name: str) -> BranchSettings:
@@ -87,19 +87,20 @@ def declared_for(community: Community, name: str) -> BranchSettings:
 
 def found(view: View) -> Iterator[Existing]:
     """The settings that are published."""
-    for name, settings in view.published.settings.items():
+    for first, settings in view.published.settings.items():
+        name = view.present_name(first)
         staff = frozenset(Member(each.login, each.role) for each in settings.staff)
         devices = frozenset(Device(each.ae_title, each.host, each.port or 0) for each in settings.modalities)
-        entry = view.published.enrolled.get(name)
+        entry = view.published.enrolled.get(first)
         opens = entry is None or settings.sealed_to == entry.keys.seal
         outbox = Size(settings.outbox_bytes // MIB) if settings.outbox_bytes else None
         spec = BranchSettings(staff, devices, outbox, opens, settings.inbox)
-        yield Existing(Ref("settings", name), name, spec, settings.version, name)
+        yield Existing(Ref("settings", name), first, spec, settings.version, name)
 
 
 def waits(resource: Resource, view: View) -> bool:
     """Whether the branch is not enrolled yet, so that nothing can be sealed to it."""
-    return resource.ref.key not in view.published.enrolled
+    return resource.name not in view.published.enrolled
 
 
 def create(act: Act, resource: Resource) -> int:
@@ -114,15 +115,16 @@ def publish(act: Act, resource: Resource, _number: int, _found: Existing | None)
     invitations = publish_settings(
         act.desk.store,
         act.opened_keys(),
-        resource.ref.key,
+        resource.name,
         act.community,
         [(member.login, member.role) for member in spec.staff],
         devices_of(spec),
         spec.outbox_bytes,
         inbox=spec.inbox,
     )
-    act.invitations += invitations
-    act.desk.invitations.extend(invitations)
+    told = [replace(each, branch=resource.ref.key) for each in invitations]
+    act.invitations += told
+    act.desk.invitations.extend(told)
 
 
 def devices_of(spec: BranchSettings) -> list[Modality]:
@@ -136,6 +138,5 @@ KIND = Kind(
     found=found,
     waits=waits,
     create=create,
-    renamed=False,
     in_place=dict.fromkeys(("staff", "modalities", "outbox", "sealed_to_its_keys", "inbox"), publish),
 )

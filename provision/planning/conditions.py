@@ -29,8 +29,11 @@ def conditions(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[str]:
 
 def _limits_of_new_outboxes(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[str]:
     """How much an outbox may hold: OpenNebula counts nothing that lies in a folder, a file server can."""
+    standing = {each.name for ref, each in found.resources.items() if ref.kind == "outbox-folder"}
     for ref, each in wanted.items():
-        if ref.kind == "outbox-folder" and each.spec.limit is not None and ref.key not in found.view.outboxes:
+        if ref.kind != "outbox-folder" or each.name in standing:
+            continue
+        if each.spec.limit is not None:
             yield (
                 f"OpenNebula cannot limit the outbox of {ref.key} to {each.spec.limit}, since it counts nothing in a "
                 f"folder: tell the file server. For XFS with prjquota, N a number that is nobody else's: xfs_quota -x "

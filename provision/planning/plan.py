@@ -11,7 +11,7 @@ from provision.kinds.table import KINDS, declared_resources
 from provision.planning.comparison import steps_between
 from provision.planning.conditions import conditions
 from provision.planning.obstacles import obstacles
-from provision.planning.renaming import renamed
+from provision.planning.renaming import lost_names, renamed
 from provision.planning.taken_names import after_renaming, held_up, without
 
 if TYPE_CHECKING:
@@ -85,8 +85,13 @@ class Plan:
 
 def plan(community: Community, found: Found) -> Plan:
     """The steps from what was found to what a community declares."""
-    former = {name: branch.was for name, branch in community.branches.items() if branch.was is not None}
-    return plan_towards(tuple(declared_resources(community)), former, found)
+    return plan_towards(tuple(declared_resources(community)), _former(community, found), found)
+
+
+def _former(community: Community, found: Found) -> dict[str, str]:
+    """What the branches are called in the cloud that are called otherwise now; each is known by its first name."""
+    called = {name: found.view.present_name(community.first_name(name)) for name in community.branches}
+    return {name: before for name, before in called.items() if before != name}
 
 
 def plan_towards(declared: tuple[Resource, ...], former: Mapping[str, str], found: Found) -> Plan:
@@ -104,7 +109,7 @@ def plan_towards(declared: tuple[Resource, ...], former: Mapping[str, str], foun
         standing={ref: each.id for ref, each in existing.items()},
         conditions=(*conditions(wanted, found), *conditions_of_accounts(declared, found.view), *waiting.values()),
         foreign=found.foreign,
-        obstacles=tuple(obstacles(wanted, steps, found)),
+        obstacles=(*lost_names(declared, existing), *obstacles(wanted, steps, found)),
     )
 
 

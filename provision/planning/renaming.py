@@ -9,7 +9,7 @@ from provision.kinds.table import KINDS
 from provision.planning.resource import Existing, Ref
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from provision.planning.resource import Resource
 
@@ -23,6 +23,22 @@ def renamed(
         now = Ref(ref.kind, _key(ref.key, present))
         moved = now != ref and KINDS[ref.kind].renamed and now in wanted and now not in found
         yield (now, _moved(each, present)) if moved else (ref, each)
+
+
+def lost_names(declared: Iterable[Resource], found: Mapping[Ref, Existing]) -> Iterator[str]:
+    """Branches of which the file does not say any more with which name they were made.
+
+    The archive belongs to that name, its patients were issued by it, and all others know the branch by it.
+    """
+    for each in declared:
+        standing = found.get(each.ref) if each.ref.kind == "group" else None
+        if standing is not None and standing.name != each.name:
+            name, first = each.ref.key, standing.name.partition(".")[2]
+            words = f"write `was: {first}` into it" if first != name else "leave `was:` out of it"
+            yield (
+                f"branch {name} was made as {first}, which its archive, its patients and the other branches go by (and "
+                f"its group, {standing.name}): {words}, and leave that there, or its appliance serves nobody"
+            )
 
 
 def _key(key: str, present: Mapping[str, str]) -> str:

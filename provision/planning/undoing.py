@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def ever_whole(branch: str, found: Found) -> bool:
     """Whether a branch was complete once: it is enrolled, or its VM stands, which is made last."""
-    return branch in found.view.published.enrolled or Ref("appliance", branch) in found.resources
+    return found.view.first_name(branch) in found.view.published.enrolled or Ref("appliance", branch) in found.resources
 
 
 def conditions_of_rollback(found: Found) -> Iterator[str]:

@@ -105,6 +105,19 @@ class View:
                 found.setdefault(key, node)
         return found
 
+    def first_name(self, key: str) -> str:
+        """The name with which a branch was made, which its group keeps: nobody can rename a group."""
+        group, prefix = self.groups.get(key), f"{self.community}."
+        return group.name.removeprefix(prefix) if group is not None and group.name.startswith(prefix) else key
+
+    def present_name(self, first: str) -> str:
+        """The branch that was made with a name, as it is called now."""
+        return self._present_names.get(first, first)
+
+    @cached_property
+    def _present_names(self) -> dict[str, str]:
+        return {self.first_name(key): key for key in self.groups}
+
     def _group_in(self, key: str, vdc: Node) -> Node | None:
         """The group that a branch's VDC holds; another branch's, or a stranger's, got there by mistake."""
         groups = (self.pools.by_id["group"].get(number) for number in vdc.ids("GROUPS"))
@@ -127,7 +140,8 @@ class View:
         if mark is None:
             return key if node.name in self.making else None
         ours = mark.community == self.community and mark.kind == "group"
-        return mark.key if ours and node.name == object_name(self.community, mark.key) else None
+        named = node.name in {object_name(self.community, mark.key), *self.making}
+        return mark.key if ours and named else None
 
     @cached_property
     def _handed(self) -> frozenset[tuple[str, int]]:
@@ -193,7 +207,8 @@ class View:
         ours = [node for node in self.pools.nodes["image"] if node.number("UID") == self.uid]
         outboxes = [node for node in ours if exchange and node.number("DATASTORE_ID") == exchange.id]
         given = {(node.text("PATH").rpartition("/out/")[2], node.number("GID")): node for node in reversed(outboxes)}
-        return {key: given[key, group.id] for key, group in self.groups.items() if (key, group.id) in given}
+        wanted = {key: (self.first_name(key), group.id) for key, group in self.groups.items()}
+        return {key: given[which] for key, which in wanted.items() if which in given}
 
     @cached_property
     def _own(self) -> dict[tuple[str, str], Node]:

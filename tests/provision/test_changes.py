@@ -124,7 +124,7 @@ def test_a_branch_that_is_renamed_keeps_everything(applied: Office, example_text
     text = text.replace("from: erode", "from: erode-town").replace("[erode", "[erode-town")
     the_plan = applied.plan(text)
     assert not the_plan.losses
-    assert not [step for step in the_plan if step.action == "delete" and step.kind in KEPT]
+    assert {step.action for step in the_plan} == {"update"}
     assert not applied.apply(text).after
     after = {ref: each.id for ref, each in applied.found().resources.items() if ref.key == "erode-town"}
     for ref, number in before.items():
