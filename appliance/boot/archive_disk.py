@@ -37,7 +37,7 @@ CHECKED = 1
 
 def mount_archive(machine: Machine, variables: Mapping[str, str]) -> Path:
     """
-    Mount the archive's disk, making it what it must be before.
+    Mount the archive's disk, making it what it must be before; one that is mounted may have got another context.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def mount_archive(machine: Machine, variables: Mapping[str, str]) -> Path:
     """
     point = machine.path(STATE)
     if os.path.ismount(point):
-        return point
+        return _still_ours(point, variables)
     owner_in(variables)  # before any disk is touched
     volume = find_archive(machine)
     if volume.kind is not Kind.OURS:
@@ -160,6 +160,14 @@ def owner_in(variables: Mapping[str, str]) -> str:
 def gigabytes(size: int) -> str:
     """A size for people."""
     return f"{size / 1024**3:.1f} GiB"
+
+
+def _still_ours(point: Path, variables: Mapping[str, str]) -> Path:
+    """An archive that was claimed when it was mounted; what can rewrite a VM's context need not be its owner."""
+    if not (point / OWNER).is_file():
+        raise Trouble("the archive does not say any more whose it is: it is not opened")
+    claim(point, variables)
+    return point
 
 
 def _check(volume: Volume) -> None:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 #: Stands while the service would not accept the context; it is not started then.
 WRONG = "wrong-context"
+#: What shows the archive.
+SERVICES = ("gurney.service", "smbd.service")
 #: What has not been started where the archive was not there at boot.
 WATCHERS = ("gurney-accounts.path", "gurney-accounts.service", "gurney-fingerprint.path")
 AGAIN_WAIT_S = 2.0
@@ -70,6 +72,7 @@ class _Boot:
         self.variables: Mapping[str, str] = {}
         self.cards: tuple[Card, ...] = ()
         self.changed: set[str] = set()
+        self.refused = ""
 
     def take(self) -> None:
         self._read()
@@ -103,6 +106,8 @@ class _Boot:
         """Mount it, and let it use all of its disk; what waits for it is told."""
         was_open = os.path.ismount(self.machine.path(STATE))
         archive = self._try(lambda: mount_archive(self.machine, self.variables), None)
+        if was_open and archive is None:
+            self.refused = self.machine.troubles[-1]
         self._note("archive", lambda: grow(self.machine))
         if archive is not None:
             self._note("programs", lambda: show_programs(self.machine))
@@ -124,15 +129,22 @@ class _Boot:
         self._note("clock", lambda: set_time_servers(machine, time_servers(variables, self.cards)))
 
     def _judge_context(self) -> None:
-        """Whether the service will accept the context: it says what is missing in words for people, and waits."""
-        wrong = self.machine.run_folder() / WRONG
+        """Whether the service may start with the context: what is wrong is said in words for people, and it waits."""
+        wrong, words = self.machine.run_folder() / WRONG, self.refused or self._not_accepted()
+        if words:
+            write(wrong, f"{words}\n")
+            self.machine.trouble(f"the service cannot start: {words}")
+        else:
+            wrong.unlink(missing_ok=True)
+
+    def _not_accepted(self) -> str:
+        """Why the service would not accept the context."""
         try:
             if self.variables:
                 read_context(self.machine.path("/run/gurney/context"), {})
-            wrong.unlink(missing_ok=True)
         except BadContext as error:
-            write(wrong, f"{error}\n")
-            self.machine.trouble(f"the service cannot start: {error}")
+            return str(error)
+        return ""
 
     def _tell(self, archive: Path | None, host_key: str) -> None:
         addresses = " ".join(str(address.ip) for card in self.cards for address in card.addresses)
@@ -150,8 +162,10 @@ class _Boot:
             attempt(["systemctl", "--no-block", "try-restart", "systemd-timesyncd.service"])
         if "script" in self.changed:
             attempt(["systemctl", "--no-block", "restart", "gurney-start-script.service"])
-        if {"context", "folders"} & self.changed:
-            attempt(["systemctl", "--no-block", "restart", "gurney.service", "smbd.service"])
+        if self.refused:
+            attempt(["systemctl", "--no-block", "stop", *SERVICES])
+        elif {"context", "folders"} & self.changed:
+            attempt(["systemctl", "--no-block", "restart", *SERVICES])
             attempt(["systemctl", "--no-block", "start", *WATCHERS])
 
     def _told_to_service(self) -> dict[str, str]:

@@ -272,6 +272,23 @@ def test_exchanged_context_is_taken_over(
     until(lambda: wire.scan(NEIGHBOUR, GUEST, (22, 8080)) == set(), "a closed firewall")
 
 
+def test_context_of_another_branch_closes_the_archive(
+    machine: LoneMachine, context: dict[str, str], root: Shell
+) -> None:
+    """A group's admin can rewrite a VM's context: nobody sees or files anything until the archive's own is back."""
+    machine.change_disc(text_of({**context, "GURNEY_BRANCH": "salem", "GURNEY_AE_TITLE": "SALEM"}))
+    words = "the archive belongs to kongu/erode, this VM is kongu/salem"
+    machine.until_said(f"*** the service cannot start: {words}", PATIENCE_S)
+    services = "systemctl is-active gurney.service smbd.service"
+    until(lambda: root.attempt(services).stdout.split() == ["inactive", "inactive"], "closed services")
+    assert words in root.run("cat /run/gurney/wrong-context")
+    assert root.run("cat /var/lib/gurney/branch") == "kongu/erode\n"
+    machine.change_disc(text_of(context))
+    until(lambda: machine.answers(8080), "the service")
+    until(lambda: root.attempt(services).stdout.split() == ["active", "active"], "the shared folder")
+    assert root.attempt("cat /run/gurney/wrong-context").returncode != 0
+
+
 def test_archive_grows_with_its_disk(machine: LoneMachine, root: Shell) -> None:
     def size_mib() -> int:
         return int(root.run("df --output=size -BM /var/lib/gurney | tail -1").strip().removesuffix("M"))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appliance.boot.archive_disk import choose, claim
-from appliance.boot.machine import Trouble
+from appliance.boot.archive_disk import STATE, choose, claim, mount_archive
+from appliance.boot.machine import Machine, Trouble
 from appliance.boot.volume import BLOCK, MARK, Kind, Volume, look, make_archive
 
 if TYPE_CHECKING:
@@ -107,6 +107,25 @@ def test_archive_of_another_branch_is_refused(tmp_path: Path) -> None:
     claim(tmp_path, erode)
     with pytest.raises(Trouble, match="belongs to kongu/erode, this VM is kongu/salem"):
         claim(tmp_path, {**erode, "GURNEY_BRANCH": "salem"})
+
+
+def test_mounted_archive_is_refused_to_a_context_that_has_become_anothers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may rewrite a VM's context gets no other branch's archive by it, and claims none whose note is gone."""
+    machine, erode = Machine(tmp_path), {"GURNEY_COMMUNITY": "kongu", "GURNEY_BRANCH": "erode"}
+    point = machine.path(STATE)
+    point.mkdir(parents=True)
+    monkeypatch.setattr(os.path, "ismount", lambda path: path == point)
+    with pytest.raises(Trouble, match="whose it is"):
+        mount_archive(machine, erode)
+    assert not list(point.iterdir())
+    claim(point, erode)
+    assert mount_archive(machine, erode) == point
+    with pytest.raises(Trouble, match="belongs to kongu/erode, this VM is kongu/salem"):
+        mount_archive(machine, {**erode, "GURNEY_BRANCH": "salem"})
+    with pytest.raises(Trouble, match="whose archive"):
+        mount_archive(machine, {})
 
 
 def test_nobody_claims_an_archive(tmp_path: Path) -> None:
