@@ -20,7 +20,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class Card:
-    """A network card, and the network that it stands in, as CIDR."""
+    """A network card, and the network that it stands in: an address of it, a slash, and its mask or prefix length."""
 
     mac: str
     ip: str

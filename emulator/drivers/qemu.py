@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from emulator.drivers import qemu_command, qemu_files
+from emulator.drivers import qemu_command, qemu_files, qemu_network
 from emulator.drivers.qemu_machine import POLL_S, PROGRAM, Machine
 from emulator.errors import EmulatorError
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from emulator.drivers.driver import Guest
+
+log = logging.getLogger(__name__)
 
 STOP_ALL_GRACE_S = 30.0
 TRIAL_S = 6.0
@@ -39,6 +42,8 @@ class Machines:
         if missing:
             packages = "qemu-system-x86 qemu-utils"
             raise EmulatorError(f"{', '.join(missing)} not found: apt-get install --no-install-recommends {packages}")
+        if moved := qemu_network.moved_ports():
+            log.warning("machines have their ports %s %s higher", ", ".join(map(str, moved)), qemu_network.SHIFT)
         self._accelerator = own_accelerator()
         self._machines: dict[int, Machine] = {}
         # Its threads live as long as the cloud, as they must: PR_SET_PDEATHSIG follows the thread that forks.

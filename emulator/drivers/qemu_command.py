@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from ipaddress import IPv4Address, IPv4Network
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from emulator.drivers import relay
+from emulator.drivers.qemu_network import PORTS, others, seen_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from emulator.drivers.driver import Card, Guest, Mount
 
-#: What an appliance offers: each port of the guest is there at the VM's own address.
-PORTS = (11112, 2762, 8080, 8443, 22, 80, 104, 443, 445)
-#: Where a user may not listen on a standard port, it is found this much higher.
-SHIFT = 10000
-FIRST_FREE_PORT = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
-#: The machine on which the embedded cloud runs stands in each network under this number: it can be a modality.
-VISITOR = 50
 MOST_CPUS = 2
-
-
 #: Hardware's help, and what qemu does without: translation, in a thread for each CPU.
 KVM, TRANSLATION = ("-accel", "kvm", "-cpu", "max"), ("-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max")
 
@@ -83,14 +73,7 @@ def onegate_seen(guest: Guest) -> str:
     """OneGate's address as the guest can reach it: in the network of its first card."""
     if not guest.hardware.cards or not guest.hardware.onegate:
         return guest.hardware.onegate
-    network = IPv4Network(guest.hardware.cards[0].network)
-    return f"http://{network[-2]}:{urlsplit(guest.hardware.onegate).port}"
-
-
-def seen_port(port: int) -> int:
-    """The port on this machine at which a guest's port is found."""
-    first_free = int(FIRST_FREE_PORT.read_text()) if FIRST_FREE_PORT.exists() else 1024
-    return port if os.geteuid() == 0 or port >= first_free else port + SHIFT
+    return f"http://{others(guest.hardware.cards[0]).onegate}:{urlsplit(guest.hardware.onegate).port}"
 
 
 def _disks(guest: Guest) -> Iterator[str]:
@@ -104,25 +87,19 @@ def _cards(guest: Guest) -> Iterator[str]:
     for number, card in enumerate(guest.hardware.cards):
         rules = [*_forwarded(guest, card), *_onegate(guest)] if number == 0 else []
         yield from ("-netdev", ",".join([f"user,id=card{number}", *_network(card), *rules]))
-        yield from ("-device", f"virtio-net-pci,netdev=card{number},mac={card.mac},romfile=")
+        yield from ("-device", f"virtio-net-pci,netdev=card{number},mac={_escaped(card.mac)},romfile=")
 
 
 def _network(card: Card) -> Iterator[str]:
     """A network with nobody in it but the guest and this machine."""
-    network = IPv4Network(card.network)
+    around = others(card)
     yield from (
-        f"net={network}",
-        f"host={visitor(card)}",
-        f"dns={network[-3]}",
-        f"dhcpstart={network[-4]}",
+        f"net={around.network}",
+        f"host={around.visitor}",
+        f"dns={around.dns}",
+        f"dhcpstart={around.dhcp}",
         "restrict=on",
     )
-
-
-def visitor(card: Card) -> IPv4Address:
-    """As whom this machine is seen in the network of a card."""
-    network = IPv4Network(card.network)
-    return network[VISITOR] if network.num_addresses > VISITOR + 4 else network[-5]
 
 
 def _forwarded(guest: Guest, card: Card) -> Iterator[str]:
@@ -143,13 +120,13 @@ def _by_virtiofs(guest: Guest, servers: Sequence[Path]) -> Iterator[str]:
     yield from ("-machine", "memory-backend=memory")
     for number, (mount, place) in enumerate(zip(guest.mounts, servers, strict=True)):
         yield from ("-chardev", f"socket,id=folder{number},path={_escaped(place)}")
-        yield from ("-device", f"vhost-user-fs-pci,chardev=folder{number},tag={mount.tag}")
+        yield from ("-device", f"vhost-user-fs-pci,chardev=folder{number},tag={_escaped(mount.tag)}")
 
 
 def _by_9p(guest: Guest) -> Iterator[str]:
     for number, mount in enumerate(guest.mounts):
         yield from ("-fsdev", _folder(number, mount))
-        yield from ("-device", f"virtio-9p-pci,fsdev=folder{number},mount_tag={mount.tag}")
+        yield from ("-device", f"virtio-9p-pci,fsdev=folder{number},mount_tag={_escaped(mount.tag)}")
 
 
 def _folder(number: int, mount: Mount) -> str:

@@ -11,13 +11,14 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from emulator.drivers import qemu_command, qmp, virtiofs
+from emulator.drivers import qemu_command, qemu_network, qmp, virtiofs
 from emulator.drivers.process import die_with_parent
 from emulator.drivers.qemu_files import prepare
 from emulator.errors import EmulatorError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from emulator.drivers.driver import Guest
 
@@ -120,45 +121,48 @@ class Machine:
         if server is not None:
             self._servers = virtiofs.serve(self.guest, server)
         sockets = virtiofs.sockets(self.guest) if self._servers else ()
+        command = qemu_command.command(self.guest, PROGRAM, accelerator, sockets)
         qemu_command.control(self.guest).unlink(missing_ok=True)
         with qemu_command.console(self.guest).open("ab") as console:
+            console.write(self._moved_ports().encode())
+            console.flush()
             begin = console.tell()
             self.process = subprocess.Popen(
-                qemu_command.command(self.guest, PROGRAM, accelerator, sockets),
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
                 process_group=0,
                 preexec_fn=die_with_parent,
             )
-        self._wait_until_it_runs(self.process, begin)
+        try:
+            self._wait_until_it_runs(self.process)
+        except EmulatorError as error:
+            raise EmulatorError(f"{error}: {_words(qemu_command.console(self.guest), begin, command)}") from error
 
-    def _wait_until_it_runs(self, process: subprocess.Popen[bytes], begin: int) -> None:
+    def _moved_ports(self) -> str:
+        """What the console says of the guest's ports that are not where they should be."""
+        moved = qemu_network.moved_ports() if self.guest.hardware.cards else {}
+        address = self.guest.address
+        return "".join(f"port {port} cannot be had here: it is at {address}:{moved[port]}\n" for port in moved)
+
+    def _wait_until_it_runs(self, process: subprocess.Popen[bytes]) -> None:
         """Its control socket is there before its disks and cards are: only an answer says that it runs."""
         end = time.monotonic() + GRACE_S
         while process.poll() is None:
             if self._unwanted.is_set() or self._answers():
                 return
             if time.monotonic() > end:
-                raise EmulatorError(f"qemu says for {GRACE_S:g} s that it does not run: {self._words(begin)}")
+                raise EmulatorError(f"qemu says for {GRACE_S:g} s that it does not run")
             self._unwanted.wait(POLL_S)
         if not self._unwanted.is_set():
-            raise EmulatorError(f"qemu ended with {process.returncode}: {self._words(begin)}")
+            raise EmulatorError(f"qemu ended with {process.returncode}")
 
     def _answers(self) -> bool:
         try:
             return bool(qmp.tell(qemu_command.control(self.guest), "query-status")["status"] == "running")
         except (OSError, EmulatorError):
             return False
-
-    def _words(self, begin: int) -> str:
-        """What qemu and the folders' servers have said since."""
-        path = qemu_command.console(self.guest)
-        with path.open("rb") as console:
-            console.seek(begin)
-            said = console.read().decode(errors="replace").replace(f"{PROGRAM}: ", "")
-        words = "".join(sign for sign in "; ".join(said.split("\n")).strip("; ") if sign.isprintable())
-        return words[-LAST_WORDS:] or f"see {path}"
 
     def _press_power_button(self) -> bool:
         """Tell qemu to send the guest ACPI's power button; False where it does not listen."""
@@ -179,3 +183,14 @@ class Machine:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         virtiofs.end(self._servers)
+
+
+def _words(console: Path, begin: int, command: Sequence[str]) -> str:
+    """What qemu and the folders' servers have said on a console since it was as long as this."""
+    with console.open("rb") as file:
+        file.seek(begin)
+        said = file.read().decode(errors="replace").replace(f"{PROGRAM}: ", "")
+    for option in command:  # qemu repeats the one that it complains of, and some are long
+        said = said.replace(f" {option}: ", ": ")
+    words = "".join(sign for sign in "; ".join(said.split("\n")).strip("; ") if sign.isprintable())
+    return words[-LAST_WORDS:] or f"see {console}"

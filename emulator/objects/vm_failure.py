@@ -68,7 +68,7 @@ def fail(cloud: Cloud, vm: Record, word: str, why: str) -> None:
     record = vm_history.last(vm)
     operation = OPERATIONS.get(word.partition("_")[0], "TRANSFER")
     place = f"{record['HOSTNAME']}:{vm.name}:dummy" if why == INJECTED else why
-    cloud.store.edit(vm).body["USER_TEMPLATE"]["ERROR"] = [f"{ctime(cloud)}: {operation}: {place}"]
+    tell(cloud, vm, operation, place)
     if FAILURES[word] == RUNS:
         record["RETIME"] = 0
     else:
@@ -76,6 +76,12 @@ def fail(cloud: Cloud, vm: Record, word: str, why: str) -> None:
         vm_guest.stop(cloud, vm, hard=True)
     set_state(cloud, vm, *FAILURES[word])
     lose_if_cut(cloud, vm)
+
+
+def tell(cloud: Cloud, vm: Record, operation: str, why: str) -> None:
+    """Say in ERROR why an operation failed; nothing where it did not."""
+    if why:
+        cloud.store.edit(vm).body["USER_TEMPLATE"]["ERROR"] = [f"{ctime(cloud)}: {operation}: {why}"]
 
 
 def lose_if_cut(cloud: Cloud, vm: Record) -> None:

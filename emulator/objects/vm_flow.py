@@ -253,6 +253,7 @@ def monitored(cloud: Cloud, oid: int, _arguments: Body) -> None:
     if vm is None or vm.state != ACTIVE or vm.body["LCM_STATE"] != RUNNING:
         return
     if vm_guest.has_ended(cloud, vm):
+        vm_failure.tell(cloud, vm, "DEPLOY", vm_guest.failure(cloud, vm))
         start_flow(cloud, vm, "poweroff")
         return
     if cloud.driver.ends_by_itself:

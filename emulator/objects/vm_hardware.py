@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from ipaddress import IPv4Interface
 from typing import TYPE_CHECKING
 
 from emulator.drivers.driver import Card, Hardware
@@ -53,4 +52,4 @@ def _cards(cloud: Cloud, vm: Record) -> Iterator[Card]:
         network = cloud.store.get("vn", whole(nic.get("NETWORK_ID")))
         mask = (network.attribute("NETWORK_MASK") if network else "") or DEFAULT_MASK
         if nic.get("IP") and nic.get("MAC"):
-            yield Card(nic["MAC"], nic["IP"], str(IPv4Interface(f"{nic['IP']}/{mask}").network))
+            yield Card(nic["MAC"], nic["IP"], f"{nic['IP']}/{mask}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyone
 
 from cli.demo.branch import Branch, Login, Session
-from emulator.drivers.qemu_command import seen_port
+from emulator.drivers.qemu_network import seen_port
 from exchange.stores import open_store
 from provision.applying.apply import apply
 from provision.declaring.reading import load

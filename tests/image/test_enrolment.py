@@ -15,7 +15,7 @@ import pyone
 import pytest
 
 from appliance.dimse.scu import Peer, echo
-from emulator.drivers.qemu_command import seen_port
+from emulator.drivers.qemu_network import seen_port
 from exchange.certificate import read_certificates
 from exchange.trust import trust_in
 from tests.image.building import link
