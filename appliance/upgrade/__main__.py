@@ -18,7 +18,7 @@ from typing import Any
 from appliance.boot.machine import Machine, Trouble
 from appliance.upgrade.exchanging import judge, prepare
 from appliance.upgrade.index import ask
-from appliance.upgrade.journal import age_of, begun
+from appliance.upgrade.journal import begun
 from appliance.upgrade.programs import Programs
 from appliance.upgrade.running import Service
 from appliance.upgrade.upgrading import RolledBack, Upgrading
@@ -52,7 +52,8 @@ def _install(upgrading: Upgrading, given: argparse.Namespace) -> int:
 
 def _settle(upgrading: Upgrading, given: argparse.Namespace) -> int:
     with upgrading.programs.alone():
-        due = not given.older or age_of(upgrading.programs.journal) > given.older
+        journal = begun(upgrading.programs.journal)
+        due = given.mark is None or (journal is not None and journal.mark == given.mark)
         _tell(settled=due and upgrading.settle())
     return 0
 
@@ -93,8 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("install").add_argument("folder", type=Path)
     for verb in ("prepare", "judge", "state"):
         verbs.add_parser(verb)
-    older = "Only what was begun so many seconds ago."
-    verbs.add_parser("settle").add_argument("--older", type=float, default=0.0, help=older)
+    verbs.add_parser("settle").add_argument("--mark", help="Only the exchange that was begun with this mark.")
     return parser
 
 

@@ -6,6 +6,7 @@ nothing is acknowledged in an index that the old disk could not read, and the ol
 
 from __future__ import annotations
 
+import secrets
 import sys
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
 
 MACHINE_ID = "/etc/machine-id"
 SYSTEMD_RUN = "/usr/bin/systemd-run"
-#: How long a prepared machine waits for its exchange, and how old what its timer undoes must be at least: the timer of
-#: an exchange that was given up must not undo the next one.
-WAITED_S, OLD_S = 1800, 1700
+#: How long a prepared machine waits for its exchange.
+WAITED_S = 1800
 
 
 def disk_of(machine: Machine) -> str:
@@ -35,15 +35,17 @@ def disk_of(machine: Machine) -> str:
 def prepare(programs: Programs, service: Service) -> None:
     """Note that the root disk is about to be exchanged, and stop taking anything in."""
     schema = ask(programs.archive, "revision")
-    _settle_later(service)
-    begin(programs.journal, Journal(programs.current().place, schema, disk_of(service.machine)))
+    mark = secrets.token_hex(8)
+    _settle_later(service, mark)
+    begin(programs.journal, Journal(programs.current().place, schema, disk_of(service.machine), mark))
     service.stop()
 
 
-def _settle_later(service: Service) -> None:
+def _settle_later(service: Service, mark: str) -> None:
     """Let the machine take in again by itself where nothing comes: the admin's desk may be dead.
 
-    The timer goes with this disk, and with a power cut, after which `judge` opens the service.
+    It undoes this exchange alone, by its mark: the timer of one that was given up must not undo the next, and the clock
+    may be set while it counts. It goes with this disk, and with a power cut, after which `judge` opens the service.
     """
     machine = service.machine
     program = [
@@ -57,7 +59,7 @@ def _settle_later(service: Service) -> None:
         service.address,
     ]
     timer = ["--quiet", "--collect", f"--on-active={WAITED_S}s", "--"]
-    run(str(machine.path(SYSTEMD_RUN)), *timer, *program, "settle", "--older", str(OLD_S))
+    run(str(machine.path(SYSTEMD_RUN)), *timer, *program, "settle", "--mark", mark)
 
 
 def fit(programs: Programs, journal: Journal) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
 from appliance.upgrade.programs import flush
@@ -26,11 +25,14 @@ class Journal:
         The revision of the index before; empty where there was no index.
     disk
         Where the whole root disk is exchanged: the machine-id of the one before; else empty.
+    mark
+        What tells one exchange from the next, however the clock is set meanwhile.
     """
 
     place: str
     schema: str
     disk: str = ""
+    mark: str = ""
 
 
 def begin(path: Path, journal: Journal) -> None:
@@ -45,16 +47,12 @@ def begin(path: Path, journal: Journal) -> None:
 
 
 def begun(path: Path) -> Journal | None:
-    """What was begun and not finished."""
+    """What was begun and not finished; the image that began it may be a later one, which notes more."""
     try:
-        return Journal(**json.loads(path.read_text()))
+        told = json.loads(path.read_text())
     except FileNotFoundError:
         return None
-
-
-def age_of(path: Path) -> float:
-    """How many seconds ago it was begun; 0 where nothing was."""
-    return time.time() - path.stat().st_mtime if path.exists() else 0.0
+    return Journal(**{each.name: told[each.name] for each in fields(Journal) if each.name in told})
 
 
 def finish(path: Path) -> None:

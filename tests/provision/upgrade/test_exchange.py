@@ -123,15 +123,33 @@ def test_exchange_that_never_happens_is_undone(guest: StandIn, disks: Disks) -> 
     assert in_service(guest, OLD)
 
 
-def test_machine_whose_desk_is_dead_takes_in_again_by_itself(guest: StandIn, disks: Disks) -> None:
-    prepare(guest)
+def timed(guest: StandIn) -> list[str]:
+    """What the newest timer of the machine will do."""
     told = guest.timer.read_text().splitlines()
-    due = told[told.index("--") + 1 :]
     assert "--on-active=1800s" in told
-    subprocess.run(due, check=True)
+    return told[told.index("--") + 1 :]
+
+
+@pytest.mark.parametrize("set_by_s", [0, -86400, 86400], ids=["the clock goes", "it is set back", "it is set ahead"])
+def test_machine_whose_desk_is_dead_takes_in_again_by_itself(guest: StandIn, disks: Disks, set_by_s: int) -> None:
+    """By its own timer, which counts what has passed, and not by that of an exchange that was given up before."""
+    prepare(guest)
+    given_up = timed(guest)
+    assert guest.upgrade("settle")[0] == 0
+    prepare(guest)
+    due, begun = timed(guest), time.time() - set_by_s
+    os.utime(guest.programs / "upgrade.json", (begun, begun))
+    subprocess.run(given_up, check=True)
     assert (guest.programs / "upgrade.json").exists(), "another exchange was begun meanwhile"
-    before = time.time() - 1800
-    os.utime(guest.programs / "upgrade.json", (before, before))
     subprocess.run(due, check=True)
     until(lambda: in_service(guest, OLD))
     subprocess.run(due, check=True)
+
+
+def test_journal_of_a_later_image_is_understood(guest: StandIn, disks: Disks) -> None:
+    prepare(guest)
+    note = guest.programs / "upgrade.json"
+    note.write_text(json.dumps({**json.loads(note.read_text()), "of_later": 1}))
+    disks.boot()
+    assert guest.upgrade("judge") == (0, [{"opened": True}])
+    assert in_service(guest, OLD)
