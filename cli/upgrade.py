@@ -93,7 +93,7 @@ def exchange_in_turn(
 
         def one(name: str) -> Upgraded | ProvisionError:
             done = tried(
-                name, lambda: exchange.upgrade(name.partition(".")[2], by_name[name], partial(tell, name)), tell
+                name, lambda: exchange.upgrade(name.partition(".")[2], by_name[name].there(), partial(tell, name)), tell
             )
             if not isinstance(done, ProvisionError):
                 tell(name, str(done))

@@ -41,13 +41,18 @@ class Visit:
     compared: str
 
     def machines(self, names: Sequence[str]) -> list[Machine]:
-        """Where the branches' appliances are; all of them where none is named."""
+        """Where the branches' appliances are, each once; all of them where none is named."""
         return self.machines_of(*self.where.opened(), names)
 
     def machines_of(self, community: Community, desk: Desk, names: Sequence[str]) -> list[Machine]:
-        """Where they are in a community that was read before."""
+        """Where they are in a community that was read before.
+
+        Raises
+        ------
+        NotVisited
+            A branch that is named has none; where none is named, it is among those that are visited in vain.
+        """
         from provision.enrolling.identity import own_identity
-        from provision.errors import ProvisionError
         from provision.planning.found import found
         from provision.visit.host_keys import HostKeys
         from provision.visit.shell import Machine
@@ -55,16 +60,14 @@ class Visit:
 
         check_names(names, community)
         vms = found(desk, community.community).view.appliances
-        addresses = {name: address_of(vms[name]) for name in community.branches if name in vms}
-        for name in names:
-            if not addresses.get(name):
-                raise ProvisionError(f"{name} has no VM, or one without an address: `gurney apply` makes it")
         keys = HostKeys(own_identity().path.with_name("appliance_hosts"))
-        chosen = names or [name for name, address in addresses.items() if address]
-        return [
-            Machine(f"{community.community}.{name}", addresses[name], self.port, keys, self.identity, self.compared)
-            for name in chosen
-        ]
+
+        def machine(name: str) -> Machine:
+            address = address_of(vms[name]) if name in vms else ""
+            return Machine(f"{community.community}.{name}", address, self.port, keys, self.identity, self.compared)
+
+        named = [machine(name).there() for name in dict.fromkeys(names)]
+        return named or [machine(name) for name in community.branches]
 
 
 def visiting(command: Callable[..., None]) -> Callable[..., None]:
@@ -133,13 +136,19 @@ def ssh(visit: Visit, branch: str) -> None:
         pass  # the host key is compared, and kept, before OpenSSH is started
     options = {
         "HostKeyAlias": machine.name,
-        "UserKnownHostsFile": str(machine.host_keys.path),
+        "UserKnownHostsFile": quoted(machine.host_keys.path),
         "GlobalKnownHostsFile": "/dev/null",
         "StrictHostKeyChecking": "yes",
     }
     words = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
     own = ["-i", str(visit.identity)] if visit.identity else []
     os.execvp("ssh", ["ssh", *words, *own, "-p", str(visit.port), f"root@{machine.address}"])  # noqa: S606 - replaces us
+
+
+def quoted(path: Path) -> str:
+    """A path as OpenSSH reads it in an option that takes several, and expands tokens in them (ssh_config(5))."""
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{escaped}"'
 
 
 @click.command("support-bundle")
@@ -156,7 +165,7 @@ def support_bundle(visit: Visit, output: Path | None, branches: tuple[str, ...])
     from provision.visit.rounds import visit_all
 
     machines = visit.machines(branches)
-    targets = targets_of(output, branches)
+    targets = targets_of(output, list(dict.fromkeys(branches)))
 
     def write(shell: Shell) -> Path:
         branch = shell.name.partition(".")[2]

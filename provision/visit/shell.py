@@ -51,6 +51,8 @@ class Machine:
         File of the admin's private key; without one the agent and the usual files are tried.
     compared
         The fingerprint of its host key that a person has compared.
+    address
+        Empty where the branch has no machine, or one that nobody can reach.
     """
 
     name: str
@@ -60,6 +62,18 @@ class Machine:
     identity: Path | None = None
     compared: str = ""
     user: str = "root"
+
+    def there(self) -> Machine:
+        """Itself.
+
+        Raises
+        ------
+        NotVisited
+            It has no address.
+        """
+        if not self.address:
+            raise NotVisited(f"{self.name} has no VM, or one without an address: `gurney apply` makes it")
+        return self
 
 
 @dataclass(frozen=True)
@@ -205,8 +219,9 @@ def shell_in(machine: Machine, connections: Connections | None = None) -> Iterat
     StrangeHost
         It is not the machine that is known.
     NotVisited
-        It does not answer, or does not accept the key.
+        There is none, it does not answer, or it does not accept the key.
     """
+    machine.there()
     logging.getLogger("paramiko").addHandler(logging.NullHandler())  # it would write tracebacks to the terminal
     key, client = _key_of(machine), paramiko.SSHClient()
     client.set_missing_host_key_policy(_Pinned(machine))
