@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from appliance.boot.archive_disk import STATE, gigabytes, grow, mount_archive
 from appliance.boot.cards import cards
-from appliance.boot.clock import set_time_servers, time_servers
+from appliance.boot.clock import set_time_servers
 from appliance.boot.context_disc import read_disc
 from appliance.boot.firewall import open_firewall
 from appliance.boot.folders import folders, mount_folder
@@ -126,7 +126,7 @@ class _Boot:
         if wrong:
             machine.trouble(f"SSH_PUBLIC_KEY in the context: {wrong} lines are no public keys")
         self._note("logins", lambda: allow_logins(machine, keys))
-        self._note("clock", lambda: set_time_servers(machine, time_servers(variables, self.cards)))
+        self._note("clock", lambda: set_time_servers(machine, variables, self.cards))
 
     def _judge_context(self) -> None:
         """Whether the service may start with the context: what is wrong is said in words for people, and it waits."""

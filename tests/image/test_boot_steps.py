@@ -12,7 +12,8 @@ import pytest
 
 from appliance.boot.accounts import accounts
 from appliance.boot.cards import cards
-from appliance.boot.clock import time_servers
+from appliance.boot.clock import FILE as TIMESYNCD
+from appliance.boot.clock import POOL, likely_servers, set_time_servers
 from appliance.boot.firewall import networks, sets
 from appliance.boot.folders import Folder, folders
 from appliance.boot.logins import allow_logins, public_keys
@@ -129,9 +130,18 @@ def test_an_exchange_that_is_not_understood_is_told(source: str) -> None:
 
 def test_time_comes_from_whom_the_context_names_else_from_the_front_end() -> None:
     onegate = {"ONEGATE_ENDPOINT": "http://10.0.0.2:5030"}
-    assert time_servers({**onegate, "NTP_SERVERS": "a.example, b.example"}, cards(CARD)) == ["a.example", "b.example"]
-    assert time_servers(onegate, cards(CARD)) == ["10.0.0.2", "10.20.1.1"]
-    assert time_servers({}, ()) == []
+    assert likely_servers(onegate, cards(CARD)) == ["10.0.0.2", "10.20.1.1", *POOL]
+    assert likely_servers({}, ()) == [*POOL]
+    assert likely_servers({"ONEGATE_ENDPOINT": "http://[fd00::1:5030"}, cards(CARD)) == ["10.20.1.1", *POOL]
+
+
+def test_whom_nobody_named_as_a_clock_shuts_nobody_out(tmp_path: Path) -> None:
+    """timesyncd.conf(5): FallbackNTP= is relevant only where no other server is known."""
+    machine, onegate = Machine(tmp_path), {"ONEGATE_ENDPOINT": "http://10.0.0.2:5030"}
+    assert set_time_servers(machine, onegate, cards(CARD))
+    assert machine.path(TIMESYNCD).read_text() == f"[Time]\nFallbackNTP=10.0.0.2 10.20.1.1 {' '.join(POOL)}\n"
+    assert set_time_servers(machine, {**onegate, "NTP_SERVERS": "a.example, b.example"}, cards(CARD))
+    assert machine.path(TIMESYNCD).read_text() == "[Time]\nNTP=a.example b.example\n"
 
 
 def test_start_script_plain_or_in_base64(tmp_path: Path) -> None:
