@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from appliance.boot.context_disc import service_group
 from appliance.boot.devices import devices, root_device
-from appliance.boot.machine import DISK_TIMEOUT_S, Trouble, attempt, last_line, run, write
+from appliance.boot.machine import DISK_TIMEOUT_S, Trouble, attempt, flush, last_line, run, write
 from appliance.boot.volume import Kind, Volume, description, look, make_archive
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def claim(point: Path, variables: Mapping[str, str]) -> None:
     own, note = owner_in(variables), point / OWNER
     if not note.is_file():
         write(note, f"{own}\n")
-        _flush(point)
+        flush(note, point)
     elif note.read_text().strip() != own:
         raise Trouble(f"the archive belongs to {note.read_text().strip()}, this VM is {own}: it is not opened")
 
@@ -184,13 +184,6 @@ def _make_folders(point: Path) -> None:
         folder.mkdir(mode=mode, exist_ok=True)
         if for_service and group and folder.stat().st_uid != group:
             os.chown(folder, group, group)
-
-
-def _flush(folder: Path) -> None:
-    for path in (folder / OWNER, folder):
-        descriptor = os.open(path, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
 
 
 def _nothing_fits(volumes: Sequence[Volume]) -> str:

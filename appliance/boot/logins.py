@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from appliance.boot.machine import run, write
+from appliance.boot.machine import attempt, flush, run, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,6 +37,8 @@ def show_host_key(machine: Machine, kept: Path | None) -> str:
     """
     Use the host key that lies in `kept` (made there once); without a place to keep it, one until the next boot.
 
+    One that cannot be read is put aside and another is made: nobody could help a machine that has no SSH.
+
     Returns
     -------
     str
@@ -43,22 +47,49 @@ def show_host_key(machine: Machine, kept: Path | None) -> str:
     folder = _folder(machine)
     source = kept or folder
     source.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not (source / HOST_KEY).is_file():
+    public = public_half(source)
+    if not public:
+        _put_aside(machine, source / HOST_KEY)
         make_host_key(source)
+        public = public_half(source)
     if kept is not None:
         write(folder / HOST_KEY, (kept / HOST_KEY).read_text(), mode=0o600)
-        write(folder / f"{HOST_KEY}.pub", (kept / f"{HOST_KEY}.pub").read_text())
-    return run("ssh-keygen", "-l", "-f", str(folder / f"{HOST_KEY}.pub")).split()[1]
+    write(folder / f"{HOST_KEY}.pub", public)
+    return fingerprint(public)
+
+
+def public_half(folder: Path) -> str:
+    """The public half of the key in a folder, taken from the private one; empty where that cannot be read."""
+    key = folder / HOST_KEY
+    if not key.is_file():
+        return ""
+    key.chmod(0o600)  # else it would not be read
+    done = attempt(["ssh-keygen", "-y", "-P", "", "-f", str(key)])
+    return "" if done.returncode else done.stdout
+
+
+def fingerprint(public: str) -> str:
+    """What OpenSSH shows of a public key."""
+    digest = hashlib.sha256(base64.b64decode(public.split()[1])).digest()
+    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+
+
+def _put_aside(machine: Machine, key: Path) -> None:
+    if key.exists():
+        key.replace(key.with_name(f"{key.name}.unreadable"))
+        machine.trouble("the SSH host key that was kept cannot be read, there is another now: compare its fingerprint")
 
 
 def make_host_key(folder: Path) -> None:
-    """Make a key pair; the private half appears last, so that half of a pair is made again."""
+    """Make a key pair, on the disk before its fingerprint is shown; the private half appears last."""
     new = folder / "new_key"
     for left in (new, new.with_suffix(".pub")):
         left.unlink(missing_ok=True)
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "gurney", "-f", str(new))
+    flush(new, new.with_suffix(".pub"))
     new.with_suffix(".pub").replace(folder / f"{HOST_KEY}.pub")
     new.replace(folder / HOST_KEY)
+    flush(folder)
 
 
 def _folder(machine: Machine) -> Path:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appliance.boot.volume import Kind, look
+from emulator.drivers import qemu_command
 from tests.appliance.community import Community
 from tests.image.lone import ADMIN_NETWORK, ARCHIVE_MIB, GUEST, HOST, MAC, LoneMachine, text_of, variables
 from tests.image.shell import Shell, make_key
@@ -314,3 +315,24 @@ def test_machine_that_is_reset_is_the_same_again(machine: LoneMachine, root: She
     until(lambda: len(root.run("cat /root/start-script").splitlines()) == 4, "the script")
     assert root.run("systemctl --failed --no-legend --plain") == ""
     assert sha256(foreign) == foreign.with_suffix(".sha256").read_text()
+
+
+def test_host_key_outlives_a_power_cut_right_after_it_was_shown(
+    appliance_image: Path, foreign: Path, context: dict[str, str], tmp_path: Path
+) -> None:
+    """What an admin has read from the console holds."""
+    nobody = f"local.type=unix,local.path={tmp_path}/card,remote.type=unix,remote.path={tmp_path}/nobody"
+    machine = LoneMachine(tmp_path / "machine", appliance_image, nobody, foreign)
+    told = []
+    try:
+        for _ in range(2):
+            machine.start({"context.sh": text_of(context).encode()}, "CONTEXT")
+            machine.until_said("SSH host key: ", PATIENCE_S)
+            until(lambda: machine.console().split("SSH host key: ")[1].count("\n"), "the whole line")
+            machine.end()
+            told.append(machine.console().split("SSH host key: ")[1].split()[0])
+            qemu_command.console(machine.guest).unlink()
+    finally:
+        machine.end()
+    assert told[0].startswith("SHA256:")
+    assert told == told[:1] * 2

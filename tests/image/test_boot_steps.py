@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import os
 import shutil
 import subprocess
 from ipaddress import IPv4Network
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -16,15 +17,12 @@ from appliance.boot.clock import FILE as TIMESYNCD
 from appliance.boot.clock import POOL, likely_servers, set_time_servers
 from appliance.boot.firewall import networks, sets
 from appliance.boot.folders import Folder, folders
-from appliance.boot.logins import allow_logins, public_keys
+from appliance.boot.logins import HOST_KEY, allow_logins, make_host_key, public_keys, show_host_key
 from appliance.boot.machine import Machine, Trouble, run, write
 from appliance.boot.names import host_name
 from appliance.boot.network import FALLBACK_NAME, UNITS, set_up_network
 from appliance.boot.remote_exchange import mount_remote, remote_folders
 from appliance.boot.start_script import lay_out_start_script, start_script
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ admin@desk"
 CARD = {"ETH0_MAC": "02:00:00:00:00:01", "ETH0_IP": "10.20.1.10", "ETH0_GATEWAY": "10.20.1.1"}
@@ -56,6 +54,54 @@ def test_only_public_keys_are_let_in(tmp_path: Path) -> None:
     assert not allow_logins(machine, keys)
     assert allow_logins(machine, [])
     assert file.read_text() == ""
+
+
+def shown(public: Path) -> str:
+    return subprocess.run(["ssh-keygen", "-l", "-f", public], capture_output=True, text=True, check=True).stdout
+
+
+def test_host_key_is_made_once_and_kept(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    first, second = (Machine(tmp_path / name) for name in ("first", "second"))
+    told = show_host_key(first, kept)
+    used = first.path("/run/gurney/ssh", HOST_KEY)
+    assert shown(used.with_suffix(".pub")).split()[1] == told
+    assert used.stat().st_mode & 0o777 == 0o600
+    (kept / f"{HOST_KEY}.pub").unlink()
+    (kept / HOST_KEY).chmod(0o644)
+    assert show_host_key(second, kept) == told, "on another root disk"
+    assert not first.troubles + second.troubles
+
+
+@pytest.mark.parametrize("left", [b"", b"-----BEGIN OPENSSH PRIVATE KEY-----\n"])
+def test_host_key_that_a_power_cut_has_emptied_is_made_again(tmp_path: Path, left: bytes) -> None:
+    """An inode that is on the disk without its content, as ext4 leaves a file that was renamed unflushed."""
+    machine, kept = Machine(tmp_path), tmp_path / "kept"
+    kept.mkdir()
+    for name in (HOST_KEY, f"{HOST_KEY}.pub"):
+        (kept / name).write_bytes(left)
+    told = show_host_key(machine, kept)
+    assert told.startswith("SHA256:")
+    assert machine.troubles == [
+        "the SSH host key that was kept cannot be read, there is another now: compare its fingerprint"
+    ]
+    assert (kept / f"{HOST_KEY}.unreadable").read_bytes() == left
+    assert show_host_key(machine, kept) == told
+
+
+def test_host_key_is_on_the_disk_before_it_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both halves before they have their names, and their names as well."""
+    flushed: list[str] = []
+    fsync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        flushed.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    make_host_key(tmp_path)
+    new = tmp_path / "new_key"
+    assert flushed == [str(path) for path in (new, new.with_suffix(".pub"), tmp_path)]
 
 
 def test_firewall_sets_are_emptied_before_they_are_filled() -> None:
