@@ -84,10 +84,11 @@ class _Journey(NamedTuple):
 
 def _walk(journey: _Journey, *, leave: bool, as_json: bool, kept: bool) -> None:
     from cli.demo import report
+    from cli.demo.narrator import Narrator
     from cli.demo.walk import walk
 
     community_file, state, own, machine_image = journey
-    with report.Narrator() as narrator, walk(community_file, state, own, narrator, machine_image) as walked:
+    with Narrator() as narrator, walk(community_file, state, own, narrator, machine_image) as walked:
         narrator.rest()
         if as_json:
             console.print_json(report.as_json(walked))

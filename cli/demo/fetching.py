@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 def fetch_pictures(session: Session, folder: Path) -> None:
     """Lay out every picture that the branch has as its shared folder does; one that is there is not fetched again."""
+    folder.mkdir(parents=True, exist_ok=True)
     for study in session.get("/api/studies"):
         for series in session.get(f"/api/studies/{study['address']}")["series"]:
             for instance in series["instances"]:

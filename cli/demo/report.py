@@ -1,8 +1,8 @@
-"""How the demonstration is told: to a person as it goes, at the end as a table, to programs as one object."""
+"""What the demonstration tells at its end: a person in tables, programs in one object."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from rich.tree import Tree
 
@@ -12,12 +12,8 @@ from cli.table import Table
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rich.console import Console
-    from rich.status import Status
-
     from cli.demo.stops import Stop
     from cli.demo.walk import Walk
-    from provision.planning.plan import Plan
 
 #: What becomes of it all, by whether the demonstration stays up and whether its state is kept.
 _ENDINGS = {
@@ -29,49 +25,6 @@ _ENDINGS = {
 
 #: A folder of the tree shows this many pictures and counts the rest.
 PICTURES_SHOWN = 3
-
-
-class Narrator:
-    """Tells on standard error where on the road we are: a line per stretch, a live line for what happens in it."""
-
-    def __init__(self) -> None:
-        self._console: Console = console.progress_console()
-        self._status: Status = self._console.status("")
-        self._stretch = ""
-
-    def __enter__(self) -> Self:
-        self._status.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._status.stop()
-
-    def begin(self, words: str) -> None:
-        """Tick the stretch that was, and begin another."""
-        self._tick()
-        self._stretch = words
-        self._status.update(f"{words} …")
-
-    def say(self, words: str) -> None:
-        """Say how the present stretch goes."""
-        self._status.update(f"{self._stretch}: {words}")
-
-    def rest(self) -> None:
-        """The road is walked."""
-        self._tick()
-        self._status.stop()
-
-    def plan(self, the_plan: Plan) -> None:
-        """Show the plan, a line for each step."""
-        self._tick()
-        self._stretch = ""
-        self._console.print(f"[bold]Plan: {len(the_plan)} steps[/]")
-        for step in the_plan:
-            self._console.print(f"  [green]+[/] {step.kind:<16} {step.name}", highlight=False)
-
-    def _tick(self) -> None:
-        if self._stretch:
-            self._console.print(f"[green]✓[/] {self._stretch}")
 
 
 def as_json(walk: Walk) -> dict[str, Any]:
@@ -99,7 +52,8 @@ def _branch_json(stop: Stop) -> dict[str, Any]:
     return {
         "dicom": str(stop.dicom),
         "http": stop.http,
-        "shared_folder": str(stop.shared_folder),
+        "shared_folder": stop.share,
+        "folder": str(stop.folder),
         "pictures": len(stop.pictures()),
         "logins": [{"login": login.name, "role": login.role, "password": login.password} for login in stop.logins],
     }
@@ -109,7 +63,7 @@ def show(walk: Walk, *, stays: bool, kept: bool) -> None:
     """The tables for a person: what was made, what lies where, who can log in, and how to stop."""
     out = console.results()
     sender = walk.stops[walk.referral.sender]
-    out.print(_tree(sender.shared_folder))
+    out.print(_tree(sender.folder))
     out.print(_branches(walk))
     out.print(_logins(walk))
     for line in _sentences(walk):
@@ -156,8 +110,14 @@ def _sentences(walk: Walk) -> list[str]:
     referral = walk.referral
     others = f" {', '.join(referral.outsiders)} could open none of them." if referral.outsiders else ""
     return [
-        *(f"Shared folder of {name}: {stop.shared_folder}" for name, stop in walk.stops.items()),
+        *(_where(stop) for stop in walk.stops.values()),
         f"A second plan has {len(walk.after)} steps.",
         f"Referral {referral.sender} → {referral.recipient}: {referral.arrived} of {referral.sent} instances arrived.",
         f"{referral.parcels} sealed files passed through the exchange.{others}",
     ]
+
+
+def _where(stop: Stop) -> str:
+    """Where the pictures of a branch are seen; nobody has opened a machine's share."""
+    fetched = f"; its pictures, fetched from its page: {stop.folder}" if stop.keys is None else ""
+    return f"Shared folder of {stop.name}: {stop.share}{fetched}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 from appliance.dimse.scu import send
@@ -80,12 +81,15 @@ def enrolled(
     Raises
     ------
     ApplianceError
-        When one does not in time; with what is known of it.
+        When one does not in time, or has a VM that failed or is off; with what is known of it.
     """
-    enrolment = wait_until_ready(desk, community, timeout_s=within_s, on_progress=lambda event: say(event.words))
+    begun = time.monotonic()
+    enrolment = wait_until_ready(
+        desk, community, timeout_s=within_s, on_progress=lambda event: say(event.words), all_needed=True
+    )
     if not enrolment.ready:
         missing = "; ".join(f"{branch.name}: {branch.words}" for branch in enrolment.branches if not branch.ready)
-        raise ApplianceError(f"Not ready within {within_s:.0f} s: {missing}")
+        raise ApplianceError(f"Not ready after {time.monotonic() - begun:.0f} s: {missing}")
     return enrolment
 
 

@@ -9,6 +9,7 @@ from appliance.dimse.scu import Peer, echo
 from appliance.errors import ApplianceError
 from cli.demo.branch import Branch, Login, Session
 from cli.demo.fetching import fetch_pictures
+from emulator.drivers.qemu_network import seen_port
 from provision.fleet.health import HTTP_PORT
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from provision.enrolling.enrolment import Enrolment
     from provision.fleet.branch_status import BranchStatus
 
+SMB_PORT, SHARE = 445, "pictures"
+
 
 @dataclass(frozen=True)
 class Stop:
@@ -28,7 +31,10 @@ class Stop:
     dicom: Peer
     http: str
     """The page to look at. From this machine that is the one in clear, which needs no authority to be installed."""
-    shared_folder: Path
+    folder: Path
+    """Where its pictures are on this machine: its shared folder, or for a machine what was fetched from its page."""
+    share: str
+    """Its shared folder as its people open it: a path, or for a machine the address of its share."""
     keys: Path | None
     """Where its keys lie; None where its disk is its own, as a machine's is."""
     logins: tuple[Login, ...]
@@ -43,10 +49,10 @@ class Stop:
         return self.branch.session(fitting[0])
 
     def pictures(self) -> list[Path]:
-        """Every picture in the shared folder; those of a machine are fetched into a folder here."""
+        """Every picture of the branch; those of a machine are fetched first."""
         if self.keys is None:
-            fetch_pictures(self.session(), self.shared_folder)
-        return sorted(self.shared_folder.rglob("*.png"))
+            fetch_pictures(self.session(), self.folder)
+        return sorted(self.folder.rglob("*.png"))
 
 
 def stops(cloud: EmbeddedCloud, community: Community, enrolment: Enrolment) -> dict[str, Stop]:
@@ -67,7 +73,14 @@ def _stop(cloud: EmbeddedCloud, community: Community, status: BranchStatus, enro
         if invitation.branch == status.name
     )
     if cloud.has_machines:
-        return Stop(status.name, peer, status.http, cloud.state / "pictures" / status.name, None, logins, branch)
+        folder, share = cloud.state / "pictures" / status.name, share_of(status.address)
+        return Stop(status.name, peer, status.http, folder, share, None, logins, branch)
     archive = cloud.guest(status.vm_id) / "disk.1"
-    in_clear = f"http://{status.address}:{HTTP_PORT}"
-    return Stop(status.name, peer, in_clear, archive / "shared", archive / "keys", logins, branch)
+    folder, in_clear = archive / "shared", f"http://{status.address}:{HTTP_PORT}"
+    return Stop(status.name, peer, in_clear, folder, str(folder), archive / "keys", logins, branch)
+
+
+def share_of(address: str) -> str:
+    """The shared folder of a machine, as a URL with the port at which this machine has it (RFC 3986, 3.2.3)."""
+    port = seen_port(SMB_PORT)
+    return f"smb://{address}{f':{port}' if port != SMB_PORT else ''}/{SHARE}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from appliance.errors import ApplianceError
 from cli.demo import road
 from cli.demo.embedded import EmbeddedCloud, embedded_cloud
+from cli.demo.machine_image import check
 from cli.demo.referral import Referral, refer
 from cli.demo.stops import Stop, stops
 from cli.demo.studies import own_instances, shipped_instances
@@ -57,6 +58,8 @@ def walk(
     With a `machine_image` the appliances are virtual machines that boot from it.
     """
     community = load(community_file)
+    if machine_image is not None:
+        check(machine_image, community)
     instances = own_instances(own) if own else shipped_instances(state / "studies")
     narration.begin("Starting the embedded cloud")
     with embedded_cloud(state, "qemu" if machine_image else "process") as cloud:
@@ -111,7 +114,7 @@ def _check_pictures(branches: dict[str, Stop], sender: str, recipient: str, othe
     """Raise when the recipient's folder does not hold the sender's pictures, or another's folder holds any."""
 
     def seen(stop: Stop) -> dict[str, bytes]:
-        return {str(path.relative_to(stop.shared_folder)): path.read_bytes() for path in stop.pictures()}
+        return {str(path.relative_to(stop.folder)): path.read_bytes() for path in stop.pictures()}
 
     sent, arrived = seen(branches[sender]), seen(branches[recipient])
     if different := sorted(name for name in {*sent, *arrived} if sent.get(name) != arrived.get(name)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -17,6 +18,8 @@ import pytest
 from PIL import Image
 from pydicom.data import get_testdata_file
 
+from cli.demo.branch import Branch, Login
+from cli.demo.fetching import fetch_pictures
 from tests.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
@@ -113,6 +116,22 @@ def test_both_folders_hold_the_same_and_every_frame(demo: dict[str, Any]) -> Non
     assert trees["karur"] == {}
     frames = [name for name in trees["erode"] if size_of(folders["erode"] / name) == (320, 240)]
     assert len(frames) == 30
+
+
+@pytest.mark.parametrize("branch", BRANCHES)
+def test_pictures_can_be_fetched_as_the_folder_holds_them(demo: dict[str, Any], branch: str, tmp_path: Path) -> None:
+    """As is done where the disk is a machine's own; whoever has none gets an empty folder."""
+    told = demo["branches"][branch]
+    login = told["logins"][0]
+    session = Branch(branch, told["http"]).session(Login(login["login"], login["password"], login["role"]))
+    with contextlib.closing(session.client):
+        fetch_pictures(session, tmp_path / branch)
+    trees = [
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.png")}
+        for folder in (tmp_path / branch, Path(told["folder"]))
+    ]
+    assert trees[0] == trees[1]
+    assert (tmp_path / branch).is_dir()
 
 
 @pytest.mark.parametrize("branch", BRANCHES)
