@@ -83,12 +83,17 @@ def exchange_in_turn(
     from provision.planning.found import found
     from provision.visit.far_side import FarSide
     from provision.visit.image_upgrade import Exchange
-    from provision.visit.rolling import require_nothing_else
+    from provision.visit.rolling import present_machine, require_nothing_else
     from provision.visit.rounds import in_turn, tried
 
     community, desk = work
     require_nothing_else(community, found(desk, community.community))
-    exchange, by_name = Exchange(desk, community, FarSide(), patience_s), {each.name: each for each in machines}
+    by_name = {each.name: each for each in machines}
+
+    def moved(machine: Machine) -> Machine:
+        return present_machine(found(desk, community.community), machine)
+
+    exchange = Exchange(desk, community, FarSide(), patience_s, moved)
     with lines(list(by_name), quiet=quiet) as tell:
 
         def one(name: str) -> Upgraded | ProvisionError:

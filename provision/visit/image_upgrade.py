@@ -58,12 +58,15 @@ class Exchange:
     ----------
     patience_s
         How long a machine may take from its start until it is ready.
+    moved
+        Says where a machine is once its VM was made anew.
     """
 
     desk: Desk
     community: Community
     far: FarSide
     patience_s: float
+    moved: Callable[[Machine], Machine]
 
     def upgrade(self, branch: str, machine: Machine, tell: Callable[[str], None]) -> Upgraded:
         """
@@ -154,7 +157,7 @@ class Exchange:
         A version that was installed over the image is removed when the new one opens, so the index may be its.
         """
         try:
-            with shell_in(machine) as shell:
+            with shell_in(self._present(machine)) as shell:
                 now = self.far.state(shell)
         except ProvisionError:
             return  # it cannot be asked: should it have opened, the image before will tell
@@ -224,7 +227,7 @@ class Exchange:
 
     def _require_its_index(self, machine: Machine) -> None:
         """Nothing is waited for where an image is back that cannot read what was taken in meanwhile."""
-        with suppress(ProvisionError), shell_in(machine) as shell:
+        with suppress(ProvisionError), shell_in(self._present(machine)) as shell:
             now = self.far.state(shell)
             if not now.reads_its_index:
                 raise _NewerIndex(now.schema)
@@ -253,6 +256,12 @@ class Exchange:
 
     def _status(self, branch: str) -> BranchStatus:
         return next(each for each in enrol(self.desk, self.community).branches if each.name == branch)
+
+    def _present(self, machine: Machine) -> Machine:
+        """Where it is now; where nobody can say, it is looked for where it was."""
+        with suppress(*TROUBLE):
+            return self.moved(machine)
+        return machine
 
     def _found(self) -> Found:
         return found(self.desk, self.community.community)

@@ -11,6 +11,7 @@ from provision.kinds.table import declared_resources
 from provision.planning.plan import plan_towards
 from provision.planning.resource import Ref, Resource
 from provision.visit.errors import NotUpgraded
+from provision.vm_state import address_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from provision.declaring.community import Community
     from provision.planning.found import Found
     from provision.planning.plan import Plan
+    from provision.visit.shell import Machine
 
 IMAGE = "appliance-image"
 
@@ -36,6 +38,12 @@ def present_images(community: Community, now: Found) -> dict[str, Ref]:
         if disks and disks[0].image.kind == IMAGE:
             images[name] = disks[0].image
     return images
+
+
+def present_machine(now: Found, machine: Machine) -> Machine:
+    """The machine where its branch's VM is now: another VM may have another address."""
+    vm = now.view.appliances.get(machine.name.partition(".")[2])
+    return machine if vm is None else replace(machine, address=address_of(vm))
 
 
 def plan_with_images(community: Community, now: Found, images: Mapping[str, Ref]) -> Plan:

@@ -20,9 +20,11 @@ from provision.visit.rolling import (
     plan_to_bring,
     plan_with_images,
     present_images,
+    present_machine,
     require_nothing_else,
 )
 from provision.visit.shell import Machine
+from provision.vm_state import address_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,6 +77,14 @@ def test_one_branch_moves_and_the_others_stay(office: Office, moved: Community) 
     assert present_images(moved, office.found())["erode"] == new
     require_nothing_else(moved, office.found())
     assert move(office, moved, ["erode"]) == []
+
+
+def test_a_machine_is_where_its_vm_is_now(office: Office, moved: Community, tmp_path: Path) -> None:
+    before = Machine("kongu.erode", "127.20.0.1", 22, HostKeys(tmp_path / "hosts"), None, "", "root")
+    address = address_of(office.found().view.appliances["erode"])
+    assert address not in {"", before.address}
+    assert present_machine(office.found(), before) == replace(before, address=address)
+    assert present_machine(office.found(), replace(before, name="kongu.gone")).address == before.address
 
 
 def test_branch_goes_back_to_the_image_that_it_had(office: Office, moved: Community) -> None:

@@ -71,7 +71,12 @@ def line(tmp_path: Path) -> Iterator[Line]:
 
 
 def exchange(office: Office, community: Community, guest: StandIn) -> Exchange:
-    return Exchange(office.desk, community, FarSide(str(guest.root), guest.address), 0.1)
+    return Exchange(office.desk, community, FarSide(str(guest.root), guest.address), 0.1, there)
+
+
+def there(machine: Machine) -> Machine:
+    """It is where it was."""
+    return machine
 
 
 def silent(_words: str) -> None:
@@ -98,6 +103,25 @@ def test_disk_that_has_opened_a_newer_index_is_not_taken_away(
     with pytest.raises(NotUpgraded, match=r"opened, and is not put back.*\(9001\)"):
         exchange(office, moved, guest).upgrade("erode", admin.machine, boots)
     assert vms(office)["erode"] != before
+    assert present_images(moved, office.found())["erode"] == declared_image(moved)
+
+
+def test_disk_that_has_opened_at_another_address_is_not_taken_away(
+    office: Office, moved: Community, admin: Admin, guest: StandIn, disks: Disks, line: Line
+) -> None:
+    """The new VM has another address, as in the embedded cloud, and nobody is where the old one was."""
+    disks.make(NEW, MIGRATION)
+
+    def boots(words: str) -> None:
+        if words == "boots from the new image":
+            disks.put_in(NEW)
+            disks.boot()
+            assert guest.upgrade("judge") == (0, [{"opened": True}])
+            line.cut()
+
+    going = replace(exchange(office, moved, guest), moved=lambda _machine: admin.machine)
+    with pytest.raises(NotUpgraded, match=r"opened, and is not put back.*\(9001\)"):
+        going.upgrade("erode", line.machine(admin.machine), boots)
     assert present_images(moved, office.found())["erode"] == declared_image(moved)
 
 
@@ -203,7 +227,9 @@ def test_machine_that_cannot_be_prepared_is_not_said_to_be_rolled_back(
 ) -> None:
     before = vms(office)
     with pytest.raises(NotUpgraded) as refusal:
-        Exchange(office.desk, moved, FarSide(str(tmp_path / "none")), 0.1).upgrade("erode", admin.machine, silent)
+        Exchange(office.desk, moved, FarSide(str(tmp_path / "none")), 0.1, there).upgrade(
+            "erode", admin.machine, silent
+        )
     assert "rolled back" not in str(refusal.value)
     assert vms(office) == before
 
@@ -213,7 +239,7 @@ def test_branch_on_its_image_that_is_not_ready_stays_there(office: Office, moved
     before = vms(office)
     assert former_image(moved, office.found(), "erode") is not None
     with pytest.raises(NotUpgraded, match="not ready after"):
-        Exchange(office.desk, moved, FarSide(), 0.1).upgrade("erode", admin.machine, silent)
+        Exchange(office.desk, moved, FarSide(), 0.1, there).upgrade("erode", admin.machine, silent)
     assert vms(office) == before
 
 
@@ -229,7 +255,7 @@ def test_branch_that_can_never_be_ready_is_left_alone(
         enrol(office.desk, office.community)
         assert revoke(office.desk, "kongu", ["erode"])
     before = vms(office)
-    left = Exchange(office.desk, parse(example_text.replace(IMAGE, NEXT)), FarSide(), 0.1)
+    left = Exchange(office.desk, parse(example_text.replace(IMAGE, NEXT)), FarSide(), 0.1, there)
     done = left.upgrade("erode", admin.machine, silent)
     assert str(done).startswith(f"left on {declared_image(office.community).key}: {why}")
     assert done.outcome == "left"
