@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 INDEX = "index.sqlite"
+_REFERRALS = ("sent_referral", "received_referral", "referral_attempt")
 #: What names a person or a visit: (table, column). Where a table or column is missing, the index is older.
 NAMING = (
     *(("patient", column) for column in ("patient_id", "name", "birth_date")),
     *(("study", column) for column in ("accession_number", "patient_name", "patient_birth_date")),
-    *((table, column) for table in ("sent_referral", "received_referral") for column in ("patient_id", "patient_name")),
+    *((table, column) for table in _REFERRALS for column in ("patient_id", "patient_name")),
 )
 #: Shorter words stand in every text; a name of one or two Latin letters is not taken for one.
 SHORTEST = 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sqlite3
 import tarfile
 from contextlib import closing
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appliance.redaction import Redaction, main
+from appliance.index.migrations.tables import metadata
+from appliance.redaction import NAMING, Redaction, main
 from provision.image.layout import values_for
 from provision.visit.bundle import COMMANDS, UNITS, write_bundle
 from provision.visit.far_side import UNIT as UPGRADE_UNIT
@@ -27,16 +29,21 @@ if TYPE_CHECKING:
 NAME, NUMBER, BORN, VISIT = "Kandasamy^Velmurugan", "KMCH/2291-X", "19480512", "ACC-77120"
 UID = "1.2.826.0.1.3680043.8.498.1234567890"
 FORBIDDEN = ("kandasamy", "velmurugan", "2291-x", "19480512", "1948-05-12", "77120", UID, "முருகன்", "s3cret")
+FORBIDDEN += ("thangavel", "meena", "8133-q")
 STUDY = "id, patient_key, study_instance_uid, study_date, study_time, description, accession_number"
+ATTEMPT = "sender, referral_id, version, attempts, begun, given_up, issuer, total, patient_id, patient_name"
 INSERTS = (
     ("INSERT INTO patient (id, issuer, patient_id, name, birth_date, sex) VALUES (9, 'erode', ?, ?, ?, 'M')",
      (NUMBER, NAME, BORN)),
     (f"INSERT INTO study ({STUDY}) VALUES (9, 9, ?, '20261120', '', '', ?)", (UID, VISIT)),
+    (f"INSERT INTO referral_attempt ({ATTEMPT}) VALUES ('salem', '1', '1', 3, '2026-11-20 00:00:00', 1, '', 3, ?, ?)",
+     ("SGH/8133-Q", "Thangavel^Meena")),
 )  # fmt: skip
 LOG = f"""
 2026-11-21T10:00:00 erode gurney[1]: {{"event": "drawing failed", "name": "{NAME}", "number": "{NUMBER}"}}
 2026-11-21T10:00:01 erode gurney[1]: No such file: '/archive/shared/VELMURUGAN Kandasamy ({NUMBER}, erode)/1948-05-12'
 2026-11-21T10:00:02 erode gurney[1]: visit {VISIT} of {UID}: முருகன் is kept, 512 bytes at 10.20.1.10
+2026-11-21T10:00:03 erode gurney[1]: the referral of Thangavel, Meena (SGH/8133-Q) is given up
 """
 #: As people write it over several lines; some look like what Gurney or OpenNebula wrote.
 SCRIPT = """#!/bin/sh
@@ -137,6 +144,17 @@ def test_image_that_cannot_redact_hands_nothing_out(admin: Admin, planted: Stand
     for path in (planted.root / "opt/gurney/current").glob("lib/*/site-packages/appliance/redaction.py"):
         path.unlink()
     assert "drawing failed" not in "".join(bundle_of(admin, tmp_path).values())
+
+
+#: What a column is called that names a person or a visit; `Patient.name` beside it.
+NAMES_SOMEBODY = re.compile(r"patient_(id|name)|(patient_)?birth_date|accession_number")
+
+
+def test_every_column_that_names_somebody_is_known() -> None:
+    columns = {(table.name, column.name) for table in metadata.tables.values() for column in table.columns}
+    naming = {(table, column) for table, column in columns if NAMES_SOMEBODY.fullmatch(column)} | {("patient", "name")}
+    assert len(naming) > 9
+    assert naming == set(NAMING)
 
 
 def test_words_of_programs_stay() -> None:
