@@ -8,13 +8,20 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
     from ipaddress import IPv6Network
 
 _CARD = re.compile(r"ETH(\d+)_MAC")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 MTU_RANGE = range(576, 65536)
+METRIC_RANGE = range(2**32)
+GATEWAYS = ("GATEWAY", "GATEWAY6", "IP6_GATEWAY")
 DEFAULT_PREFIX_6 = 64
+#: How a card gets addresses of a family, as OpenNebula's networks say it; with these two it gets none.
+OFF = frozenset({"skip", "disable"})
+METHODS = OFF | {"static", "dhcp"}
+METHODS_6 = METHODS | {"auto"}
+YES = frozenset({"1", "true", "yes", "y"})
 
 Address = IPv4Address | IPv6Address
 Interface = IPv4Interface | IPv6Interface
@@ -32,10 +39,19 @@ class Route:
 class Card:
     """One network card.
 
+    What it has of each family is as OpenNebula's own guest scripts have it: one-apps, `loc-10-network.d/functions`,
+    `setup_iface_vars`, and `gen_network_configuration` beside it.
+
     Attributes
     ----------
     method, method6
-        `static`, `dhcp`, `auto`, `disable` or `skip`, as OpenNebula's networks say it.
+        One of METHODS, and one of METHODS_6: as for IPv4, where nothing is said of IPv6.
+    addresses, gateways, routes
+        Those that are to be set: where DHCP or a router tells them, they are not.
+    networks
+        In which it stands, whoever tells it its addresses.
+    metric6
+        As for IPv4, where nothing is said of IPv6.
     wrong
         What of it cannot be understood, and is left out: the rest may be enough to be reached by.
     """
@@ -45,18 +61,20 @@ class Card:
     method: str = "static"
     method6: str = "static"
     addresses: tuple[Interface, ...] = ()
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
     gateways: tuple[Address, ...] = ()
     routes: tuple[Route, ...] = ()
     dns: tuple[Address, ...] = ()
     domains: tuple[str, ...] = ()
     mtu: int = 0
     metric: int = 0
+    metric6: int = 0
     wrong: tuple[str, ...] = ()
 
     @property
-    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        """The networks that it stands in."""
-        return tuple(address.network for address in self.addresses)
+    def left_alone(self) -> bool:
+        """Whether somebody else sets it up, as a START_SCRIPT."""
+        return self.method == "skip" and self.method6 in OFF
 
 
 def cards(variables: Mapping[str, str]) -> tuple[Card, ...]:
@@ -75,18 +93,26 @@ def _card(number: int, variables: Mapping[str, str]) -> Card:
     if not _MAC.fullmatch(mac):
         own.note("MAC")
         return Card(number, "", wrong=tuple(own.wrong))
+    method = own.method("METHOD", METHODS)
+    methods = {4: method, 6: own.method("IP6_METHOD", METHODS_6, otherwise=method)}
+    static = {version for version, each in methods.items() if each == "static"}
+    leased, aliases = tuple(own.leased()), tuple(own.aliases())
+    present = [each for each in (*leased, *aliases) if methods[each.version] not in OFF]
+    metric = own.number("METRIC", METRIC_RANGE)
     card = Card(
         number=number,
         mac=mac,
-        method=own.text("METHOD") or "static",
-        method6=own.text("IP6_METHOD") or "static",
-        addresses=tuple(own.addresses()),
-        gateways=tuple(own.each_address("GATEWAY", "GATEWAY6", "IP6_GATEWAY")),
-        routes=tuple(own.routes()),
+        method=method,
+        method6=methods[6],
+        addresses=tuple(each for each in present if each.version in static or each in aliases),
+        networks=tuple(each.network for each in present),
+        gateways=tuple(each for each in own.each_address(*GATEWAYS) if each.version in static),
+        routes=tuple(each for each in own.routes() if each.gateway.version in static),
         dns=tuple(own.each_address("DNS")),
         domains=tuple(own.text("SEARCH_DOMAIN").split()),
         mtu=own.number("MTU", MTU_RANGE),
-        metric=own.number("METRIC", range(2**32)),
+        metric=metric,
+        metric6=own.number("IP6_METRIC", METRIC_RANGE) or metric,
     )
     return replace(card, wrong=tuple(own.wrong))
 
@@ -109,13 +135,24 @@ class _Values:
         self.note(name)
         return 0
 
-    def addresses(self) -> Iterator[Interface]:
-        """The card's own and those of its aliases, each with its network."""
-        names = [""] + [
-            name.removesuffix("MAC") for name in sorted(self._values) if re.fullmatch(r"ALIAS\d+_MAC", name)
-        ]
-        for part in names:
-            yield from self._addresses_of(part)
+    def method(self, name: str, allowed: Container[str], otherwise: str = "static") -> str:
+        """How addresses come; what is no such word costs no address by which an admin could put it right."""
+        word = self.text(name).lower() or otherwise
+        if word in allowed:
+            return word
+        self.note(name)
+        return "static"
+
+    def leased(self) -> Iterator[Interface]:
+        """The card's own addresses, each with its network."""
+        yield from self._addresses_of("")
+
+    def aliases(self) -> Iterator[Interface]:
+        """Those of its aliases, but for what is being taken away, or is put elsewhere than on the card."""
+        parts = [name.removesuffix("MAC") for name in sorted(self._values) if re.fullmatch(r"ALIAS\d+_MAC", name)]
+        for part in parts:
+            if not self.text(f"{part}DETACH") and self.text(f"{part}EXTERNAL").lower() not in YES:
+                yield from self._addresses_of(part)
 
     def _addresses_of(self, part: str) -> Iterator[Interface]:
         if self.text(f"{part}IP"):

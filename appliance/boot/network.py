@@ -9,12 +9,12 @@ from appliance.boot.machine import run, write
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from appliance.boot.cards import Card
+    from appliance.boot.cards import Address, Card
     from appliance.boot.machine import Machine
 
 UNITS = "/run/systemd/network"
-#: OpenNebula's METHOD to networkd's DHCP=, for IPv4 and IPv6.
-DHCP = {("dhcp", True): "yes", ("dhcp", False): "ipv4", ("static", True): "ipv6", ("static", False): "no"}
+#: Whether IPv4 and IPv6 ask DHCP, to networkd's DHCP=.
+DHCP = {(True, True): "yes", (True, False): "ipv4", (False, True): "ipv6", (False, False): "no"}
 #: Where nothing is known: every card that looks like one of Ethernet.
 FALLBACK = "[Match]\nName=eth* en*\n\n[Network]\nDHCP=yes\n"
 FALLBACK_NAME = "90-gurney-unknown.network"
@@ -22,8 +22,9 @@ FALLBACK_NAME = "90-gurney-unknown.network"
 
 def set_up_network(machine: Machine, cards: Sequence[Card], dns: Sequence[str], domains: Sequence[str]) -> bool:
     """Write the units and the resolver's file; True where something has changed."""
-    units = {f"10-gurney-{card.number}.network": unit(card) for card in cards if card.mac and card.method != "skip"}
-    changed = _write_units(machine, units or {FALLBACK_NAME: FALLBACK})
+    known = [card for card in cards if card.mac]
+    units = {f"10-gurney-{card.number}.network": unit(card) for card in known if not card.left_alone}
+    changed = _write_units(machine, units if known else {FALLBACK_NAME: FALLBACK})
     text = resolver(cards, dns, domains)
     return write(machine.run_folder() / "resolv.conf", text) or changed
 
@@ -59,26 +60,23 @@ def _sections(card: Card) -> Iterator[list[str]]:
     if card.mtu:
         yield ["[Link]", f"MTUBytes={card.mtu}"]
     yield ["[Network]", *_network(card)]
-    yield from (_route(card, gateway=str(gateway)) for gateway in card.gateways)
-    yield from (_route(card, destination=str(route.network), gateway=str(route.gateway)) for route in card.routes)
+    yield from (_route(card, gateway) for gateway in card.gateways)
+    yield from (_route(card, route.gateway, f"Destination={route.network}") for route in card.routes)
 
 
 def _network(card: Card) -> Iterator[str]:
     automatic = card.method6 == "auto"
-    yield f"DHCP={DHCP.get((card.method, card.method6 == 'dhcp'), 'no')}"
+    yield f"DHCP={DHCP[card.method == 'dhcp', card.method6 == 'dhcp']}"
     yield f"IPv6AcceptRA={'yes' if automatic or card.method6 == 'dhcp' else 'no'}"
     if card.method6 == "disable":
         yield "LinkLocalAddressing=no"
     yield from (f"Address={address}" for address in card.addresses)
 
 
-def _route(card: Card, *, gateway: str, destination: str = "") -> list[str]:
-    lines = ["[Route]", f"Gateway={gateway}", "GatewayOnLink=yes"]
-    return (
-        lines
-        + ([f"Destination={destination}"] if destination else [])
-        + ([f"Metric={card.metric}"] if card.metric else [])
-    )
+def _route(card: Card, gateway: Address, *destination: str) -> list[str]:
+    metric = card.metric6 if gateway.version == 6 else card.metric
+    further = [f"Metric={metric}"] if metric else []
+    return ["[Route]", f"Gateway={gateway}", "GatewayOnLink=yes", *destination, *further]
 
 
 def _write_units(machine: Machine, units: dict[str, str]) -> bool:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from appliance.boot.cards import Card, cards
-from appliance.boot.network import resolver, unit
+from appliance.boot.machine import Machine
+from appliance.boot.network import UNITS, resolver, set_up_network, unit
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STATIC = {
     "ETH0_MAC": "02:00:0A:14:01:0A",
@@ -41,17 +47,123 @@ def test_ipv6_beside_ipv4() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "method6", "line"),
-    [("dhcp", "", "DHCP=ipv4"), ("dhcp", "dhcp", "DHCP=yes"), ("", "dhcp", "DHCP=ipv6"), ("", "auto", "DHCP=no")],
+    ("method", "method6", "dhcp", "advertised"),
+    [
+        ("dhcp", "static", "ipv4", "no"),
+        ("dhcp", "", "yes", "yes"),
+        ("dhcp", "dhcp", "yes", "yes"),
+        ("DHCP", "auto", "ipv4", "yes"),
+        ("", "dhcp", "ipv6", "yes"),
+        ("disable", "dhcp", "ipv6", "yes"),
+        ("skip", "dhcp", "ipv6", "yes"),
+        ("", "auto", "no", "yes"),
+        ("", "", "no", "no"),
+        ("dhcp", "disable", "ipv4", "no"),
+    ],
 )
-def test_methods(method: str, method6: str, line: str) -> None:
-    text = unit(one(METHOD=method, IP6_METHOD=method6))
-    assert line in text
-    assert ("IPv6AcceptRA=yes" in text) == bool(method6)
+def test_methods(method: str, method6: str, dhcp: str, advertised: str) -> None:
+    """IPv6 is as IPv4 where nothing is said of it."""
+    lines = unit(one(METHOD=method, IP6_METHOD=method6)).splitlines()
+    assert f"DHCP={dhcp}" in lines
+    assert f"IPv6AcceptRA={advertised}" in lines
 
 
-def test_disabled_ipv6_has_not_even_a_link_local_address() -> None:
-    assert "LinkLocalAddressing=no" in unit(one(IP6_METHOD="disable"))
+BOTH = {
+    "IP": "10.0.0.5",
+    "GATEWAY": "10.0.0.1",
+    "IP6": "2001:db8::5",
+    "IP6_GATEWAY": "2001:db8::1",
+    "ROUTES": "10.9.0.0/16 via 10.0.0.2, 2001:db8:9::/48 via 2001:db8::2",
+}
+SET_4 = ["Address=10.0.0.5/24", "Gateway=10.0.0.1", "Gateway=10.0.0.2", "Destination=10.9.0.0/16"]
+SET_6 = ["Address=2001:db8::5/64", "Gateway=2001:db8::1", "Gateway=2001:db8::2", "Destination=2001:db8:9::/48"]
+
+
+@pytest.mark.parametrize(
+    ("method", "method6", "expected"),
+    [
+        ("", "", SET_4 + SET_6),
+        ("static", "disable", SET_4),
+        ("static", "auto", SET_4),
+        ("static", "skip", SET_4),
+        ("dhcp", "static", SET_6),
+        ("skip", "static", SET_6),
+        ("disable", "static", SET_6),
+        ("dhcp", "", []),
+        ("dhcp", "dhcp", []),
+        ("disable", "disable", []),
+    ],
+)
+def test_addresses_and_routes_are_set_where_nobody_else_tells_them(
+    method: str, method6: str, expected: list[str]
+) -> None:
+    """OpenNebula writes the leases of a network whatever its method is."""
+    lines = unit(one(METHOD=method, IP6_METHOD=method6, **BOTH)).splitlines()
+    set_up = [line for line in lines if line.startswith(("Address=", "Gateway=", "Destination="))]
+    assert sorted(set_up) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("method", "networks"),
+    [("static", ["10.0.0.0/24"]), ("dhcp", ["10.0.0.0/24"]), ("disable", []), ("skip", [])],
+)
+def test_network_is_known_from_the_lease_whoever_hands_it_out(method: str, networks: list[str]) -> None:
+    card = one(METHOD=method, IP="10.0.0.5")
+    assert [str(network) for network in card.networks] == networks
+
+
+@pytest.mark.parametrize(
+    ("method", "method6", "alone"),
+    [("skip", "", True), ("skip", "disable", True), ("skip", "static", False), ("dhcp", "skip", False)],
+)
+def test_card_that_is_skipped_is_left_alone(tmp_path: Path, method: str, method6: str, alone: bool) -> None:
+    """Not even DHCP is asked on it, as where no card is known at all."""
+    machine = Machine(tmp_path)
+    set_up_network(machine, (one(METHOD=method, IP6_METHOD=method6, **BOTH),), (), ())
+    assert [path.name for path in machine.path(UNITS).iterdir()] == ([] if alone else ["10-gurney-0.network"])
+
+
+@pytest.mark.parametrize("name", ["METHOD", "IP6_METHOD"])
+def test_method_that_is_none_costs_no_address(name: str) -> None:
+    card = one(**{**BOTH, name: "automatic"})
+    assert card.wrong == (f"ETH0_{name}='automatic' in the context cannot be understood",)
+    assert [str(address) for address in card.addresses] == ["10.0.0.5/24", "2001:db8::5/64"]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "expected"),
+    [
+        ({"METRIC": "100"}, ["100", "100"]),
+        ({"METRIC": "100", "IP6_METRIC": "200"}, ["100", "200"]),
+        ({"IP6_METRIC": "200"}, ["200"]),
+    ],
+)
+def test_metric_is_that_of_the_family(metrics: dict[str, str], expected: list[str]) -> None:
+    gateways = {name: value for name, value in BOTH.items() if name != "ROUTES"}
+    lines = unit(one(**gateways, **metrics)).splitlines()
+    assert [line.removeprefix("Metric=") for line in lines if line.startswith("Metric=")] == expected
+
+
+def test_disabled_ipv6_has_no_address_not_even_a_link_local_one() -> None:
+    text = unit(
+        one(IP6_METHOD="disable", IP6="2001:db8::5", IP6_ULA="fd00::5", ALIAS0_MAC="", ALIAS0_IP6="2001:db8::6")
+    )
+    assert "LinkLocalAddressing=no" in text
+    assert "\nAddress=" not in text
+
+
+@pytest.mark.parametrize("elsewhere", [{"EXTERNAL": "YES"}, {"EXTERNAL": "true"}, {"DETACH": "YES"}])
+def test_alias_that_is_not_on_the_card_is_left_out(elsewhere: dict[str, str]) -> None:
+    """A floating address that the network translates, or one that is being taken away."""
+    alias = {"MAC": "02:00:00:00:00:02", "IP": "203.0.113.9", "IP6": "2001:db8:9::9", **elsewhere}
+    card = one(IP="10.0.0.5", **{f"ALIAS0_{name}": value for name, value in alias.items()})
+    assert [str(address) for address in card.addresses] == ["10.0.0.5/24"]
+    assert [str(network) for network in card.networks] == ["10.0.0.0/24"]
+
+
+def test_alias_of_a_card_that_asks_dhcp_is_set() -> None:
+    alias = {"ALIAS0_MAC": "02:00:00:00:00:02", "ALIAS0_IP": "10.0.0.6", "ALIAS0_EXTERNAL": "NO"}
+    assert [str(address) for address in one(METHOD="dhcp", IP="10.0.0.5", **alias).addresses] == ["10.0.0.6/24"]
 
 
 def test_aliases_are_further_addresses() -> None:
