@@ -17,6 +17,8 @@ from appliance.audit import Audit
 from appliance.enrolment.directory import KnownDirectory
 from appliance.enrolment.enrolment import Enrolment
 from appliance.enrolment.reading import Reading
+from appliance.inbox.inbox import PAUSE_S as INBOX_PAUSE_S
+from appliance.inbox.inbox import Inbox
 from appliance.loop import Loop
 from appliance.referral.branch import Branch
 from appliance.referral.receiving import Receiving
@@ -91,11 +93,13 @@ class People:
         sending = Sending(me, index, exchange, outbox, self.directory, self.audit)
         receiving = Receiving(me, archive, exchange, outbox, self.directory, self.settings, self.audit)
         self._receiving = receiving
+        self.inbox = Inbox(archive, context.branch, self.settings, self.audit)
         sending_loop = Loop("sending", sending.step, lambda: sending.pause_s)
         self._loops = (
             Loop("enrolment", self.enrolment.step, lambda: self.enrolment.pause_s),
             sending_loop,
             Loop("receiving", receiving.step, lambda: receiving.pause_s),
+            Loop("inbox", self.inbox.step, lambda: INBOX_PAUSE_S),
             Loop("shared folder", SmbAccounts(index, archive.folder).publish, lambda: PAUSE_S),
         )
         limit = self.settings.outbox_bytes
@@ -119,6 +123,7 @@ class People:
 
     def stop(self, timeout_s: float = 8.0) -> None:
         """End the loops; what is half done goes on at the next start."""
+        self.inbox.stop()
         for loop in self._loops:
             loop.stop()
         end = monotonic() + timeout_s

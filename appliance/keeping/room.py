@@ -15,6 +15,12 @@ RESERVE_BYTES = 256 * 2**20
 _LARGEST_PART = 8
 
 
+#: What an inbox leaves to those who send: as much as a fast network brings in ten seconds, twice. A disk of less than
+#: 32 GiB gives up a sixteenth.
+INBOX_MARGIN_BYTES = 2 * 2**30
+_LARGEST_INBOX_PART = 16
+
+
 def leave_room(folder: Path, size: int = 0) -> None:
     """
     Refuse to write so many bytes below a folder of the archive where the index needs what is left of the disk.
@@ -24,7 +30,23 @@ def leave_room(folder: Path, size: int = 0) -> None:
     OSError
         ENOSPC, as if the disk were full.
     """
-    disk = os.statvfs(folder)
-    reserve = min(RESERVE_BYTES, disk.f_blocks * disk.f_frsize // _LARGEST_PART)
-    if disk.f_bavail * disk.f_frsize - size < reserve:
+    if _room_bytes(os.statvfs(folder)) < size:
         raise OSError(errno.ENOSPC, "what is left of the disk is kept for logins and the audit log")
+
+
+def inbox_margins(folder: Path) -> float:
+    """
+    How much room is left to fill, in margins of an inbox: below 1 nobody may copy more, that modalities still can send.
+
+    Files count as well: a disk can hold so many and no more.
+    """
+    disk = os.statvfs(folder)
+    margin = min(INBOX_MARGIN_BYTES, disk.f_blocks * disk.f_frsize // _LARGEST_INBOX_PART)
+    files = disk.f_favail / (disk.f_files / _LARGEST_INBOX_PART) if disk.f_files else float("inf")
+    return min(_room_bytes(disk) / max(margin, 1), files)
+
+
+def _room_bytes(disk: os.statvfs_result) -> int:
+    """What may be written; below 0 where the reserve is touched."""
+    reserve = min(RESERVE_BYTES, disk.f_blocks * disk.f_frsize // _LARGEST_PART)
+    return disk.f_bavail * disk.f_frsize - reserve

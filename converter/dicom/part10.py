@@ -158,6 +158,11 @@ def _meta(data: Buffer) -> tuple[int, dict[int, int]]:
     return position, places
 
 
+def begins_as_dicom(start: bytes) -> bool:
+    """Whether a file may be DICOM whose first bytes (4096 of them, or all) are these."""
+    return start[128:132] == b"DICM" or _looks_like_dicom(start)
+
+
 def _looks_like_dicom(data: Buffer) -> bool:
     if len(data) < 8:
         return False

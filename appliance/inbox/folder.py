@@ -1,0 +1,156 @@
+"""A person's folder in the inbox: what lies there, and where goes what is not filed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import contextmanager, suppress
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from appliance.inbox.held import state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from appliance.inbox.held import State
+
+NOT_FILED = "not filed"
+REPORT = "report "
+TEXT = ".txt"
+#: So many are looked at in one round; a whole-slide study or a year of a small hospital is less.
+MOST = 100_000
+#: Reports that lie there; older ones go.
+MOST_REPORTS = 100
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NAME_BYTES = 200
+
+
+class PersonsFolder:
+    """
+    One person's folder, by its descriptor; made by `opened`.
+
+    Every name counts from the folder on, as it does for Samba, so that a path may be as long as Samba lets it be. No
+    link is followed where a name ends; those who may write here cannot make one.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def files(self) -> dict[str, State]:
+        """Everything that lies there to be taken and is no folder, with its state."""
+        found: dict[str, State] = {}
+        left = [""]
+        while left and len(found) < MOST:
+            folder = left.pop()
+            for name, status in self._listed(folder):
+                place = f"{folder}/{name}" if folder else name
+                if stat.S_ISDIR(status.st_mode):
+                    left.append(place)
+                else:
+                    found[place] = state_of(status)
+        return found
+
+    def set_aside(self, name: str, batch: str) -> str:
+        """Move a file below `not filed`, to the place that it had, or to one of its own; the new name."""
+        wanted = f"{NOT_FILED}/{batch}/{name}"
+        try:
+            return self._moved(name, wanted)
+        except OSError:  # something has that place already, or the name becomes too long
+            short = os.fsdecode(os.fsencode(PurePosixPath(name).name)[-_NAME_BYTES:])
+            return self._moved(name, f"{NOT_FILED}/{batch}/{uuid4().hex[:8]} {short}")
+
+    def append(self, name: str, text: str) -> None:
+        """Write at the end of a text, which is begun where there is none."""
+        self._make_folders(name)
+        descriptor = os.open(
+            name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600, dir_fd=self.descriptor
+        )
+        with os.fdopen(descriptor, "ab") as file:
+            file.write((b"" if file.tell() else b"\xef\xbb\xbf") + as_text(text))
+
+    def write(self, name: str, text: str) -> None:
+        """Write a text whole."""
+        new = f".{uuid4().hex}"
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self.descriptor)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(b"\xef\xbb\xbf" + as_text(text))
+            os.rename(new, name, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+        except OSError:
+            os.unlink(new, dir_fd=self.descriptor)
+            raise
+
+    def remove_emptied(self, files: set[str]) -> None:
+        """Remove the folders in which these files lay, and theirs, as far as nothing is in them any more."""
+        lowest = {PurePosixPath(name).parent for name in files}
+        folders = {str(folder) for each in lowest for folder in (each, *each.parents)} - {"."}
+        for folder in sorted(folders, key=len, reverse=True):
+            with suppress(OSError):
+                os.rmdir(folder, dir_fd=self.descriptor)
+
+    def tidy(self) -> None:
+        """Remove the oldest of many reports."""
+        with os.scandir(self.descriptor) as entries:
+            reports = sorted(entry.name for entry in entries if is_report(entry.name))
+        for name in reports[:-MOST_REPORTS]:
+            os.unlink(name, dir_fd=self.descriptor)
+
+    def _listed(self, folder: str) -> Iterator[tuple[str, os.stat_result]]:
+        """Entries of a folder; none of one that cannot be opened, as one that is gone again."""
+        with suppress(OSError), self._folder(folder) as descriptor, os.scandir(descriptor) as entries:
+            for entry in entries:
+                if not folder and (entry.name == NOT_FILED or is_report(entry.name)):
+                    continue
+                with suppress(FileNotFoundError):
+                    yield entry.name, entry.stat(follow_symlinks=False)
+
+    @contextmanager
+    def _folder(self, name: str) -> Iterator[int]:
+        descriptor = os.open(name or ".", _OPEN, dir_fd=self.descriptor)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _moved(self, name: str, wanted: str) -> str:
+        self._make_folders(wanted)
+        if _exists(wanted, self.descriptor):
+            raise FileExistsError(wanted)
+        os.rename(name, wanted, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+        return wanted
+
+    def _make_folders(self, name: str) -> None:
+        for parent in reversed(PurePosixPath(name).parents[:-1]):
+            with suppress(FileExistsError):
+                os.mkdir(parent, 0o700, dir_fd=self.descriptor)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[PersonsFolder]:
+    """The folder at a path, which is no link."""
+    descriptor = os.open(path, _OPEN)
+    try:
+        yield PersonsFolder(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_report(name: str) -> bool:
+    """Whether a file has the name of a report."""
+    return name.startswith(REPORT) and name.endswith(TEXT)
+
+
+def as_text(text: str) -> bytes:
+    """As an old PC shows it too: lines end as there, and what is no text is shown as such."""
+    return text.replace("\n", "\r\n").encode("utf-8", "backslashreplace")
+
+
+def _exists(name: str, folder: int) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True

@@ -1,0 +1,139 @@
+"""The inbox of a branch: who may copy into it, whether there is room, and what becomes of what lies there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import structlog
+
+from appliance.accounts.roles import IMPORT, may
+from appliance.errors import ApplianceError
+from appliance.inbox.desk import ImportDesk
+from appliance.inbox.folder import NOT_FILED
+from appliance.inbox.person import PersonsInbox
+from appliance.inbox.settling import QUIET_S, Settling
+from appliance.inbox.tally import Fate, Tally
+from appliance.keeping.room import inbox_margins
+from appliance.remarks import Remarks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from appliance.audit import Audit
+    from appliance.keeping.archive import Archive
+    from appliance.settings import CurrentSettings
+
+log = structlog.get_logger("appliance.inbox")
+
+FOLDER = "inbox"
+PAUSE_S = 2.0
+#: Who was sent away for want of room comes in again when a little more is free than would send him away at once.
+FULL, ROOM_AGAIN = 1.0, 1.25
+#: Here what was not filed goes, the oldest first: people have been told, and the next patient's images need the place.
+CLEARED = 0.5
+
+
+class Inbox:
+    """
+    Everyone's folders, below `inbox` beside the archive; Samba shares each with its person alone.
+
+    Parameters
+    ----------
+    archive, branch
+        What keeps, and for whom.
+    settings
+        Whether there is an inbox, and who may import.
+    audit
+        Told who imported how many.
+    quiet_s
+        For how long a file must not have changed before it is taken.
+    """
+
+    def __init__(
+        self, archive: Archive, branch: str, settings: CurrentSettings, audit: Audit, quiet_s: float = QUIET_S
+    ) -> None:
+        self.folder: Path = archive.folder / FOLDER
+        self._settings = settings
+        self._audit = audit
+        self._desk = ImportDesk(archive, branch)
+        self._quiet_s = quiet_s
+        self._people: dict[str, PersonsInbox] = {}
+        self._remarks = Remarks(log)
+        self._is_full = False
+        self._is_stopping = False
+
+    def importers(self) -> frozenset[str]:
+        """Who may copy files into the inbox; nobody where the admin allows none."""
+        if not self._settings.inbox():
+            return frozenset()
+        return frozenset(member.login for member in self._settings.staff() if may(member.role, IMPORT))
+
+    def is_open(self) -> bool:
+        """Whether more may be copied into it: it must not take the room that modalities need."""
+        margins = inbox_margins(self.folder.parent)
+        self._is_full = margins < (ROOM_AGAIN if self._is_full else FULL)
+        self._remarks.say("inbox", *["nobody may copy more: the disk is nearly full"] * self._is_full)
+        return not self._is_full
+
+    def prepare(self) -> frozenset[str]:
+        """Make the importers' folders; who has one."""
+        importers = self.importers()
+        for login in importers:
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            (self.folder / login).mkdir(mode=0o700, exist_ok=True)
+        return importers
+
+    def step(self) -> None:
+        """One round: take what lies there ready."""
+        importers = self.prepare()
+        self._people = {login: self._people.get(login) or self._person(login) for login in importers}
+        if importers and inbox_margins(self.folder) < CLEARED:
+            self._clear()
+        for login, person in sorted(self._people.items()):
+            self._step(login, person)
+
+    def stop(self) -> None:
+        """End the round after the file that is in hand; the others are taken at the next start."""
+        self._is_stopping = True
+
+    def _person(self, login: str) -> PersonsInbox:
+        return PersonsInbox(self.folder / login, login, self._desk, Settling(self._quiet_s))
+
+    def _step(self, login: str, person: PersonsInbox) -> None:
+        tally = Tally()
+        try:
+            person.step(tally, lambda: self._is_stopping)
+        finally:
+            self._record(login, tally)
+
+    def _record(self, login: str, tally: Tally) -> None:
+        """Tell the audit; where the disk has no room for it, the machine's journal keeps the line."""
+        for study, instances in tally.studies.items():
+            self._enter("import", login, study, {"instances": instances, "peer": FOLDER}, "done")
+        if refused := tally.fates[Fate.REFUSED]:
+            self._enter("import-refused", login, "", {"instances": refused, "peer": FOLDER}, "refused")
+        if tally.fates or tally.studies:
+            log.info("imported", who=login, **{fate.name.lower(): count for fate, count in tally.fates.items()})
+
+    def _enter(self, action: str, login: str, subject: str, detail: dict[str, object], outcome: str) -> None:
+        try:
+            self._audit.record(action=action, who=login, subject=subject, detail=detail, outcome=outcome)
+        except ApplianceError as error:
+            log.warning("not in the audit", reason=str(error), action=action, who=login, subject=subject, **detail)
+
+    def _clear(self) -> None:
+        """Remove the oldest import's files that were not filed; its report and its reasons stay."""
+        batches = [each for each in self.folder.glob(f"*/{NOT_FILED}/*") if each.is_dir() and not each.is_symlink()]
+        if batches:
+            oldest = min(batches, key=lambda each: each.name)
+            shutil.rmtree(oldest)
+            with suppress(OSError), os.fdopen(_end_of(oldest.with_name(f"{oldest.name}.txt")), "ab") as text:
+                text.write(b"\r\nThese files were removed: the appliance's disk is nearly full.\r\n")
+            log.warning("files that were not filed are removed: the disk is nearly full", batch=oldest.name)
+
+
+def _end_of(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)

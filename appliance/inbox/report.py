@@ -1,0 +1,69 @@
+"""The report of an import: how many of how many images arrived, what was not filed and why; for whoever copied them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from appliance.inbox.folder import NOT_FILED, REPORT, TEXT
+from appliance.inbox.tally import Fate, Tally
+
+if TYPE_CHECKING:
+    from appliance.inbox.folder import PersonsFolder
+
+#: The order in which a report tells what became of images.
+_KEPT = (Fate.NEW, Fate.AGAIN, Fate.ELSEWHERE)
+
+
+def _now() -> str:
+    return datetime.now().astimezone().strftime("%Y-%m-%d %H.%M.%S")
+
+
+@dataclass
+class Report:
+    """What is told of one import. Texts beside what was not filed grow with each such file."""
+
+    begun: str = field(default_factory=_now)
+    tally: Tally = field(default_factory=Tally)
+    waits: str = ""
+
+    @property
+    def name(self) -> str:
+        """The report's, in the person's folder."""
+        return f"{REPORT}{self.begun}{TEXT}"
+
+    @property
+    def reasons(self) -> str:
+        """The text beside what was not filed."""
+        return f"{NOT_FILED}/{self.begun}{TEXT}"
+
+    def set_aside(self, folder: PersonsFolder, name: str) -> None:
+        """Move a file beside."""
+        folder.set_aside(name, self.begun)
+
+    def reason(self, folder: PersonsFolder, name: str, why: str) -> None:
+        """Say why a file, or a member of a ZIP, is not filed."""
+        folder.append(self.reasons, f"{_in_a_line(name)}\n    {_in_a_line(why)}\n")
+
+    def write(self, folder: PersonsFolder, *, is_over: bool) -> None:
+        """Write it as it stands."""
+        folder.write(self.name, "\n".join(self._lines(is_over=is_over)) + "\n")
+
+    def _lines(self, *, is_over: bool) -> list[str]:
+        tally = self.tally
+        state = "" if is_over else f" so far; {self.waits or 'the import goes on'}"
+        lines = [f"Import of {self.begun}", "", f"{tally.kept} of {tally.images} images arrived{state}."]
+        lines += [f"  {tally.fates[fate]} {fate.value}" for fate in _KEPT if tally.fates[fate]]
+        refused, others = tally.fates[Fate.REFUSED], tally.fates[Fate.NO_IMAGE]
+        if refused:
+            lines += ["", f"NOT FILED: {refused} of the images."]
+        if others:
+            lines += ["", f"{others} files are no DICOM images, as a CD's viewer, and nothing that is kept here."]
+        if refused or others:
+            lines += [f'They lie in the folder "{NOT_FILED}", in "{self.begun}"; "{self.begun}{TEXT}" there says why.']
+        return lines
+
+
+def _in_a_line(text: str) -> str:
+    return "".join(letter if letter.isprintable() or "\udc80" <= letter <= "\udcff" else " " for letter in text)

@@ -1,0 +1,424 @@
+"""Files that lie in the inbox: kept as if a modality had sent them and gone, or set aside with the reason."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from pydicom.data import get_testdata_file
+from sqlalchemy import select
+
+from appliance.errors import ArchiveFull
+from appliance.inbox.inbox import Inbox
+from appliance.index.models import Instance, Patient
+from appliance.people_tables import AuditEntry
+from tests.appliance.community import STAFF
+from tests.appliance.hospital import Hospital, ct, hospitals
+from tests.appliance.scanner import written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_mock import MockerFixture
+
+LOGIN = "r.devi"
+
+
+@pytest.fixture
+def erode(tmp_path: Path) -> Iterator[Hospital]:
+    with hospitals(tmp_path, "erode") as (hospital,):
+        allow(hospital)
+        yield hospital
+
+
+@pytest.fixture
+def inbox(erode: Hospital) -> Inbox:
+    return inbox_of(erode)
+
+
+def allow(hospital: Hospital, staff: dict[str, str] = STAFF, *, inbox: bool = True) -> None:
+    hospital.community.appoint(hospital.branch, staff, inbox=inbox)
+    hospital.people.enrolment.step()
+
+
+def inbox_of(hospital: Hospital, quiet_s: float = 0.0) -> Inbox:
+    people = hospital.people
+    made = Inbox(hospital.archive, hospital.branch, people.settings, people.audit, quiet_s)
+    made.prepare()
+    return made
+
+
+def place(inbox: Inbox) -> Path:
+    return inbox.folder / LOGIN
+
+
+def left(inbox: Inbox) -> list[str]:
+    """What lies in the person's folder, but for reports."""
+    found = (path.relative_to(place(inbox)) for path in place(inbox).rglob("*") if not path.is_dir())
+    return sorted(str(path) for path in found if not path.name.startswith("report "))
+
+
+def report(inbox: Inbox) -> str:
+    """The newest report."""
+    return max(place(inbox).glob("report *.txt")).read_text("utf-8-sig")
+
+
+def reasons(inbox: Inbox) -> str:
+    return max((place(inbox) / "not filed").glob("*.txt")).read_text("utf-8-sig")
+
+
+def entries(hospital: Hospital, action: str) -> list[AuditEntry]:
+    with hospital.archive.index.session() as session:
+        return list(session.scalars(select(AuditEntry).where(AuditEntry.action == action)))
+
+
+def spooled(hospital: Hospital) -> list[Path]:
+    return list(hospital.archive.spool.iterdir())
+
+
+def test_a_cd_s_images_are_kept_and_what_is_none_lies_beside(erode: Hospital, inbox: Inbox) -> None:
+    cd = place(inbox) / "CD of Selvi"
+    datasets = ct(count=3)
+    (cd / "DICOM" / "S1").mkdir(parents=True)
+    for number, path in enumerate(written(cd / "DICOM" / "S1", *datasets)):
+        path.rename(path.with_name(f"IM{number}"))
+    (cd / "viewer.exe").write_bytes(b"MZ" + bytes(5000))
+    (cd / "DICOMDIR").write_bytes(Path(str(get_testdata_file("DICOMDIR"))).read_bytes())
+    inbox.step()
+    assert erode.kept() == sorted(dataset.SOPInstanceUID for dataset in datasets)
+    told = report(inbox)
+    assert "3 of 3 images arrived.\n" in told
+    assert "2 files are no DICOM images" in told
+    batch = next(path for path in (place(inbox) / "not filed").iterdir() if path.is_dir()).name
+    assert left(inbox) == [
+        f"not filed/{batch}.txt",
+        f"not filed/{batch}/CD of Selvi/DICOMDIR",
+        f"not filed/{batch}/CD of Selvi/viewer.exe",
+    ]
+    assert "viewer.exe\n    this is no DICOM file\n" in reasons(inbox)
+    assert not cd.exists()
+    assert spooled(erode) == []
+
+
+def test_it_is_in_the_audit_log_who_imported_how_many(erode: Hospital, inbox: Inbox) -> None:
+    datasets = ct(count=3)
+    paths = written(place(inbox), *datasets)
+    paths[2].write_bytes(paths[2].read_bytes()[:-1000])
+    inbox.step()
+    done, refused = entries(erode, "import"), entries(erode, "import-refused")
+    assert [(each.who, each.subject, each.detail) for each in done] == [
+        (LOGIN, datasets[0].StudyInstanceUID, '{"instances": 2, "peer": "inbox"}')
+    ]
+    assert [(each.who, each.detail) for each in refused] == [(LOGIN, '{"instances": 1, "peer": "inbox"}')]
+    with erode.archive.index.session() as session:
+        assert set(session.scalars(select(Instance.source))) == {f"inbox:{LOGIN}"}
+        assert list(session.scalars(select(Patient.issuer))) == ["erode"]
+    assert "2 of 3 images arrived" in report(inbox)
+    assert "not a whole DICOM file: the file ends within the pixel data" in reasons(inbox)
+
+
+def test_what_is_kept_already_is_gone_and_counted(erode: Hospital, inbox: Inbox) -> None:
+    datasets = ct(count=2)
+    erode.keep(datasets)
+    written(place(inbox), *datasets)
+    inbox.step()
+    assert left(inbox) == []
+    assert "2 of 2 images arrived.\n  2 kept before\n" in report(inbox)
+    assert entries(erode, "import") == []
+
+
+def test_another_image_under_a_uid_is_set_aside(erode: Hospital, inbox: Inbox) -> None:
+    (dataset,) = ct(count=1)
+    erode.keep([dataset])
+    dataset.PixelData = bytes(len(dataset.PixelData))
+    written(place(inbox), dataset)
+    inbox.step()
+    assert "0 of 1 images arrived" in report(inbox)
+    assert "another image is kept under the same SOP Instance UID" in reasons(inbox)
+    assert len(list(erode.archive.conflicts.iterdir())) == 1
+
+
+def test_a_zip_is_unpacked(erode: Hospital, inbox: Inbox, tmp_path: Path) -> None:
+    paths = written(tmp_path / "files", *ct(count=3))
+    with zipfile.ZipFile(place(inbox) / "Selvi.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in paths:
+            archive.write(path, f"DICOM/../../../{path.stem}")
+    inbox.step()
+    assert len(erode.kept()) == 3
+    assert left(inbox) == []
+    assert "3 of 3 images arrived" in report(inbox)
+
+
+def test_a_zip_with_something_else_in_it_stays_beside(erode: Hospital, inbox: Inbox, tmp_path: Path) -> None:
+    (path,) = written(tmp_path / "files", *ct(count=1))
+    with zipfile.ZipFile(place(inbox) / "Selvi.zip", "w") as archive:
+        archive.write(path, "IM1")
+        archive.writestr("viewer.exe", b"MZ" + bytes(200))
+        archive.writestr("IM2", path.read_bytes()[:3000])
+    inbox.step()
+    assert len(erode.kept()) == 1
+    assert "1 of 2 images arrived" in report(inbox)
+    assert "Selvi.zip > viewer.exe\n    this is no DICOM file\nSelvi.zip > IM2\n    not a readable" in reasons(inbox)
+    assert [name.rpartition("/")[2] for name in left(inbox)][1:] == ["Selvi.zip"]
+
+
+def bomb(path: Path) -> None:
+    """A ZIP of some 300 KiB that unpacks to 300 MiB."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("IM1", "w") as member:
+        for _ in range(300):
+            member.write(bytes(1 << 20))
+
+
+def overlapping(path: Path) -> None:
+    """A ZIP whose list names the same bytes fifty times."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("IM1", bytes(100_000))
+        archive.filelist.extend(archive.filelist * 49)
+        archive._didModify = True
+
+
+def lying(path: Path) -> None:
+    """A ZIP that is cut off."""
+    overlapping(path)
+    path.write_bytes(path.read_bytes()[:70_000])
+
+
+def locked(path: Path) -> None:
+    """A ZIP that says that it is locked with a password."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("IM1", b"x")
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+
+
+def by_bzip2(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("IM1", bytes(1000))
+
+
+def with_a_long_list(path: Path) -> None:
+    """A ZIP with so many members that their list takes 9 MiB."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("IM1", b"")
+        archive.filelist.extend(archive.filelist * 190_000)
+        archive._didModify = True
+
+
+ZIPS = {
+    bomb: "unpacks to more than 64 MiB",
+    overlapping: "lie over each other",
+    lying: "cannot be read",
+    locked: "locked with a password",
+    by_bzip2: "packed in a way that is not read here",
+    with_a_long_list: "list of members is longer than 8 MiB",
+}
+
+
+@pytest.mark.parametrize("made", ZIPS, ids=lambda made: made.__name__)
+def test_a_zip_that_is_made_to_do_harm(made: Callable[[Path], None], erode: Hospital, inbox: Inbox) -> None:
+    made(place(inbox) / "Selvi.zip")
+    inbox.step()
+    assert ZIPS[made] in reasons(inbox)
+    assert erode.kept() == []
+    assert spooled(erode) == []
+    assert left(inbox)[-1].endswith("/Selvi.zip")
+
+
+def test_a_deflated_bomb_is_refused(erode: Hospital, inbox: Inbox) -> None:
+    (dataset,) = ct(count=1)
+    dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1.99"
+    (path,) = written(place(inbox), dataset)
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    with path.open("ab") as file:
+        file.truncate(file.seek(0, os.SEEK_END) // 2)
+        file.write(deflater.compress(bytes(1 << 20)) + deflater.flush())
+    (place(inbox) / "huge").write_bytes(deflated(600))
+    inbox.step()
+    assert erode.kept() == []
+    assert "larger than 512 MiB once it is inflated" in reasons(inbox)
+
+
+def deflated(mib: int) -> bytes:
+    """A deflated data set of so many MiB."""
+    from appliance.keeping.part10 import file_meta
+
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    body = b"".join(deflater.compress(bytes(1 << 20)) for _ in range(mib)) + deflater.flush()
+    return file_meta("1.2.840.10008.5.1.4.1.1.2", "1.2.3", "1.2.840.10008.1.2.1.99") + body
+
+
+def test_a_file_that_is_being_written_is_left_alone(erode: Hospital, inbox: Inbox) -> None:
+    (path,) = written(place(inbox), *ct(count=1))
+    with path.open("ab"):
+        inbox.step()
+        assert path.exists()
+    inbox.step()
+    assert not path.exists()
+    assert len(erode.kept()) == 1
+
+
+def test_files_wait_until_all_of_them_are_quiet(erode: Hospital, mocker: MockerFixture) -> None:
+    clock = mocker.patch("appliance.inbox.settling.time.monotonic", return_value=0.0)
+    inbox = inbox_of(erode, 10.0)
+    (first,) = written(place(inbox), *ct(count=1))
+    for second, kept in ((0, 0), (6, 0), (9, 0), (12, 0), (15, 0), (16, 2)):
+        clock.return_value = float(second)
+        if second == 6:
+            written(place(inbox) / "more", *ct(count=1))
+        inbox.step()
+        assert len(erode.kept()) == kept, second
+    assert not first.exists()
+    assert "2 of 2 images arrived" in report(inbox)
+
+
+def test_who_copies_without_an_end_does_not_wait_for_it(erode: Hospital, mocker: MockerFixture) -> None:
+    clock = mocker.patch("appliance.inbox.settling.time.monotonic", return_value=0.0)
+    inbox = inbox_of(erode, 10.0)
+    written(place(inbox), *ct(count=1))
+    for second in range(0, 301, 5):
+        clock.return_value = float(second)
+        (place(inbox) / f"late{second}").write_bytes(b"x")
+        inbox.step()
+        assert len(erode.kept()) == (second == 300)
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_lost(erode: Hospital, inbox: Inbox, mocker: MockerFixture) -> None:
+    """Who opens it for writing has to wait for the lease; without one, the change is seen."""
+    first, second = ct(count=1) + ct(count=1)
+    (path,) = written(place(inbox), first)
+    later = written(place(inbox) / "later", second)[0].read_bytes()
+    (place(inbox) / "later" / "0000.dcm").unlink()
+    mocker.patch("appliance.inbox.held.Held._lease", return_value=False)
+    file = erode.archive.file
+
+    def filed(*arguments: object, **named: object) -> object:
+        path.write_bytes(later)
+        return file(*arguments, **named)  # type: ignore[arg-type]
+
+    mocker.patch.object(erode.archive, "file", filed)
+    inbox.step()
+    assert path.read_bytes() == later
+    mocker.stopall()
+    inbox.step()
+    assert erode.kept() == sorted([first.SOPInstanceUID, second.SOPInstanceUID])
+    assert left(inbox) == []
+
+
+def test_a_copy_that_was_broken_off_after_its_length_was_said(erode: Hospital, inbox: Inbox) -> None:
+    """As Windows leaves it: as long as the whole, with nothing in its second half."""
+    (path,) = written(place(inbox), *ct(count=1))
+    whole = path.stat().st_size
+    os.truncate(path, 8192)
+    os.truncate(path, whole)
+    inbox.step()
+    assert erode.kept() == []
+    assert "the copy was broken off before its end" in reasons(inbox)
+
+
+def test_what_a_file_begins_with_is_no_program_in_the_archive(erode: Hospital, inbox: Inbox) -> None:
+    (dataset,) = ct(count=1)
+    (path,) = written(place(inbox), dataset)
+    path.write_bytes(b"MZ" + bytes([7]) * 126 + path.read_bytes()[128:])
+    inbox.step()
+    kept = erode.archive.path_of(dataset.SOPInstanceUID).read_bytes()
+    assert kept[:132] == bytes(128) + b"DICM"
+    assert dataset.PixelData in kept
+
+
+def test_strange_entries(erode: Hospital, inbox: Inbox, tmp_path: Path) -> None:
+    """Links, fifos, names of 255 bytes and in other encodings, deep folders: nothing leads out, and nothing stops."""
+    (tmp_path / "secret").write_bytes(written(tmp_path / "s", *ct(count=1))[0].read_bytes())
+    (place(inbox) / "link").symlink_to(tmp_path / "secret")
+    (place(inbox) / "folder").symlink_to(tmp_path)
+    os.mkfifo(place(inbox) / "fifo")
+    deep = "/".join(["d" * 200] * 15)
+    (place(inbox) / deep).mkdir(parents=True)
+    datasets = ct(count=3)
+    paths = written(tmp_path / "files", *datasets)
+    names = ("n" * 255, os.fsdecode(b"\xff\xfe Selvi\n"), f"{deep}/IM")
+    for path, name in zip(paths, names, strict=True):
+        (place(inbox) / name).write_bytes(path.read_bytes())
+    (place(inbox) / deep / ("x" * 255)).write_bytes(b"no image")
+    inbox.step()
+    assert erode.kept() == sorted(dataset.SOPInstanceUID for dataset in datasets)
+    assert (tmp_path / "secret").is_file()
+    assert "3 of 6 images arrived" in report(inbox)
+    assert not (place(inbox) / ("d" * 200)).exists()
+    assert [path for path in place(inbox).iterdir() if path.name != "not filed" and path.suffix != ".txt"] == []
+
+
+def test_a_full_disk_loses_nothing(erode: Hospital, inbox: Inbox, mocker: MockerFixture) -> None:
+    datasets = ct(count=3)
+    paths = written(place(inbox), *datasets)
+    full = mocker.patch("appliance.keeping.spool.leave_room", side_effect=[None] * 3 + [OSError(28, "full")] * 99)
+    with pytest.raises(ArchiveFull):
+        inbox.step()
+    full.side_effect = None
+    assert [path.exists() for path in paths].count(True) == 3 - len(erode.kept()) > 0
+    assert "so far; the rest waits here: there is no room" in report(inbox)
+    inbox.step()
+    assert len(erode.kept()) == 3
+    assert left(inbox) == []
+    assert "3 of 3 images arrived.\n" in report(inbox)
+    assert len(list(place(inbox).glob("report *"))) == 1
+
+
+def test_a_kill_at_any_file_loses_nothing(erode: Hospital, inbox: Inbox, mocker: MockerFixture) -> None:
+    """Between the archive and the removal from the inbox."""
+    datasets = ct(count=2)
+    written(place(inbox), *datasets)
+    mocker.patch("appliance.inbox.held.Held.remove", side_effect=KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        inbox.step()
+    mocker.stopall()
+    inbox_of(erode).step()
+    assert erode.kept() == sorted(dataset.SOPInstanceUID for dataset in datasets)
+    assert left(inbox) == []
+
+
+def test_only_whoever_may_import_has_a_folder(erode: Hospital, inbox: Inbox) -> None:
+    assert {path.name for path in inbox.folder.iterdir()} == {"r.devi", "k.mani"}
+    (inbox.folder / "dr.anbu").mkdir()
+    written(inbox.folder / "dr.anbu", *ct(count=1))
+    inbox.step()
+    assert erode.kept() == []
+
+
+def test_what_is_not_allowed_any_more_is_not_read(erode: Hospital, inbox: Inbox) -> None:
+    written(place(inbox), *ct(count=1))
+    allow(erode, inbox=False)
+    inbox.step()
+    assert erode.kept() == []
+    assert inbox.importers() == frozenset()
+    allow(erode)
+    inbox.step()
+    assert len(erode.kept()) == 1
+
+
+def test_a_disk_that_is_nearly_full_takes_no_more_copies(erode: Hospital, inbox: Inbox, mocker: MockerFixture) -> None:
+    room = mocker.patch("appliance.inbox.inbox.inbox_margins", return_value=2.0)
+    states = []
+    for margins in (2.0, 0.9, 1.1, 1.3):
+        room.return_value = margins
+        states.append(inbox.is_open())
+    assert states == [True, False, False, True]
+    (place(inbox) / "viewer.exe").write_bytes(b"MZ")
+    inbox.step()
+    room.return_value = 0.4
+    inbox.step()
+    assert [name.rpartition(".")[2] for name in left(inbox)] == ["txt"]
+    assert "These files were removed: the appliance's disk is nearly full." in reasons(inbox)
+
+
+def test_the_log_names_no_file(erode: Hospital, inbox: Inbox, capsys: pytest.CaptureFixture[str]) -> None:
+    written(place(inbox) / "Selvi", *ct(count=1))
+    (place(inbox) / "Murugan.exe").write_bytes(b"MZ")
+    inbox.step()
+    told = "".join(capsys.readouterr())
+    assert "Selvi" not in told
+    assert "Murugan" not in told
