@@ -29,6 +29,7 @@ from provision.declaring.names import (
 )
 from provision.declaring.sizes import Size, SizeText
 from provision.declaring.strict import STRICT
+from provision.declaring.time_server import TimeServer  # noqa: TC001 - as above
 from provision.planning.storage import Backup, Datastores
 
 #: IEEE 802.1Q-2018 9.6: 0 and 4095 are reserved. RFC 7348: 24 bits for VXLAN.
@@ -183,6 +184,8 @@ class Branch:
     """Whether those who may import do so through the shared folder `inbox` as well: a CD's files, or a ZIP of them."""
     names: tuple[DnsName, ...] = Field(default=(), max_length=16)
     """Names of its own by which the appliance is reached, as the hospital's DNS has them: images.erode.example."""
+    time: tuple[TimeServer, ...] = Field(default=(), max_length=8)
+    """The time servers of this branch, in place of the community's."""
     was: Label | None = None
     """The name with which this branch was made, if it is called otherwise now: it stays its name in the exchange."""
 
@@ -214,6 +217,8 @@ class Community:
     on_host_failure: Literal["restart", "none"] = "none"
     """What becomes of appliances whose host dies: started on another, or nothing until it is back."""
     backup: Backup | None = None
+    time: tuple[TimeServer, ...] = Field(default=(), max_length=8)
+    """Whom appliances ask the time; left out: OneGate's host, their router and Debian's pool, whoever answers first."""
     referrals: tuple[ReferralRule, ...] | None = Field(default=None)
     """Who may refer to whom; left out: everyone to everyone."""
 

@@ -63,7 +63,7 @@ STAND_INS: dict[str | int, Any] = {
 }
 
 #: Entries of a branch that can be left out.
-OPTIONAL = {"appliance", "staff", "admins", "modalities", "names", "was", "dns", "addresses"}
+OPTIONAL = {"appliance", "staff", "admins", "modalities", "names", "time", "was", "dns", "addresses"}
 
 
 def load(path: str | Path) -> Community:

@@ -24,7 +24,9 @@ PUBLIC_KEYS = ("GURNEY_COMMUNITY_KEY", "GURNEY_RECOVERY_KEY")
 ADMIN_NETWORKS = "GURNEY_ADMIN_NETWORKS"
 #: Where the exchange is, when it is no folder of the host: nfs://server/path.
 REMOTE_EXCHANGE = "GURNEY_EXCHANGE"
-#: Entries of the context that say who an appliance is; all others are OpenNebula's.
+#: Whom an appliance asks the time.
+TIME_SERVERS = "NTP_SERVERS"
+#: Entries of the context that Gurney writes; all others are OpenNebula's.
 OURS = (
     "SET_HOSTNAME",
     "GURNEY_COMMUNITY",
@@ -32,6 +34,7 @@ OURS = (
     "GURNEY_AE_TITLE",
     ADMIN_NETWORKS,
     REMOTE_EXCHANGE,
+    TIME_SERVERS,
     *PUBLIC_KEYS,
 )
 
@@ -100,6 +103,8 @@ def declared_machine(community: Community, name: str) -> dict[str, Any]:
         context[ADMIN_NETWORKS] = " ".join(str(network) for network in community.cloud.management)
     if community.exchange.server is not None:
         context[REMOTE_EXCHANGE] = f"nfs://{community.exchange.server}{community.exchange.path}"
+    if servers := branch.time or community.time:
+        context[TIME_SERVERS] = " ".join(servers)
     return {
         "cpu": capacity.cpu,
         "memory_mib": capacity.memory.mib,
