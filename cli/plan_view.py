@@ -144,7 +144,8 @@ def fleet_table(lines: Iterable[FleetLine], echoes: Mapping[str, bool]) -> Table
 
 def _service(status: BranchStatus) -> str:
     given_up = f", {status.referrals_given_up} referrals given up" if status.referrals_given_up else ""
-    return _coloured(status.words + given_up, good=status.ready and not given_up)
+    needs = given_up or status.clock_unset or status.restart_wanted
+    return _coloured(status.words + given_up, good=status.ready and not needs)
 
 
 def _outbox(line: FleetLine) -> str:

@@ -5,6 +5,7 @@ from pydantic import BaseModel
 
 from appliance.referral.attempts import count_given_up
 from appliance.referral.outbox import used_bytes
+from appliance.upkeep import upkeep
 from appliance.web.visitor import people_of
 
 router = APIRouter(tags=["health"])
@@ -16,7 +17,8 @@ class HealthOut(BaseModel):
     A `secure` one shows a certificate, over HTTPS and DICOM TLS. A `closed` one answers on loopback alone, while an
     upgrade judges it. `outbox_bytes` is what referrals on their way need of the outbox, at most `outbox_limit_bytes` (0
     for any number). `referrals_given_up` ended the service each time that they were taken, and rest
-    a while before they are tried again.
+    a while before they are tried again. `clock_set` tells whether a time server has set the machine's clock, null where
+    it has no time service of its own; `restart_wanted`, whether updates wait for the machine to be started again.
     """
 
     branch: str
@@ -30,13 +32,15 @@ class HealthOut(BaseModel):
     outbox_bytes: int
     outbox_limit_bytes: int
     referrals_given_up: int
+    clock_set: bool | None
+    restart_wanted: bool
 
 
 @router.get("/health")
 def health(request: Request) -> HealthOut:
     """Whether it is enrolled, takes DICOM, and how many renditions are still to be made."""
     people = people_of(request)
-    now = people.health()
+    now, machine = people.health(), upkeep()
     with people.index.session() as session:
         outbox_bytes, given_up = used_bytes(session), count_given_up(session)
     return HealthOut(
@@ -51,4 +55,6 @@ def health(request: Request) -> HealthOut:
         outbox_bytes=outbox_bytes,
         outbox_limit_bytes=people.settings.outbox_bytes(),
         referrals_given_up=given_up,
+        clock_set=machine.clock_set,
+        restart_wanted=machine.restart_wanted,
     )

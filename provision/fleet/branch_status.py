@@ -53,6 +53,8 @@ class BranchStatus:
         What its referrals that are on their way need of its outbox, and how much that may hold, 0 for any number.
     referrals_given_up
         How many ended its service each time that they were taken: its admin may let them be tried again.
+    clock_unset, restart_wanted
+        Whether no time server has set its machine's clock; whether updates wait for that to be started again.
     directory_known, settings_known
         The versions that its appliance knows; 0 where it does not say so over TLS.
     """
@@ -72,6 +74,8 @@ class BranchStatus:
     outbox_bytes: int = 0
     outbox_limit_bytes: int = 0
     referrals_given_up: int = 0
+    clock_unset: bool = False
+    restart_wanted: bool = False
     directory_known: int = 0
     settings_known: int = 0
 
@@ -142,16 +146,27 @@ def _status(
         dicom=f"{community.branches[name].ae_title}@{in_url(address)}:{DICOM_PORT}",
         enrolled=enrolled,
         ready=not late,
-        words=late or (_newer(now, health) if health and vouched else "") or "ready",
+        words=late or (_newer(now, health) if health and vouched else "") or _ready(health),
         answers=health is not None,
         certificate_until=Certificate(certificate).until if certificate else None,
         revoked=_is_revoked(now, name),
         outbox_bytes=health.outbox_bytes if health else 0,
         outbox_limit_bytes=health.outbox_limit_bytes if health else 0,
         referrals_given_up=health.referrals_given_up if health else 0,
+        clock_unset=health is not None and health.clock_unset,
+        restart_wanted=health is not None and health.restart_wanted,
         directory_known=health.directory if health and vouched else 0,
         settings_known=health.settings if health and vouched else 0,
     )
+
+
+def _ready(health: Health | None) -> str:
+    """That it is ready, and what its machine needs nevertheless."""
+    needs = {
+        "no time server has set its clock": health is not None and health.clock_unset,
+        "updates wait until its machine is started again": health is not None and health.restart_wanted,
+    }
+    return "; ".join(["ready", *(words for words, holds in needs.items() if holds)])
 
 
 def _newer(now: Found, health: Health) -> str:

@@ -32,6 +32,10 @@ class Health:
         appliance is too old to say.
     referrals_given_up
         How many ended its service each time that they were taken, and wait for the branch's admin.
+    clock_unset
+        Whether no time server has set its clock yet.
+    restart_wanted
+        Whether updates of its system wait for a restart.
     distrust
         Why its certificate was not accepted, where one was expected; what is said then may be anybody's words.
     """
@@ -44,6 +48,8 @@ class Health:
     outbox_bytes: int = 0
     outbox_limit_bytes: int = 0
     referrals_given_up: int = 0
+    clock_unset: bool = False
+    restart_wanted: bool = False
     distrust: str = ""
 
 
@@ -118,7 +124,8 @@ def _health_in(told: Any) -> Health:
     versions = _number(told["directory"]), _number(told["settings"])
     outbox = _number(told.get("outbox_bytes", 0)), _number(told.get("outbox_limit_bytes", 0))
     given_up = _number(told.get("referrals_given_up", 0))
-    return Health(branch, told["enrolled"] is True, *versions, told["dicom"] is True, *outbox, given_up)
+    machine = told.get("clock_set") is False, told.get("restart_wanted") is True
+    return Health(branch, told["enrolled"] is True, *versions, told["dicom"] is True, *outbox, given_up, *machine)
 
 
 def _number(value: object) -> int:

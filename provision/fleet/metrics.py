@@ -35,6 +35,11 @@ GAUGES: dict[str, tuple[str, Callable[[FleetLine], float]]] = {
         "Referrals that ended the service each time that they were taken",
         lambda line: line.status.referrals_given_up,
     ),
+    "gurney_clock_unset": ("1 where no time server has set the machine's clock", lambda line: line.status.clock_unset),
+    "gurney_restart_wanted": (
+        "1 where updates wait until the machine is started again",
+        lambda line: line.status.restart_wanted,
+    ),
     "gurney_last_backup_timestamp_seconds": (
         "When OpenNebula backed the appliance up last; 0 where it never did",
         lambda line: line.last_backup.made.timestamp() if line.last_backup else 0,

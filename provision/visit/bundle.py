@@ -43,6 +43,8 @@ COMMANDS = {
     "network": "ip -brief address; ip route; ip -6 route; cat /etc/resolv.conf; nft list ruleset; ss -ltn",
     "context": f"{{root}}/opt/gurney/current/bin/python -I -c '{CONTEXT}' {{root}}/run/gurney/context/context.sh",
     "disks": "lsblk -f; findmnt --df; du -sh {root}/var/lib/gurney/archive/* 2>/dev/null",
+    "updates": "cat {root}/run/reboot-required.pkgs {root}/run/gurney/restart-wanted 2>/dev/null; "
+    "tail -n 200 /var/log/unattended-upgrades/unattended-upgrades.log",
     "clock": "timedatectl status --no-pager; timedatectl timesync-status --no-pager",
     "health": "{root}/opt/gurney/current/bin/python -I -c "
     "'import urllib.request as u; print(u.urlopen(\"http://127.0.0.1:8080/health\", timeout=5).read().decode())'",

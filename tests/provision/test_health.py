@@ -80,11 +80,36 @@ def test_a_service_that_is_just_starting_is_not_distrusted(monkeypatch: pytest.M
 class InClear(BaseHTTPRequestHandler):
     """What an appliance says in clear."""
 
+    body = b'{"branch": "erode", "enrolled": true, "directory": 1, "settings": 1, "dicom": true}'
+
     def do_GET(self) -> None:
         """It is enrolled, at everybody's address."""
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(b'{"branch": "erode", "enrolled": true, "directory": 1, "settings": 1, "dicom": true}')
+        self.wfile.write(self.body)
+
+
+@pytest.mark.parametrize(
+    ("told", "unset", "wanted"),
+    [
+        ("", False, False),
+        (', "clock_set": null, "restart_wanted": false', False, False),
+        (', "clock_set": true, "restart_wanted": true', False, True),
+        (', "clock_set": false, "restart_wanted": 1', True, False),
+    ],
+)
+def test_a_machine_that_needs_something_is_told(
+    told: str, unset: bool, wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where an appliance is too old to say."""
+    body = b'{"branch": "erode", "enrolled": true, "directory": 1, "settings": 1, "dicom": true' + told.encode() + b"}"
+    handler = type("Answer", (InClear,), {"body": body})
+    with HTTPServer((free_address(), 0), handler) as server:
+        monkeypatch.setattr("provision.fleet.health.HTTP_PORT", server.server_port)
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        health = health_of(server.server_address[0])
+    assert isinstance(health, Health)
+    assert (health.clock_unset, health.restart_wanted) == (unset, wanted)
 
 
 def vm_that_reports(address: str) -> Node:
