@@ -87,6 +87,9 @@ class Driver(Protocol):
     def stop(self, vm_id: int, *, hard: bool) -> None:
         """Tell a guest to stop; a hard stop does not ask. Nothing happens where there is none."""
 
+    def changed(self, guest: Guest) -> None:
+        """Let a guest that runs see what is new in its context and its data disks; nothing happens without one."""
+
     def is_there(self, vm_id: int) -> bool:
         """Whether the guest still exists."""
 

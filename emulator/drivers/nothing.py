@@ -20,6 +20,9 @@ class NoGuests:
     def stop(self, vm_id: int, *, hard: bool) -> None:
         """Do nothing."""
 
+    def changed(self, guest: Guest) -> None:
+        """Do nothing."""
+
     def is_there(self, vm_id: int) -> bool:  # noqa: ARG002  (of the interface)
         """No guest is ever there."""
         return False

@@ -81,6 +81,12 @@ class Processes:
                 running.stopped = time.monotonic() - (GRACE_S if hard else 0.0)
         self._wake.set()
 
+    def changed(self, guest: Guest) -> None:
+        """What is new in the folder of its context is read when it is started again."""
+        with self._lock:
+            if guest.vm_id in self._guests:
+                self._guests[guest.vm_id].guest = guest
+
     def is_there(self, vm_id: int) -> bool:
         """Whether the guest still exists."""
         with self._lock:

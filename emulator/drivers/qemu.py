@@ -62,6 +62,12 @@ class Machines:
             if not machine.is_there:
                 self._machines.pop(vm_id, None)
 
+    def changed(self, guest: Guest) -> None:
+        """Exchange the CONTEXT disc of a guest that runs, and let its data disks grow, in the background."""
+        machine = self._machines.get(guest.vm_id)
+        if machine is not None:
+            self._starter.submit(machine.change, guest)
+
     def is_there(self, vm_id: int) -> bool:
         """Whether the guest runs, or is about to."""
         machine = self._machines.get(vm_id)

@@ -54,13 +54,18 @@ def _images(*arguments: object) -> str:
     return done.stdout
 
 
-def write_context_disc(guest: Guest) -> None:
-    """The files of the context; OneGate is told as the guest can reach it."""
+def write_context_disc(guest: Guest) -> bool:
+    """The files of the context, OneGate told as the guest can reach it; whether the disc is another than before."""
     folder = guest.folder / "context"
     files = {name: (folder / name).read_bytes() for name in CONTEXT_FILES if (folder / name).is_file()}
     if guest.hardware.onegate and "context.sh" in files:
         real, seen = guest.hardware.onegate.encode(), qemu_command.onegate_seen(guest).encode()
         files["context.sh"] = files["context.sh"].replace(b"ONEGATE_ENDPOINT='" + real, b"ONEGATE_ENDPOINT='" + seen)
-    path = qemu_command.context_disc(guest)
-    path.write_bytes(disc("CONTEXT", files))
-    path.chmod(0o600)
+    path, content = qemu_command.context_disc(guest), disc("CONTEXT", files)
+    if path.exists() and path.read_bytes() == content:
+        return False
+    fresh = path.with_suffix(".new")  # a machine that runs reads the old one to its end
+    fresh.touch(0o600)
+    fresh.write_bytes(content)
+    fresh.replace(path)
+    return True

@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from emulator.drivers import qemu_command, qemu_network, qmp, virtiofs
+from emulator.drivers import qemu_change, qemu_command, qemu_network, qmp, virtiofs
 from emulator.drivers.process import die_with_parent
 from emulator.drivers.qemu_files import prepare
 from emulator.errors import EmulatorError
@@ -28,6 +28,7 @@ PROGRAM = "qemu-system-x86_64"
 #: A guest without KVM needs about 10 s to shut down on a free core.
 GRACE_S = 60.0
 POLL_S = 0.1
+ATTEMPTS = 3
 LAST_WORDS = 400
 
 
@@ -49,6 +50,7 @@ class Machine:
         self._before = before
         self._unwanted = threading.Event()  # it was stopped before it had started
         self._tried = threading.Event()  # it runs, or is known not to
+        self._changing = threading.Lock()
 
     @property
     def starting(self) -> bool:
@@ -100,6 +102,23 @@ class Machine:
         timer = threading.Timer(GRACE_S, self._kill)
         timer.daemon = True
         timer.start()
+
+    def change(self, guest: Guest) -> None:
+        """Let it see what has changed, once it is known whether it runs."""
+        self._tried.wait()
+        with self._changing:
+            for _ in range(ATTEMPTS):
+                if not self.running or self._shows(guest):
+                    return
+
+    def _shows(self, guest: Guest) -> bool:
+        try:
+            qemu_change.show(guest)
+        except (OSError, EmulatorError) as error:
+            qemu_command.context_disc(guest).unlink(missing_ok=True)  # it is to be exchanged still
+            log.warning("guest %s does not see what has changed: %s", guest.vm_id, error)
+            return False
+        return True
 
     def _follow(self) -> None:
         if self._before is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from emulator import quota
 from emulator.errors import Code, Refused
-from emulator.objects import vm_context, vm_disk, vm_history
+from emulator.objects import vm_context, vm_disk, vm_guest, vm_history
 from emulator.objects.host_share import occupy, vacate
 from emulator.objects.placement import room_lacking
 from emulator.objects.vm import MAX_AMOUNT, capacity, check_restricted
@@ -101,6 +101,7 @@ def updateconf(call: Call, oid: int, text: str, append: int = 0) -> int:
     _set_boot_order(template)
     for config in vectors(asked, "BACKUP_CONFIG"):
         vm.body["BACKUPS"]["BACKUP_CONFIG"] = {**BACKUP_CONFIG, **vm.body["BACKUPS"]["BACKUP_CONFIG"], **config}
+    vm_guest.change(call.cloud, vm)
     return oid
 
 

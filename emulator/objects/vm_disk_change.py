@@ -11,7 +11,7 @@ from emulator import quota
 from emulator.access import create, require, use
 from emulator.errors import Code, Refused
 from emulator.naming import check_name
-from emulator.objects import vm_disk, vm_history
+from emulator.objects import vm_disk, vm_guest, vm_history
 from emulator.objects.image import TYPES, begin_copy, charge, check_space, new_image
 from emulator.objects.requirement import clusters_of
 from emulator.objects.vm import check_restricted
@@ -140,6 +140,7 @@ def resize(call: Call, oid: int, disk_id: int, size: str) -> int:
     quota.charge(call.store, vm.uid, vm.gid, _growth(vm, disk, growth))
     disk["SIZE"] = str(whole(size))
     _resize_image(call, disk, growth)
+    vm_guest.change(call.cloud, vm)
     begin(call, vm, "DISK_RESIZE", RESIZE, lcm_off="DISK_RESIZE_POWEROFF")
     return oid
 

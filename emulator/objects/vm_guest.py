@@ -63,6 +63,14 @@ def start(cloud: Cloud, vm: Record) -> None:
     cloud.driver.start(guest)
 
 
+def change(cloud: Cloud, vm: Record) -> None:
+    """Let a guest that is there see its context and its disks as they are now."""
+    if cloud.driver.is_there(vm.oid):
+        guest = guest_of(cloud, vm)
+        _write_context(guest.folder / "context", vm, cloud.onegate)
+        cloud.driver.changed(guest)
+
+
 def _link_persistent_disks(cloud: Cloud, vm: Record) -> None:
     """In the VM's folder a persistent disk is a link to its image, as a shared datastore has it."""
     for disk in vectors(vm.template, "DISK"):
@@ -83,9 +91,12 @@ def _write_context(place: Path, vm: Record, onegate: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """Write a file at once: a driver may read it just now."""
+    fresh = path.with_name(f".{path.name}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
+    fresh.replace(path)
 
 
 def stop(cloud: Cloud, vm: Record, *, hard: bool) -> None:
