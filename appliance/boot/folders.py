@@ -11,12 +11,13 @@ from appliance.boot.context_disc import service_group
 from appliance.boot.machine import Trouble, attempt, last_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from appliance.boot.machine import Machine
 
 _TAG = re.compile(r"DISK(\d+)_MOUNT_TAG")
+_POINT = re.compile(r"/mnt/[\w.-]+")
 #: Written by the service alone; every other folder is somebody else's and is only read.
 WRITABLE = frozenset({"outbox"})
 SAFE = "nosuid,nodev,noexec"
@@ -37,22 +38,18 @@ class Folder:
         return self.tag not in WRITABLE
 
 
-def folders(variables: Mapping[str, str]) -> Iterator[Folder]:
-    """
-    The folders of a context.
-
-    Raises
-    ------
-    Trouble
-        A tag without a place, or a place that is not below /mnt.
-    """
+def folders(variables: Mapping[str, str]) -> tuple[list[Folder], list[str]]:
+    """The folders of a context, and words for each that is wanted elsewhere than below /mnt: it costs no other."""
+    found, wrong = [], []
     for name, tag in sorted(variables.items()):
-        if found := _TAG.fullmatch(name):
-            place = f"DISK{found[1]}_MOUNT_POINT"
+        if disk := _TAG.fullmatch(name):
+            place = f"DISK{disk[1]}_MOUNT_POINT"
             point = variables.get(place, "")
-            if not re.fullmatch(r"/mnt/[\w.-]+", point) or point.endswith("/.."):
-                raise Trouble(f"{place}={point!r} in the context: a shared folder is mounted at /mnt/NAME only")
-            yield Folder(tag, point)
+            if _POINT.fullmatch(point) and not point.endswith("/.."):
+                found.append(Folder(tag, point))
+            else:
+                wrong.append(f"{place}={point!r} in the context: a shared folder is mounted at /mnt/NAME only")
+    return found, wrong
 
 
 def mount_folder(machine: Machine, folder: Folder) -> bool:

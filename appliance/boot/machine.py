@@ -6,11 +6,12 @@ import os
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+Result = TypeVar("Result")
 PROGRAM_TIMEOUT_S = 120
 #: mkfs and fsck of a large disk that is slow.
 DISK_TIMEOUT_S = 800
@@ -53,6 +54,28 @@ class Machine:
         """A line that stands out, and is told again at the end."""
         self.troubles.append(words)
         self.say(f"*** {words}")
+
+    def take(self, step: Callable[[], Result], otherwise: Result) -> Result:
+        """
+        Take a step; what goes wrong in it is told, and costs this step alone.
+
+        Parameters
+        ----------
+        step
+            Returns what has come of it.
+        otherwise
+            What comes back where it fails.
+        """
+        try:
+            return step()
+        except (Trouble, OSError) as error:
+            self.trouble(str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours too must leave the way in by SSH, and the archive
+            import traceback
+
+            traceback.print_exc()
+            self.trouble(f"a step failed as nobody had foreseen: {type(error).__name__}: {error}")
+        return otherwise
 
 
 def run(*arguments: str, stdin: str = "", timeout_s: float = PROGRAM_TIMEOUT_S) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from appliance.boot.archive_disk import STATE, gigabytes, grow, mount_archive
 from appliance.boot.cards import cards
@@ -14,7 +14,7 @@ from appliance.boot.context_disc import read_disc
 from appliance.boot.firewall import open_firewall
 from appliance.boot.folders import folders, mount_folder
 from appliance.boot.logins import allow_logins, public_keys, show_host_key
-from appliance.boot.machine import Machine, Trouble, attempt, write
+from appliance.boot.machine import Machine, attempt, write
 from appliance.boot.names import host_name, set_host_name
 from appliance.boot.network import reload_network, set_up_network
 from appliance.boot.programs import show_programs
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.boot.cards import Card
-    from appliance.boot.folders import Folder
 
-Result = TypeVar("Result")
 #: Stands while the service would not accept the context; it is not started then.
 WRONG = "wrong-context"
 #: What shows the archive.
@@ -81,11 +79,8 @@ class _Boot:
             return
         self._machine_itself()
         archive = self._open_archive()
-        host_key = self._try(lambda: show_host_key(self.machine, archive / "ssh" if archive else None), "")
-        none: tuple[Folder, ...] = ()
-        for folder in self._try(lambda: tuple(folders(self.variables)), none):
-            self._note("folders", partial(mount_folder, self.machine, folder))
-        self._note("folders", lambda: mount_remote(self.machine, self.variables))
+        host_key = self.machine.take(lambda: show_host_key(self.machine, archive / "ssh" if archive else None), "")
+        self._mount_folders()
         self._note("script", lambda: lay_out_start_script(self.machine, self.variables))
         self._judge_context()
         self._tell(archive, host_key)
@@ -95,7 +90,7 @@ class _Boot:
     def _read(self) -> None:
         """The context, and the cards in it."""
         before = self._told_to_service()
-        self.variables = self._try(partial(read_disc, self.machine, **self._patience()), {})
+        self.variables = self.machine.take(partial(read_disc, self.machine, **self._patience()), {})
         if before != self._told_to_service():
             self.changed.add("context")
         self.cards = cards(self.variables)
@@ -105,7 +100,7 @@ class _Boot:
     def _open_archive(self) -> Path | None:
         """Mount it, and let it use all of its disk; what waits for it is told."""
         was_open = os.path.ismount(self.machine.path(STATE))
-        archive = self._try(lambda: mount_archive(self.machine, self.variables), None)
+        archive = self.machine.take(lambda: mount_archive(self.machine, self.variables), None)
         if was_open and archive is None:
             self.refused = self.machine.troubles[-1]
         self._note("archive", lambda: grow(self.machine))
@@ -127,6 +122,14 @@ class _Boot:
             machine.trouble(f"SSH_PUBLIC_KEY in the context: {wrong} lines are no public keys")
         self._note("logins", lambda: allow_logins(machine, keys))
         self._note("clock", lambda: set_time_servers(machine, variables, self.cards))
+
+    def _mount_folders(self) -> None:
+        found, wrong = folders(self.variables)
+        for words in wrong:
+            self.machine.trouble(words)
+        for folder in found:
+            self._note("folders", partial(mount_folder, self.machine, folder))
+        self._note("folders", lambda: mount_remote(self.machine, self.variables))
 
     def _judge_context(self) -> None:
         """Whether the service may start with the context: what is wrong is said in words for people, and it waits."""
@@ -157,7 +160,7 @@ class _Boot:
     def _hand_over(self) -> None:
         """What runs already takes over what has changed."""
         if "network" in self.changed:
-            self._try(reload_network, None)
+            self.machine.take(reload_network, None)
         if "clock" in self.changed:
             attempt(["systemctl", "--no-block", "try-restart", "systemd-timesyncd.service"])
         if "script" in self.changed:
@@ -178,15 +181,8 @@ class _Boot:
         return {"wait_s": AGAIN_WAIT_S} if self.again else {}
 
     def _note(self, subject: str, step: Callable[[], bool]) -> None:
-        if self._try(step, False):
+        if self.machine.take(step, False):
             self.changed.add(subject)
-
-    def _try(self, step: Callable[[], Result], otherwise: Result) -> Result:
-        try:
-            return step()
-        except (Trouble, OSError) as error:
-            self.machine.trouble(str(error))
-            return otherwise
 
 
 def _room(archive: Path) -> str:

@@ -119,22 +119,28 @@ def test_what_is_no_network_is_told() -> None:
     assert networks(named, "A") == ([IPv4Network("10.0.0.0/24"), IPv4Network("10.1.0.0/16")], ["}", ";", "flush"])
 
 
+EXCHANGE = {
+    "DISK2_MOUNT_TAG": "exchange",
+    "DISK2_MOUNT_POINT": "/mnt/exchange",
+    "DISK3_MOUNT_TAG": "outbox",
+    "DISK3_MOUNT_POINT": "/mnt/outbox",
+}
+
+
 def test_folders_of_others_are_read_only() -> None:
-    variables = {
-        "DISK2_MOUNT_TAG": "exchange",
-        "DISK2_MOUNT_POINT": "/mnt/exchange",
-        "DISK3_MOUNT_TAG": "outbox",
-        "DISK3_MOUNT_POINT": "/mnt/outbox",
-    }
-    found = list(folders(variables))
+    found, wrong = folders(EXCHANGE)
     assert found == [Folder("exchange", "/mnt/exchange"), Folder("outbox", "/mnt/outbox")]
     assert [folder.read_only for folder in found] == [True, False]
+    assert not wrong
 
 
-@pytest.mark.parametrize("point", ["", "/etc", "/mnt/..", "/mnt/a/b", "/mnt/x -o exec"])
-def test_folder_is_mounted_below_mnt_only(point: str) -> None:
-    with pytest.raises(Trouble, match="DISK2_MOUNT_POINT"):
-        list(folders({"DISK2_MOUNT_TAG": "exchange", "DISK2_MOUNT_POINT": point}))
+@pytest.mark.parametrize("point", ["", "/etc", "/srv/pacs", "/mnt/..", "/mnt/a/b", "/mnt/x -o exec", "/mnt/x\n"])
+@pytest.mark.parametrize("disk", [1, 4])
+def test_folder_is_mounted_below_mnt_only_and_costs_itself_alone(disk: int, point: str) -> None:
+    further = {f"DISK{disk}_MOUNT_TAG": "pacs", f"DISK{disk}_MOUNT_POINT": point}
+    found, (words,) = folders({**EXCHANGE, **further})
+    assert [folder.tag for folder in found] == ["exchange", "outbox"]
+    assert words == f"DISK{disk}_MOUNT_POINT={point!r} in the context: a shared folder is mounted at /mnt/NAME only"
 
 
 REMOTE = {"GURNEY_BRANCH": "erode", "GURNEY_EXCHANGE": "nfs://10.20.0.9/srv/exchange"}
@@ -225,6 +231,28 @@ def test_file_is_written_whole_or_left_alone(tmp_path: Path) -> None:
     assert write(tmp_path / "a" / "b", "text", mode=0o600)
     assert not write(tmp_path / "a" / "b", "text", mode=0o600)
     assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (Trouble("no disk"), "no disk"),
+        (PermissionError(1, "not permitted"), "[Errno 1] not permitted"),
+        (ValueError("Invalid IPv6 URL"), "a step failed as nobody had foreseen: ValueError: Invalid IPv6 URL"),
+        (KeyError("x"), "a step failed as nobody had foreseen: KeyError: 'x'"),
+    ],
+)
+def test_step_that_fails_costs_itself_alone(
+    tmp_path: Path, error: Exception, words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def step() -> str:
+        raise error
+
+    machine = Machine(tmp_path)
+    assert machine.take(step, "otherwise") == "otherwise"
+    assert machine.take(lambda: "done", "otherwise") == "done"
+    assert machine.troubles == [words]
+    assert ("Traceback" in capfd.readouterr().err) == ("foreseen" in words), "a fault of ours keeps its place"
 
 
 def test_program_that_fails_is_told_by_its_last_line() -> None:
