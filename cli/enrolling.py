@@ -108,7 +108,7 @@ def machines_of(community: Community, now: Found, names: Sequence[str], ways: Wa
     return {
         name: Machine(
             f"{community.community}.{name}", address_of(now.view.appliances[name]), ways.port, keys, ways.identity,
-            ways.host_keys.get(name, ""),
+            ways.host_keys.get(name, ""), first_name=f"{community.community}.{community.first_name(name)}",
         )
         for name in names
     }  # fmt: skip

@@ -64,7 +64,8 @@ class Visit:
 
         def machine(name: str) -> Machine:
             address = address_of(vms[name]) if name in vms else ""
-            return Machine(f"{community.community}.{name}", address, self.port, keys, self.identity, self.compared)
+            full, first = (f"{community.community}.{each}" for each in (name, community.first_name(name)))
+            return Machine(full, address, self.port, keys, self.identity, self.compared, first_name=first)
 
         named = [machine(name).there() for name in dict.fromkeys(names)]
         return named or [machine(name) for name in community.branches]
@@ -135,7 +136,7 @@ def ssh(visit: Visit, branch: str) -> None:
     with shell_in(machine):
         pass  # the host key is compared, and kept, before OpenSSH is started
     options = {
-        "HostKeyAlias": machine.name,
+        "HostKeyAlias": machine.host,
         "UserKnownHostsFile": quoted(machine.host_keys.path),
         "GlobalKnownHostsFile": "/dev/null",
         "StrictHostKeyChecking": "yes",

@@ -53,6 +53,9 @@ class Machine:
         The fingerprint of its host key that a person has compared.
     address
         Empty where the branch has no machine, or one that nobody can reach.
+    first_name
+        The same as `name`, with the name with which the branch was made: by that its host key is kept, which lies on
+        the archive and stays. Empty where it is called so still.
     """
 
     name: str
@@ -62,6 +65,12 @@ class Machine:
     identity: Path | None = None
     compared: str = ""
     user: str = "root"
+    first_name: str = ""
+
+    @property
+    def host(self) -> str:
+        """By which name its host key is known."""
+        return self.first_name or self.name
 
     def there(self) -> Machine:
         """Itself.
@@ -279,4 +288,4 @@ class _Pinned(paramiko.MissingHostKeyPolicy):
             It is not the one.
         """
         shown = HostKey(key.get_name(), key.get_base64())
-        self._machine.host_keys.check(self._machine.name, shown, self._machine.compared)
+        self._machine.host_keys.check(self._machine.host, shown, self._machine.compared)

@@ -15,6 +15,7 @@ import pytest
 from provision.declaring.reading import parse
 from tests.provision.conftest import EXAMPLE
 from tests.provision.guests import Guests
+from tests.provision.test_first_names import called
 from tests.provision.upgrade.standin import program_wheel
 from tests.waiting import until
 
@@ -113,3 +114,15 @@ def test_branch_that_is_named_twice_is_visited_once(desk: Desk) -> None:
     assert done.returncode == 0, done.stderr
     with tarfile.open(target) as bundle:
         assert "erode/versions.txt" in bundle.getnames()
+
+
+def test_a_branch_that_is_called_otherwise_is_known_by_its_host_key(desk: Desk) -> None:
+    """The key lies on the archive, and stays; who compared it once does so no more."""
+    assert desk.run("ssh", "erode", given="true\n").returncode == 0
+    text = called(TEXT, "erode-town")
+    assert not desk.office.apply(text).after
+    (desk.folder / "community.yaml").write_text(text)
+    done = desk.run("ssh", "erode-town", "--host-key", "", given="echo logged in\n")
+    assert ("logged in" in done.stdout, done.returncode) == (True, 0), done.stderr
+    (line,) = (desk.folder / "appliance_hosts").read_text().splitlines()
+    assert line.split()[0] == "kongu.erode"
