@@ -36,12 +36,18 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 @dataclass
 class _Running:
     guest: Guest
+    before: _Running | None = None
+    """Of the same number; it has to be gone before this one starts."""
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause_s: float = FIRST_PAUSE_S
     again: float = 0.0  # when to start anew, by the monotonic clock
     stopped: float | None = None  # when it was told to stop
     signals: list[int] = field(default_factory=list)
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
 
 
 class Processes:
@@ -67,7 +73,7 @@ class Processes:
     def start(self, guest: Guest) -> None:
         """Start a guest, and keep it running until it is told to stop."""
         with self._lock:
-            self._guests[guest.vm_id] = _Running(guest)
+            self._guests[guest.vm_id] = _Running(guest, self._guests.get(guest.vm_id))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="guests", daemon=True)
                 self._thread.start()
@@ -129,13 +135,10 @@ class Processes:
 
     def _care(self, running: _Running) -> None:
         now = time.monotonic()
-        alive = running.process is not None and running.process.poll() is None
         if running.stopped is not None:
-            if alive:
-                _end(running, now)
-            else:
+            if _has_ended(running, now):
                 del self._guests[running.guest.vm_id]
-        elif not alive and now >= running.again:
+        elif _has_left(running, now) and not running.alive and now >= running.again:
             self._start_or_wait(running, now)
 
     def _start_or_wait(self, running: _Running, now: float) -> None:
@@ -152,6 +155,25 @@ class Processes:
         except OSError as error:
             log.warning("guest %s cannot be started: %s", running.guest.vm_id, error)
             running.again = now + LAST_PAUSE_S
+
+
+def _has_ended(running: _Running, now: float) -> bool:
+    """Let a guest that was told to stop end; whether it has, and whoever was before it."""
+    if running.alive:
+        _end(running, now)
+    return _has_left(running, now) and not running.alive
+
+
+def _has_left(running: _Running, now: float) -> bool:
+    """Let the one before a guest end, as hard as the guest itself; whether it has."""
+    before = running.before
+    if before is not None:
+        told = [moment for moment in (before.stopped, running.stopped) if moment is not None]
+        before.stopped = min(told, default=now)
+        if not _has_ended(before, now):
+            return False
+        running.before = None
+    return True
 
 
 def _end(running: _Running, now: float) -> None:

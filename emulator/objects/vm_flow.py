@@ -20,6 +20,7 @@ from emulator.objects.vm_state import (
     STOPPED,
     SUSPENDED,
     UNDEPLOYED,
+    WITH_GUEST,
     set_state,
 )
 from emulator.template import vectors
@@ -250,7 +251,10 @@ def keep_monitored(cloud: Cloud, vm: Record) -> None:
 def monitored(cloud: Cloud, oid: int, _arguments: Body) -> None:
     """A running virtual machine tells what it uses."""
     vm = cloud.store.get("vm", oid)
-    if vm is None or vm.state != ACTIVE or vm.body["LCM_STATE"] != RUNNING:
+    if vm is None or vm.state != ACTIVE or vm.body["LCM_STATE"] not in WITH_GUEST:
+        return
+    if vm.body["LCM_STATE"] != RUNNING:  # looked at again when what changes it is over
+        cloud.later(cloud.pace.monitor_s, "vm.monitor", oid)
         return
     if vm_guest.has_ended(cloud, vm):
         vm_failure.tell(cloud, vm, "DEPLOY", vm_guest.failure(cloud, vm))

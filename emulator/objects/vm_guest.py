@@ -10,7 +10,7 @@ from emulator.drivers.driver import Guest, Mount
 from emulator.objects import vm_hardware, vm_history
 from emulator.objects.front_end_files import host_path
 from emulator.objects.vm_context import context_file
-from emulator.objects.vm_state import ACTIVE, RUNNING, UNKNOWN
+from emulator.objects.vm_state import ACTIVE, BOOTING, WITH_GUEST
 from emulator.template import is_yes, vectors
 
 if TYPE_CHECKING:
@@ -147,8 +147,11 @@ def remove_folder(cloud: Cloud, vm: Record) -> None:
 
 
 def resume_guests(cloud: Cloud) -> None:
-    """Start the guests of all virtual machines that were running when the cloud was stopped."""
+    """Start the guests of all virtual machines that ran, or booted, when the cloud was stopped."""
     for vm in cloud.store.all("vm"):
-        if vm.state == ACTIVE and vm.body["LCM_STATE"] in {RUNNING, UNKNOWN} and not vm.hidden.get(GONE):
+        if vm.state != ACTIVE or vm.hidden.get(GONE):
+            continue
+        if vm.body["LCM_STATE"] in BOOTING | WITH_GUEST:
             start(cloud, vm)
+        if vm.body["LCM_STATE"] in WITH_GUEST:
             report(cloud, vm)

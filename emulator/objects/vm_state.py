@@ -38,6 +38,20 @@ LCM_WORDS = (
 )  # fmt: skip
 LCM = {word: number for number, word in enumerate(LCM_WORDS)}
 RUNNING, UNKNOWN, BOOT_FAILURE = LCM["RUNNING"], LCM["UNKNOWN"], LCM["BOOT_FAILURE"]
+BOOTING = {
+    LCM[word]
+    for word in (
+        "BOOT", "BOOT_UNKNOWN", "BOOT_POWEROFF", "BOOT_SUSPENDED", "BOOT_STOPPED", "BOOT_UNDEPLOY", "BOOT_MIGRATE",
+    )
+}  # fmt: skip
+#: The ACTIVE states in which a guest runs.
+WITH_GUEST = {RUNNING, UNKNOWN} | {
+    LCM[word]
+    for word in (
+        "MIGRATE", "HOTPLUG", "HOTPLUG_NIC", "HOTPLUG_RESIZE", "HOTPLUG_SAVEAS", "HOTPLUG_SNAPSHOT", "DISK_RESIZE",
+        "DISK_SNAPSHOT", "DISK_SNAPSHOT_REVERT", "DISK_SNAPSHOT_DELETE", "BACKUP",
+    )
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

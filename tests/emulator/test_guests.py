@@ -20,6 +20,7 @@ import pyone
 import pytest
 
 from emulator.cloud import Cloud
+from emulator.objects.vm_guest import guest_of
 from emulator.settings import Settings
 from tests.emulator.guest import PORT
 from tests.waiting import until
@@ -167,6 +168,7 @@ RUNS_A_GUEST = """
 import sys, time
 from pathlib import Path
 from emulator.cloud import Cloud
+from emulator.objects.vm_guest import guest_of
 from emulator.settings import Settings
 from tests.emulator.test_guests import COMMAND, ask, guest
 from tests.waiting import until
@@ -239,3 +241,21 @@ def test_guest_of_a_host_that_dies(settings: Settings) -> None:
         cloud.power.restore(dead)
         until(lambda: all(host.STATE == 2 for host in one.hostpool.info().HOST))
         assert ask(cloud, number) == new
+
+
+def test_reboot_starts_the_guest_once(cloud: Cloud) -> None:
+    """The old process is gone before the new one starts, also of one that was never told to stop."""
+    one = client(cloud)
+    number = guest(cloud)
+    until(lambda: ask(cloud, number))
+    seen = [ask(cloud, number)]
+    for again in range(5):
+        if again == 2:
+            vm = cloud.store.get("vm", number)
+            assert vm is not None
+            cloud.driver.start(guest_of(cloud, vm))
+        else:
+            one.vm.action("reboot-hard" if again == 4 else "reboot", number)
+        until(lambda: ask(cloud, number) not in {None, seen[-1]})
+        assert not exists(seen[-1] or 0)
+        seen.append(ask(cloud, number))
