@@ -95,4 +95,4 @@ def _fill_root(work: Path, disk: Path, tree: Tree, date: int) -> None:
     values = [tree.tar, folder, options, Disk().root_label, seed, disk, f"{ROOT.sectors // 2}k"]
     shell = ["sh", "-c", script, "sh", *map(str, values)]
     fake_time = {"E2FSPROGS_FAKE_TIME": str(date)}
-    run([*as_root(), *shell], environment=fake_time)
+    run(shell, within=as_root(), environment=fake_time)

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import threading
 from typing import TYPE_CHECKING
 
 from provision.image.errors import ImageNotBuilt
@@ -32,12 +33,21 @@ PACKAGES = {
 PLACES = "/usr/local/sbin:/usr/sbin:/sbin"
 LINES_SHOWN = 12
 GRACE_S = 15.0
+INTERRUPTING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 NAMESPACE = ("unshare", "--map-root-user", "--map-auto", "--setuid", "0", "--setgid", "0")
+#: Of root's own: what is mounted in it is gone with the last program in it.
+APART = ("unshare", "--mount")
 
 
-def run(arguments: Sequence[str], *, stdin: str = "", environment: Mapping[str, str] | None = None) -> str:
+def run(
+    arguments: Sequence[str],
+    *,
+    within: Sequence[str] = (),
+    stdin: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> str:
     """
-    Run a program and return its standard output.
+    Run a program, started by what stands in `within`, and return its standard output.
 
     Raises
     ------
@@ -45,9 +55,10 @@ def run(arguments: Sequence[str], *, stdin: str = "", environment: Mapping[str, 
         It is not installed, or it failed: with its last words.
     """
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), PLACES))
+    command = [*within, *arguments]
     try:
         program = subprocess.Popen(
-            list(arguments),
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -57,7 +68,7 @@ def run(arguments: Sequence[str], *, stdin: str = "", environment: Mapping[str, 
             process_group=0,
         )
     except FileNotFoundError as error:
-        raise ImageNotBuilt(_missing([arguments[0]])) from error
+        raise ImageNotBuilt(_missing([command[0]])) from error
     with program, _ended(program):
         output, words = program.communicate(stdin)
     if program.returncode:
@@ -71,12 +82,27 @@ def _ended(program: subprocess.Popen[str]) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(program.pid, number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                program.wait(GRACE_S)
+        with uninterrupted():
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(program.pid, number)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    program.wait(GRACE_S)
         raise
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Go on through an impatient second Ctrl-C: for what only ends or removes something."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda *_: None) for number in INTERRUPTING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def require(programs: Sequence[str]) -> None:
@@ -97,6 +123,17 @@ def require(programs: Sequence[str]) -> None:
 def as_root() -> list[str]:
     """What makes a program root: nothing, for root; else a user namespace of the user's own."""
     return [] if os.geteuid() == 0 else list(NAMESPACE)
+
+
+def apart() -> list[str]:
+    """What keeps root's mounts from the machine, where a container lets it; who is not root has a namespace anyway."""
+    if os.geteuid() != 0:
+        return []
+    try:
+        run([*APART, "true"])
+    except ImageNotBuilt:
+        return []
+    return list(APART)
 
 
 def require_root() -> None:

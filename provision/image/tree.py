@@ -12,7 +12,7 @@ from provision.image.layout import values_for
 from provision.image.left_out import KEPT, LEFT_OUT
 from provision.image.loader import LOADERS, lay_out_loaders, loader_hooks
 from provision.image.program import own_version
-from provision.image.tool import run
+from provision.image.tool import apart, run
 from templates.files import guest_files, script
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def make_tree(work: Path, release: Release, packages: Packages, sources: Sequenc
     ]
     run(
         ["mmdebstrap", *options, release.suite, str(tar), f"deb [trusted=yes] copy:{repository} ./"],
+        within=apart(),
         environment={"SOURCE_DATE_EPOCH": str(packages.date), "TMPDIR": str(work)},
     )
     return describe(tar)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision.image.tool import as_root, run
+from provision.image.tool import as_root, run, uninterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
@@ -31,15 +28,10 @@ def work_folder() -> Iterator[Path]:
         folder.chmod(0o755)  # in a user namespace mmdebstrap is another user
         yield folder
     finally:
-        with _held_signals():
-            run([*as_root(), "rm", "-rf", "--", str(folder)])  # without root, files in it are of the namespace's users
+        with uninterrupted():
+            _remove(folder)
 
 
-@contextlib.contextmanager
-def _held_signals() -> Iterator[None]:
-    """Let an impatient second Ctrl-C wait until the block is through."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def _remove(folder: Path) -> None:
+    """Without root, files in it are of the namespace's users. What is mounted in it is not ours to remove."""
+    run(["rm", "-rf", "--one-file-system", "--", str(folder)], within=as_root())

@@ -138,12 +138,24 @@ def test_program_that_is_missing_is_told_with_its_package() -> None:
     assert exit_code_of(ImageNotBuilt("")) == 8
 
 
-SLOW = 'trap "touch cleaned; exit 1" TERM; sleep 600 & echo $! > child; wait'
+@pytest.mark.skipif(os.geteuid() != 0 or not tool.apart(), reason="only root may mount, and not in every container")
+def test_what_a_program_mounts_is_not_mounted_for_others(tmp_path: Path) -> None:
+    """Or else removing the folder of a build that was killed would reach into /proc and /sys."""
+    mount = 'mount -t tmpfs none "$1" && touch "$1/file" && ls "$1"'
+    assert tool.run(["sh", "-c", mount, "sh", str(tmp_path)], within=tool.apart()) == "file\n"
+    assert list(tmp_path.iterdir()) == []
+    assert str(tmp_path) not in Path("/proc/mounts").read_text()
 
 
-def test_interrupted_program_cleans_up_and_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+SLOW = 'trap "touch cleaning; sleep 1; touch cleaned; exit 1" TERM; sleep 600 & echo $! > child; wait'
+
+
+@pytest.mark.parametrize("signs", [("child",), ("child", "cleaning")], ids=["once", "again while it cleans up"])
+def test_interrupted_program_cleans_up_and_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signs: tuple[str, ...]
+) -> None:
     monkeypatch.chdir(tmp_path)
-    threading.Thread(target=interrupt_when, args=[tmp_path / "child"], daemon=True).start()
+    threading.Thread(target=interrupt_when, args=[tmp_path / sign for sign in signs], daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
         tool.run(["sh", "-c", SLOW])
     assert (tmp_path / "cleaned").exists()
@@ -151,11 +163,12 @@ def test_interrupted_program_cleans_up_and_leaves_no_process(tmp_path: Path, mon
     assert not Path(f"/proc/{child}").exists() or " Z " in Path(f"/proc/{child}/stat").read_text()
 
 
-def interrupt_when(started: Path) -> None:
-    while not (started.is_file() and started.read_text().strip()):
-        time.sleep(0.05)
-    time.sleep(0.2)
-    os.kill(os.getpid(), signal.SIGINT)
+def interrupt_when(*signs: Path) -> None:
+    for sign in signs:
+        while not sign.is_file():
+            time.sleep(0.05)
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_who_cannot_give_files_to_others_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
