@@ -100,7 +100,7 @@ class People:
             sending_loop,
             Loop("receiving", receiving.step, lambda: receiving.pause_s),
             Loop("inbox", self.inbox.step, lambda: INBOX_PAUSE_S),
-            Loop("shared folder", SmbAccounts(index, archive.folder).publish, lambda: PAUSE_S),
+            Loop("shared folder", SmbAccounts(index, archive.folder, self.inbox.shares).publish, lambda: PAUSE_S),
         )
         limit = self.settings.outbox_bytes
         self.desk = Desk(context.branch, index, self.directory, self.audit, archive.path_of, sending_loop.wake, limit)

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from appliance.people_tables import Account
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from appliance.index.engine import Index
@@ -21,7 +22,7 @@ PAUSE_S = 2.0
 
 
 class SmbAccounts:
-    """The file of accounts: one line `login:hash` a person who has set a password.
+    """The file of accounts: one line `login:hash` a person who has set a password, `login:hash:right` with the inbox.
 
     It is derived from the index and may be deleted at any time. A program that runs as root reads it
     (`appliance.boot.accounts`): the service itself can make no accounts.
@@ -32,17 +33,21 @@ class SmbAccounts:
         Where the hashes are kept.
     folder
         The archive's.
+    inbox
+        Login to right of those to whom the inbox is open.
     """
 
-    def __init__(self, index: Index, folder: Path) -> None:
+    def __init__(self, index: Index, folder: Path, inbox: Callable[[], Mapping[str, str]] = dict) -> None:
         self._index = index
+        self._inbox = inbox
         self._file = folder / FILE
 
     def publish(self) -> None:
         """Write the file if it does not say what the index says."""
+        rights = self._inbox()
         with self._index.session() as session:
             query = select(Account.login, Account.smb_hash).where(Account.smb_hash.is_not(None)).order_by(Account.login)
-            text = "".join(f"{login}:{digest}\n" for login, digest in session.execute(query))
+            text = "".join(_line(login, str(digest), rights.get(login)) for login, digest in session.execute(query))
         if not self._file.is_file() or self._file.read_text() != text:
             self._write(text)
 
@@ -53,3 +58,7 @@ class SmbAccounts:
             file.write(text)
         new.replace(self._file)
         self._file.with_name(CHANGED).touch()
+
+
+def _line(login: str, digest: str, right: str | None) -> str:
+    return ":".join((login, digest, right) if right else (login, digest)) + "\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from appliance.boot.context_disc import service_group
@@ -27,6 +28,8 @@ FOLDERS = {
     "samba/private": (0o700, False),
     "samba/state": (0o700, False),
 }
+#: Made before Samba starts, which is let see these of the archive's folders and no other.
+SEEN_BY_SAMBA = {"archive/shared": 0o755, "archive/inbox": 0o700}
 #: Says whose archive this is.
 OWNER = "branch"
 WAIT_S, PAUSE_S = 5.0, 0.2
@@ -184,6 +187,10 @@ def _make_folders(point: Path) -> None:
         folder.mkdir(mode=mode, exist_ok=True)
         if for_service and group and folder.stat().st_uid != group:
             os.chown(folder, group, group)
+    for name, mode in SEEN_BY_SAMBA.items():
+        with suppress(FileExistsError):  # whatever it is: it is the service's, and root follows no link there
+            (point / name).mkdir(mode=mode)
+            os.chown(point / name, group or -1, group or -1, follow_symlinks=False)
 
 
 def _nothing_fits(volumes: Sequence[Volume]) -> str:

@@ -30,6 +30,8 @@ log = structlog.get_logger("appliance.inbox")
 
 FOLDER = "inbox"
 PAUSE_S = 2.0
+#: What one may do in the shared folder: copy into it, or only read what is told of what lies there.
+WRITE, READ = "inbox", "inbox-read"
 #: Who was sent away for want of room comes in again when a little more is free than would send him away at once.
 FULL, ROOM_AGAIN = 1.0, 1.25
 #: Here what was not filed goes, the oldest first: people have been told, and the next patient's images need the place.
@@ -77,6 +79,15 @@ class Inbox:
         self._is_full = margins < (ROOM_AGAIN if self._is_full else FULL)
         self._remarks.say("inbox", *["nobody may copy more: the disk is nearly full"] * self._is_full)
         return not self._is_full
+
+    def shares(self) -> dict[str, str]:
+        """Who may open the folder in the inbox, and how; Samba is told. Nobody, while the folders cannot be made."""
+        try:
+            importers = self.prepare()
+            return dict.fromkeys(importers, WRITE if importers and self.is_open() else READ)
+        except OSError as error:  # who is dismissed must be put out all the same
+            self._remarks.say("inbox folders", error.strerror or str(error))
+            return {}
 
     def prepare(self) -> frozenset[str]:
         """Make the importers' folders; who has one."""

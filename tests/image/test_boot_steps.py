@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.boot.accounts import accounts
+from appliance.boot.accounts import Entry, accounts
 from appliance.boot.cards import cards
 from appliance.boot.clock import FILE as TIMESYNCD
 from appliance.boot.clock import POOL, likely_servers, set_time_servers
@@ -220,9 +220,21 @@ def test_machine_without_a_context_asks_dhcp_and_forgets_it_later(tmp_path: Path
 
 def test_accounts_are_taken_from_a_list_and_from_nothing_else() -> None:
     digest = "8846F7EAEE8FB117AD06BDD830B7586C"
-    assert accounts(f"dr.anbu:{digest}\n") == {"dr.anbu": digest}
+    assert accounts(f"dr.anbu:{digest}\nr.devi:{digest}:inbox\n") == {
+        "dr.anbu": Entry(digest),
+        "r.devi": Entry(digest, "inbox"),
+    }
     assert accounts("") == {}
-    for line in (f"root:0:{digest}", f"--help:{digest}", f"Dr:{digest}", f"a:{digest}\0", "a:", f"{'a' * 33}:{digest}"):
+    for line in (
+        f"root:0:{digest}",
+        f"--help:{digest}",
+        f"Dr:{digest}",
+        f"a:{digest}\0",
+        "a:",
+        f"a:{digest}:all",
+        f"a:{digest}:inbox:",
+        f"{'a' * 33}:{digest}",
+    ):
         with pytest.raises(Trouble, match="nobody is let in anew"):
             accounts(f"dr.anbu:{digest}\n{line}\n")
 
