@@ -142,8 +142,6 @@ class Kind:
         Kinds that must stand before, beside those that the spec names.
     through
         Field to the kind of resource of the same branch through which it is changed.
-    renamed
-        Whether it stays the same thing when its branch gets another name.
     waits
         Whether one cannot be made yet, for something that is a condition and no drift.
     narrowed
@@ -162,7 +160,6 @@ class Kind:
     replaceable: Callable[[Act, Resource], None] | None = None
     after: tuple[str, ...] = ()
     through: Mapping[str, str] = field(default_factory=dict)
-    renamed: bool = True
     waits: Callable[[Resource, View], bool] = never
     narrowed: Callable[[Resource, View], Resource] = whole
     tells: Mapping[str, str] = field(default_factory=dict)

@@ -21,7 +21,7 @@ def renamed(
     present = {old: new for new, old in former.items()}
     for ref, each in found.items():
         now = Ref(ref.kind, _key(ref.key, present))
-        moved = now != ref and KINDS[ref.kind].renamed and now in wanted and now not in found
+        moved = now != ref and now in wanted and now not in found
         yield (now, _moved(each, present)) if moved else (ref, each)
 
 
