@@ -58,9 +58,9 @@ class View:
     making
         Names of groups, accounts and reservations that an interrupted apply was making, and may not have marked yet.
     outboxes
-        Branches whose outbox stands in the exchange.
+        Branches whose outbox stands in the exchange, by their first names.
     published
-        The directory and the settings that stand in the exchange.
+        The directory and the settings that stand in the exchange, by the first names of branches.
     """
 
     pools: Pools
