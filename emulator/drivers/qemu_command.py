@@ -22,7 +22,9 @@ KVM, TRANSLATION = ("-accel", "kvm", "-cpu", "max"), ("-accel", "tcg,thread=mult
 
 def command(guest: Guest, program: str, accelerator: Sequence[str], servers: Sequence[Path] = ()) -> list[str]:
     """
-    What is run for a guest whose files are prepared in its folder.
+    What is run for a guest whose files are prepared in its folder; it has to be run in that folder.
+
+    Sockets are named from there: a socket's path has 107 bytes at most (unix(7)), and a state folder may lie deep.
 
     Parameters
     ----------
@@ -36,7 +38,7 @@ def command(guest: Guest, program: str, accelerator: Sequence[str], servers: Seq
         *accelerator,
         *("-smp", str(max(1, min(hardware.cpus, MOST_CPUS))), "-m", str(hardware.memory_mib)),
         *("-chardev", f"file,id=console,path={_escaped(console(guest))},append=on", "-serial", "chardev:console"),
-        *("-qmp", f"unix:{_escaped(control(guest))},server=on,wait=off"),
+        *("-qmp", f"unix:{control(guest).name},server=on,wait=off"),
         *_disks(guest),
         *_cards(guest),
         *(_by_virtiofs(guest, servers) if servers else _by_9p(guest)),
@@ -119,7 +121,7 @@ def _by_virtiofs(guest: Guest, servers: Sequence[Path]) -> Iterator[str]:
     yield from ("-object", f"memory-backend-memfd,id=memory,size={guest.hardware.memory_mib}M,share=on")
     yield from ("-machine", "memory-backend=memory")
     for number, (mount, place) in enumerate(zip(guest.mounts, servers, strict=True)):
-        yield from ("-chardev", f"socket,id=folder{number},path={_escaped(place)}")
+        yield from ("-chardev", f"socket,id=folder{number},path={place.name}")
         yield from ("-device", f"vhost-user-fs-pci,chardev=folder{number},tag={_escaped(mount.tag)}")
 
 

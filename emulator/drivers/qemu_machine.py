@@ -148,6 +148,7 @@ class Machine:
             begin = console.tell()
             self.process = subprocess.Popen(
                 command,
+                cwd=self.guest.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,

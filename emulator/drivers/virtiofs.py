@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,8 +42,13 @@ def program() -> Path | None:
 
 
 def sockets(guest: Guest) -> list[Path]:
-    """Where the servers of a guest's folders listen to qemu."""
-    return [guest.folder / f"virtiofs{number}" for number, _ in enumerate(guest.mounts)]
+    """Where the servers of a guest's folders listen to qemu, under names that no other guest of this machine has.
+
+    They are named from the guest's folder, as its path may be too long for a socket; and virtiofsd holds
+    /run/virtiofsd/NAME.pid, with the name as it is told.
+    """
+    own = sha256(bytes(guest.folder)).hexdigest()[:16]
+    return [guest.folder / f"virtiofs{number}-{own}" for number, _ in enumerate(guest.mounts)]
 
 
 def serve(guest: Guest, server: Path) -> list[subprocess.Popen[bytes]]:
@@ -61,6 +67,7 @@ def serve(guest: Guest, server: Path) -> list[subprocess.Popen[bytes]]:
             started.append(
                 subprocess.Popen(
                     command(mount, server, place),
+                    cwd=guest.folder,
                     stdin=subprocess.DEVNULL,
                     stdout=console,
                     stderr=console,
@@ -77,10 +84,10 @@ def serve(guest: Guest, server: Path) -> list[subprocess.Popen[bytes]]:
 
 
 def command(mount: Mount, server: Path, place: Path) -> list[str]:
-    """What is run for one folder."""
+    """What is run for one folder, in the folder of the socket."""
     script = (READ_ONLY if mount.read_only else "") + SERVE
     option = str(mount.path).replace("\\", "\\\\").replace(",", "\\,")  # a comma would begin the next option
-    return ["unshare", "--mount", "sh", "-c", script, "sh", str(mount.path), str(server), str(place), option]
+    return ["unshare", "--mount", "sh", "-c", script, "sh", str(mount.path), str(server), place.name, option]
 
 
 def end(servers: Sequence[subprocess.Popen[bytes]]) -> None:

@@ -14,7 +14,7 @@ import pyone
 import pytest
 
 from emulator.cloud import Cloud
-from emulator.drivers import qemu_command, qemu_network, virtiofs
+from emulator.drivers import qemu_command, qemu_network, qmp, virtiofs
 from emulator.drivers.driver import Card, Guest, Hardware, Mount
 from emulator.drivers.qemu import Machines
 from emulator.drivers.qemu_files import prepare
@@ -65,7 +65,7 @@ def test_folders_by_virtiofs_share_the_guest_s_memory(tmp_path: Path) -> None:
     words = qemu_command.command(guest, "qemu", qemu_command.KVM, servers)
     assert after(words, "-fsdev") == []
     assert after(words, "-object") == ["memory-backend-memfd,id=memory,size=512M,share=on"]
-    assert f"socket,id=folder1,path={servers[1]}" in after(words, "-chardev")
+    assert f"socket,id=folder1,path={servers[1].name}" in after(words, "-chardev")
     assert "vhost-user-fs-pci,chardev=folder1,tag=outbox" in after(words, "-device")
 
 
@@ -104,6 +104,23 @@ def test_files_of_a_guest_are_laid_out_once(tmp_path: Path) -> None:
     assert b"secret" in disc
     with pytest.raises(EmulatorError, match="no OS image"):
         prepare(guest_in(tmp_path / "other"))
+
+
+@needs_qemu
+def test_state_folder_may_lie_deep(tmp_path: Path) -> None:
+    """A socket's path has 107 bytes at most; the folders' sockets and the machine's own are reached all the same."""
+    (tmp_path / "image").write_bytes(bytes(1 << 20))
+    guest = guest_in(tmp_path / ("a-folder-of-some-length/" * 5) / "vm", system=tmp_path / "image")
+    for mount in guest.mounts:
+        mount.path.mkdir()
+    machines = Machines()
+    machines.start(guest)
+    until(lambda: not machines.is_starting(7))
+    assert machines.failure(7) == ""
+    assert machines.is_there(7)
+    assert qmp.tell(qemu_command.control(guest), "query-status")["status"] == "running"
+    machines.stop(7, hard=True)
+    machines.stop_all()
 
 
 @needs_qemu

@@ -60,7 +60,7 @@ class LoneMachine:
         qemu_command.context_disc(guest).write_bytes(disc(volume, files))
         command = qemu_command.command(guest, "qemu-system-x86_64", own_accelerator())
         changed = [self._changed(word) for word in command] + self._further(uefi=uefi)
-        self.process = subprocess.Popen(changed, preexec_fn=die_with_parent)
+        self.process = subprocess.Popen(changed, cwd=self.folder, preexec_fn=die_with_parent)
 
     def end(self) -> None:
         if self.process is not None:
