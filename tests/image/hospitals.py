@@ -16,7 +16,7 @@ from cli.demo.branch import Branch, Login, Session
 from emulator.drivers.qemu_network import seen_port
 from exchange.stores import open_store
 from provision.applying.apply import apply
-from provision.declaring.reading import load
+from provision.declaring.reading import load, parse
 from provision.desk import Desk
 from provision.enrolling.enrolment import wait_until_ready
 from provision.enrolling.identity import own_identity
@@ -86,6 +86,14 @@ class Village:
     cloud: Any
     key: Path
     hospitals: dict[str, Hospital]
+    desk: Desk
+
+    def declare(self, text: str) -> None:
+        """Apply another community file, and wait until the appliances know of it."""
+        community = parse(text)
+        apply(self.desk, plan(community, found(self.desk, community.community)))
+        enrolment = wait_until_ready(self.desk, community, timeout_s=READY_WITHIN_S)
+        assert enrolment.ready, enrolment.branches
 
     def shell(self, hospital: Hospital) -> Shell:
         """A root shell in an appliance."""
@@ -156,7 +164,7 @@ def _settled(state: Path, image: Path, key: Path) -> Village:
     for each in enrolment.invitations:
         hospital = hospitals[each.branch]
         hospital.logins[each.login] = hospital.branch.accept(each.login, each.role, each.code)
-    return Village(state, cloud, key, hospitals)
+    return Village(state, cloud, key, hospitals, desk)
 
 
 def _show_consoles(state: Path) -> None:
