@@ -113,6 +113,8 @@ def emulator(
         click.echo(f"export ONE_XMLRPC={cloud.endpoint} ONE_AUTH={settings.state / 'one_auth'}")
         click.echo(f"embedded cloud: virtual machines in {cloud.place.network}, OneGate at {cloud.onegate}", err=True)
         stop.wait()
+        if driver == "qemu":
+            click.echo("embedded cloud: the virtual machines shut down, within 30 s", err=True)
 
 
 def _checked(texts: tuple[str, ...]) -> tuple[str, ...]:
