@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from provision.image.disk import NAMESPACE
-from provision.image.packages import LOADERS
 from provision.image.program import own_version
 
 if TYPE_CHECKING:
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
     from provision.image.packages import Package, Packages
     from provision.image.release import Release
     from provision.image.wheels import Wheel, Wheels
+
+#: Packages whose modules are in the boot loaders: in Debian 13 those for UEFI lie in `grub-efi-amd64-unsigned`.
+BOOTED = ("grub-efi-amd64", "grub-pc")
 
 
 def bill_of_materials(tree: Tree, loaders: Loaders, release: Release, packages: Packages, wheels: Wheels) -> str:
@@ -63,7 +65,7 @@ def _debian(package: Package, release: Release) -> dict[str, Any]:
 
 
 def _scope(package: Package) -> dict[str, str]:
-    return {} if package.name in LOADERS else {"scope": "excluded"}
+    return {} if package.name.startswith(BOOTED) else {"scope": "excluded"}
 
 
 def _file(name: str, sha256: str) -> dict[str, Any]:

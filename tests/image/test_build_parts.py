@@ -202,6 +202,10 @@ def test_partitions_follow_each_other_within_the_disk() -> None:
     assert ends[-1] * 512 <= (disk.DISK_MIB - 1) * disk.MIB
 
 
+#: What GRUB is made of in Debian 13, and what makes it.
+GRUB = ("grub-common", "grub-efi-amd64-unsigned", "grub-pc-bin")
+
+
 def package(name: str, sha256: str = "ab") -> Package:
     return Package(name, "1:2", "amd64", f"{name}.deb", 1, sha256, "")
 
@@ -210,19 +214,19 @@ def test_bill_of_materials_names_everything_and_is_the_same_each_time(tmp_path: 
     tree = Tree(tmp_path, "d" * 64, 1, 1)
     for name in FILES:
         (tmp_path / name).write_text(name)
-    packages = Packages(tmp_path, 1_700_000_000, (package("a"),), (package("grub-common"), package("grub-pc-bin")))
+    packages = Packages(tmp_path, 1_700_000_000, (package("a"),), tuple(map(package, GRUB)))
     wheels = Wheels(tmp_path, tmp_path, (Wheel("numpy", "2.4.6", "numpy.whl", "cd"),))
     text = bill_of_materials(tree, Loaders(tmp_path), Release("bookworm", "3.11"), packages, wheels)
     assert text == bill_of_materials(tree, Loaders(tmp_path), Release("bookworm", "3.11"), packages, wheels)
     bill = json.loads(text)
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
     urls = [component["purl"] for component in bill["components"] if "purl" in component]
-    debian = [f"pkg:deb/debian/{name}@1%3A2?arch=amd64&distro=bookworm" for name in ("a", "grub-common", "grub-pc-bin")]
+    debian = [f"pkg:deb/debian/{name}@1%3A2?arch=amd64&distro=bookworm" for name in ("a", *GRUB)]
     assert urls[1:] == [*debian, "pkg:pypi/numpy@2.4.6"]
     made = {each["name"]: each["hashes"][0]["content"] for each in bill["components"] if each["type"] == "file"}
     assert made == {name: hashlib.sha256(name.encode()).hexdigest() for name in FILES}
     assert [each["name"] for each in bill["components"] if each.get("scope") == "excluded"] == ["grub-common"]
-    assert len({component["bom-ref"] for component in bill["components"]}) == 5 + len(FILES)
+    assert len({component["bom-ref"] for component in bill["components"]}) == 3 + len(GRUB) + len(FILES)
 
 
 def test_boot_loaders_are_of_packages_that_are_what_the_index_says(tmp_path: Path) -> None:
