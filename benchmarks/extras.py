@@ -1,4 +1,4 @@
-"""What is no time a frame of a whole run: marginal cost, start-up, workers, memory, sizes."""
+"""What is no time a frame of a whole run: marginal cost, start-up, workers, memory, sizes, calls, a machine."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from benchmarks.boot import boot
+from benchmarks.building import image
 from benchmarks.measuring import PYTHON, medians, run
 from benchmarks.one_modules import one_modules
 from benchmarks.peers import HERE, Figures, gurney
@@ -141,4 +143,6 @@ EXTRAS: dict[str, Callable[[Path, int, bool], Figures]] = {
     "sizes": sizes,
     "provisioning": provisioning,
     "one_modules": one_modules,
+    "image": image,
+    "boot": boot,
 }

@@ -1,7 +1,8 @@
-"""What the converter costs, side by side with others, in one run: `python benchmarks/run.py`, or `make bench`.
+"""What Gurney costs, side by side with others, in one run: `python benchmarks/run.py`, or `make bench`.
 
 CPU milliseconds a frame with start-up, medians of five, on sets made from images that pydicom ships; then a table of
-ratios against the targets. Ends with 1 where a target is missed.
+ratios against the targets. The appliance's image and its boot are among them, and take minutes more; `--only` leaves
+them out. Ends with 1 where a target is missed.
 """
 
 from __future__ import annotations
