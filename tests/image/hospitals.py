@@ -57,9 +57,11 @@ class Hospital:
         command = [*caller, self.address, str(seen_port(104)), *map(str, files)]
         return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
 
-    def smb(self, login: Login, commands: str, *options: str) -> subprocess.CompletedProcess[str]:
-        """Open the shared folder as another program does."""
-        command = [*self._smbclient(login), *options, "-c", commands]
+    def smb(
+        self, login: Login, commands: str, *options: str, share: str = "pictures"
+    ) -> subprocess.CompletedProcess[str]:
+        """Open a shared folder as another program does."""
+        command = [*self._smbclient(login, share), *options, "-c", commands]
         return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
     @contextlib.contextmanager
@@ -73,9 +75,9 @@ class Hospital:
             process.kill()
             process.communicate()
 
-    def _smbclient(self, login: Login) -> list[str]:
-        share, who = f"//{self.address}/pictures", f"{login.name}%{login.password}"
-        return ["smbclient", share, "-p", str(seen_port(445)), "-U", who, "-m", "SMB3"]
+    def _smbclient(self, login: Login, share: str = "pictures") -> list[str]:
+        place, who = f"//{self.address}/{share}", f"{login.name}%{login.password}"
+        return ["smbclient", place, "-p", str(seen_port(445)), "-U", who, "-m", "SMB3"]
 
 
 @dataclass
