@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.console import progress_console
+from emulator.drivers.qemu_network import seen_port
 from emulator.errors import EmulatorError
+from provision.fleet.health import HTTP_PORT, HTTPS_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,8 +71,10 @@ def embedded_cloud(state: Path, driver: str = "process") -> Iterator[EmbeddedClo
     Raises
     ------
     EmulatorError
-        When it ends, or does not answer within 30 s; with what it said.
+        When it ends, or does not answer within 30 s; with what it said. Or another program has a port of the machines.
     """
+    if driver == "qemu":
+        _check_ports()
     state.mkdir(parents=True, exist_ok=True)
     log = state / "emulator.log"
     command = [sys.executable, "-m", "cli", "emulator", "--state", str(state), "--driver", driver, "--until-closed"]
@@ -82,6 +86,14 @@ def embedded_cloud(state: Path, driver: str = "process") -> Iterator[EmbeddedClo
         yield _answering(process, state, driver, log)
     finally:
         _end(process)
+
+
+def _check_ports() -> None:
+    """A machine's ports move where they are taken; of these Gurney knows one place only."""
+    taken = [port for port in (HTTP_PORT, HTTPS_PORT) if seen_port(port) != port]
+    if taken:
+        words = " and ".join(map(str, taken))
+        raise EmulatorError(f"Another program has port {words} at all addresses of this machine: end it for as long.")
 
 
 def _answering(process: subprocess.Popen[bytes], state: Path, driver: str, log: Path) -> EmbeddedCloud:

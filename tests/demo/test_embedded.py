@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +16,6 @@ from emulator.errors import EmulatorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -43,3 +44,24 @@ def test_a_full_disk_is_named(full_disk: Path) -> None:
     words = f"did not start in {full_disk / 'state'}: no space is left on the disk"
     with pytest.raises(EmulatorError, match=words), embedded_cloud(full_disk / "state", "none"):
         pass
+
+
+BESIDE_ANOTHER = """
+import socket, subprocess, sys
+from pathlib import Path
+from cli.demo.embedded import embedded_cloud
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+with socket.create_server(("0.0.0.0", 8443)), embedded_cloud(Path(sys.argv[1]), "qemu"):
+    pass
+"""
+
+
+def test_a_program_in_the_machines_place_is_told_at_once(tmp_path: Path) -> None:
+    """Gurney would wait for its pages, and speak to the other program."""
+    apart = ("unshare", "--net", "--map-root-user")
+    if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this account may not make a namespace of networks (unshare --map-root-user --net)")
+    command = [*apart, sys.executable, "-c", BESIDE_ANOTHER, str(tmp_path / "cloud")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    assert "EmulatorError: Another program has port 8443 at all addresses of this machine" in done.stderr
+    assert not (tmp_path / "cloud").exists()
