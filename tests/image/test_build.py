@@ -17,6 +17,9 @@ import pytest
 
 from provision.image.builder import Order, find_ingredients, own_lock
 from provision.image.cache import own_cache
+from provision.image.mirror import own_sources
+from provision.image.packages import LOADERS, WANTED, find_packages
+from provision.image.release import own_release
 from tests.image.unprivileged import ROOT, Account, new_account
 from tests.image.waiting import until
 
@@ -76,6 +79,15 @@ def test_second_build_needs_no_network_and_makes_the_same(tmp_path: Path, first:
 def test_who_is_not_root_builds_the_same(account: Account, first: dict[str, Any]) -> None:
     assert same(first, build(account.home / "out", account, **PROXIES))
     assert list((account.home / "tmp").iterdir()) == []
+
+
+def test_refreshing_names_what_is_there_already(tmp_path: Path, first: dict[str, Any]) -> None:
+    """apt itself names only what it has not downloaded yet."""
+    assert first["bill"]
+    shutil.copytree(own_cache() / "packages", tmp_path / "packages", copy_function=os.link)
+    found = find_packages(tmp_path, own_sources(own_release().suite), refresh=True)
+    assert {package.name for package in found.items} >= set(WANTED)
+    assert {package.name for package in found.loader} >= set(LOADERS)
 
 
 def test_bill_names_the_boot_loaders(first: dict[str, Any]) -> None:
