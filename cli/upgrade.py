@@ -38,7 +38,7 @@ EXISTING = click.Path(exists=True, path_type=Path)
 @click.option("--wheels", type=EXISTING, help="Folder of its libraries' wheels, where they have changed.")
 @click.option("--image", "by_image", is_flag=True, help="Exchange root disks for the image of the community file.")
 @click.option("--all", "everywhere", is_flag=True, help="In every branch.")
-@click.option("--keep-going", is_flag=True, help="Go on with the next branch after one that failed.")
+@click.option("--keep-going", is_flag=True, help="Go on even after a branch that was left not serving.")
 @click.option(
     "--patience", "patience_s", type=click.FloatRange(5),
     help="Seconds that a version may take until it answers.  [default: 180; with --image 900]",
@@ -53,8 +53,9 @@ def upgrade(
     With --wheel the service is exchanged; with --image the whole root disk, for the image that the community file
     names now. The archive stays.
 
-    The first branch that fails ends it, unless --keep-going is given; what is done stays. Run it again after an
-    interruption: what is up to date already is passed over, and what was cut off is undone first.
+    A branch that fails and serves as before does not stop the others; one that was stopped, and is not known to serve
+    again, ends it, unless --keep-going is given. Run it again after an interruption: what is up to date already is
+    passed over, and what was cut off is undone first.
     """
     if everywhere == bool(branches):
         raise click.UsageError("name branches, or say --all")

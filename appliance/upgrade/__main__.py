@@ -35,9 +35,12 @@ def main(arguments: list[str]) -> int:
     try:
         _require(upgrading.programs)
         return _VERBS[given.verb](upgrading, given)
+    except RolledBack as error:
+        _tell(error=str(error), rolled_back=True, answers=error.answers)
+        return UNDONE
     except (Trouble, OSError) as error:
-        _tell(error=str(error), rolled_back=isinstance(error, RolledBack))
-        return UNDONE if isinstance(error, RolledBack) else FAILED
+        _tell(error=str(error), rolled_back=False)
+        return FAILED
 
 
 def _require(programs: Programs) -> None:

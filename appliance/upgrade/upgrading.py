@@ -31,7 +31,11 @@ BACK_S = 180.0
 
 
 class RolledBack(Trouble):
-    """The version before is in service again."""
+    """The version before is in service again; `answers` says whether it does."""
+
+    def __init__(self, words: str, *, answers: bool) -> None:
+        super().__init__(words)
+        self.answers = answers
 
 
 @dataclass(frozen=True)
@@ -147,10 +151,9 @@ class Upgrading:
         try:
             self.service.wait_until_it_answers(opened=True, at_least_s=BACK_S)
         except Trouble as error:
-            raise RolledBack(
-                f"{reason}: rolled back to {before.version}, which does not answer either: {error}"
-            ) from None
-        raise RolledBack(f"{reason}: rolled back to {before.version}, which answers")
+            words = f"{reason}: rolled back to {before.version}, which does not answer either: {error}"
+            raise RolledBack(words, answers=False) from None
+        raise RolledBack(f"{reason}: rolled back to {before.version}, which answers", answers=True)
 
 
 def migrate(programs: Programs, after: Release) -> None:

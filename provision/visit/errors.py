@@ -7,3 +7,11 @@ from provision.errors import ProvisionError
 
 class NotUpgraded(ProvisionError):  # noqa: N818 - named for what it says
     """An appliance serves with the version that it had, or a version cannot be sent."""
+
+
+class Unsettled(ProvisionError):  # noqa: N818 - named for what it says
+    """A branch was stopped for an upgrade, and nobody knows that it serves again: no other is stopped after it."""
+
+
+class NotServing(NotUpgraded, Unsettled):
+    """An appliance does not serve with any version, or serves with one that does not become ready."""

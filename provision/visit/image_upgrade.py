@@ -16,10 +16,10 @@ from provision.errors import CloudUnreachable, NotFinished, ProvisionError
 from provision.kinds.appliance import wait_for_images
 from provision.planning.found import found
 from provision.planning.resource import Ref
-from provision.visit.errors import NotUpgraded
+from provision.visit.errors import NotServing, NotUpgraded
 from provision.visit.rolling import declared_image, former_image, plan_to_bring, plan_with_images, present_images
 from provision.visit.rounds import TROUBLE
-from provision.visit.shell import shell_in
+from provision.visit.shell import BROKEN, shell_in
 from provision.visit.upgrade import ALREADY, LEFT, UPGRADED, Upgraded
 
 if TYPE_CHECKING:
@@ -75,7 +75,9 @@ class Exchange:
         Raises
         ------
         NotUpgraded
-            The new one did not become ready; the words say what serves now.
+            It was not done, and the image before serves.
+        NotServing
+            Nobody knows that it serves; the words say what its machine boots.
         """
         now, status = self._found(), self._status(branch)
         new, former = declared_image(self.community), former_image(self.community, now, branch)
@@ -109,7 +111,7 @@ class Exchange:
             self._wait(branch, self.patience_s, tell)
         except NotUpgraded as error:
             self._require_way_back(machine, before, str(error))
-            self._move_back(branch, machine, former, str(error), tell)
+            self._move_back(branch, machine, former, error, tell)
 
     def _bring(self, tell: Callable[[str], None]) -> None:
         """Have the new image ready before anything stops for it: an upload takes long, and a path may be wrong."""
@@ -125,10 +127,11 @@ class Exchange:
     def _prepare(self, machine: Machine, tell: Callable[[str], None]) -> State:
         """Let it take in nothing more: what it had acknowledged before, either disk can serve."""
         with shell_in(machine) as shell:
-            if self.far.state(shell).under_way:
-                self.far.settle(shell)
             before = self.far.state(shell)
             with self._settling(machine):
+                if before.under_way:
+                    self.far.settle(shell)
+                    before = self.far.state(shell)
                 tell("stops taking in")
                 self.far.prepare(shell)
         return before
@@ -139,16 +142,21 @@ class Exchange:
                 tell("its root disk is exchanged")
                 apply(self.desk, plan)
         except TROUBLE as error:
-            raise NotUpgraded(f"its root disk could not be exchanged: {_words(error)}") from error
+            failed = NotServing if isinstance(error, NotServing) else NotUpgraded
+            raise failed(f"its root disk could not be exchanged: {_words(error)}") from error
 
     @contextmanager
     def _settling(self, machine: Machine) -> Iterator[None]:
         """Whatever ends it, Ctrl-C too: a machine that is still the one that was prepared takes in again."""
         try:
             yield
-        except BaseException:
+        except BaseException as error:
+            settled = False
             with suppress(ProvisionError), shell_in(machine) as shell:
                 self.far.settle(shell)
+                settled = True
+            if isinstance(error, (*TROUBLE, *BROKEN)) and not settled:
+                raise NotServing(f"{_words(error)}: it could not be told to take in again") from error
             raise
 
     def _require_way_back(self, machine: Machine, before: State | None, reason: str) -> None:
@@ -163,29 +171,30 @@ class Exchange:
             return  # it cannot be asked: should it have opened, the image before will tell
         if now.under_way or (before is not None and now.schema == before.schema and not before.digest):
             return
-        raise NotUpgraded(
+        raise NotServing(
             f"{reason}: it has answered in itself and opened, and is not put back, since the version before cannot "
             f"read its index ({now.schema}): see `gurney appliance logs`"
         )
 
     def _move_back(
-        self, branch: str, machine: Machine, former: Ref | None, reason: str, tell: Callable[[str], None]
+        self, branch: str, machine: Machine, former: Ref | None, failed: NotUpgraded, tell: Callable[[str], None]
     ) -> None:
+        reason = str(failed)
         if former is None:
-            raise NotUpgraded(f"{reason}: there is no image to go back to")
+            raise NotServing(f"{reason}: there is no image to go back to")
         if not self._insist(branch, former, "goes back to the image that it had", reason, tell):
-            raise NotUpgraded(f"{reason}: it was not moved")
+            raise type(failed)(f"{reason}: it was not moved")
         try:
             self._wait(branch, max(self.patience_s, BACK_S), tell, lambda: self._require_its_index(machine))
         except _NewerIndex as error:
             new = declared_image(self.community)
             self._insist(branch, new, "goes to the new image again", reason, tell)
-            raise NotUpgraded(
+            raise NotServing(
                 f"{reason}: it cannot be reached, but it had opened: image {former.key} cannot read its index "
                 f"({error.schema}), and it is on the new one again: see its console"
             ) from None
         except NotUpgraded as error:
-            raise NotUpgraded(
+            raise NotServing(
                 f"{reason}: rolled back to image {former.key}, which is not ready either: {error}. Its archive is "
                 f"whole: see `gurney appliance console {branch}`, its host and its network; then `gurney appliance "
                 f"upgrade --image {branch}` tries the new image again"
@@ -206,7 +215,7 @@ class Exchange:
             except TROUBLE as error:
                 end = end or time.monotonic() + self.patience_s  # the exchange itself may have taken longer
                 if not isinstance(error, PASSING) or time.monotonic() > end:
-                    raise NotUpgraded(f"{reason}: and it could not be put on another image: {_words(error)}") from error
+                    raise NotServing(f"{reason}: and it could not be put on another image: {_words(error)}") from error
                 tell(_words(error))
                 time.sleep(PAUSE_S)
             else:
@@ -242,7 +251,7 @@ class Exchange:
             if wrong != said:
                 tell(wrong)
             if time.monotonic() > end:
-                raise NotUpgraded(f"its machine is not ready after {limit_s:.0f} s: {wrong}")
+                raise NotServing(f"its machine is not ready after {limit_s:.0f} s: {wrong}")
             said = wrong
             time.sleep(PAUSE_S)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from exchange.errors import ExchangeError
 from provision.errors import ProvisionError
 from provision.visit.connections import Connections
-from provision.visit.errors import NotUpgraded
+from provision.visit.errors import NotUpgraded, Unsettled
 from provision.visit.shell import NotVisited, shell_in
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Round(Generic[Answer]):
     Attributes
     ----------
     left
-        Who was not visited any more, since one before them failed.
+        Who was not visited any more, since one before them does not serve.
     """
 
     answers: Mapping[str, Answer]
@@ -88,7 +88,7 @@ def visit_in_turn(
     *,
     keep_going: bool = False,
 ) -> Round[Answer]:
-    """Visit one machine after the other, up to the first that fails; all of them, to keep going.
+    """Visit one machine after the other, up to one that is left not serving; all of them, to keep going.
 
     `visit` tells what it does; `tell` hears it, with the machine's name.
     """
@@ -99,11 +99,11 @@ def visit_in_turn(
 def in_turn(
     names: Sequence[str], deed: Callable[[str], Answer | ProvisionError], *, keep_going: bool = False
 ) -> Round[Answer]:
-    """Do something for one branch after the other, up to the first that fails; for all of them, to keep going."""
+    """Do something for one branch after the other, up to one that it leaves not serving; for all, to keep going."""
     found: list[tuple[str, Answer | ProvisionError]] = []
     for name in names:
         found.append((name, deed(name)))
-        if isinstance(found[-1][1], ProvisionError) and not keep_going:
+        if isinstance(found[-1][1], Unsettled) and not keep_going:
             break
     return _round(found, tuple(names[len(found) :]))
 

@@ -32,6 +32,8 @@ MOST = 64 * 1024 * 1024
 PIECE = 32 * 1024
 #: What paramiko says, in words for an admin.
 WORDS = {"No existing session": "SSH did not answer in time"}
+#: What a line says that breaks; `shell_in` says it in words.
+BROKEN = (OSError, paramiko.SSHException, EOFError)
 LOCKED = "give it to your agent with `ssh-add`"
 
 
@@ -242,7 +244,7 @@ def shell_in(machine: Machine, connections: Connections | None = None) -> Iterat
         raise NotVisited(f"{machine.name}: your private key has a passphrase: {LOCKED}") from error
     except paramiko.AuthenticationException as error:
         raise NotVisited(f"{machine.name} does not accept your key: it lets in the SSH keys of its context") from error
-    except (OSError, paramiko.SSHException, EOFError) as error:
+    except BROKEN as error:
         said = getattr(error, "strerror", None) or str(error)
         words = WORDS.get(said, said)
         raise NotVisited(f"{machine.name} at {machine.address}:{machine.port}: {words}") from error

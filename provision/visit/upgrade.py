@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from provision.visit.errors import NotUpgraded
+from provision.visit.errors import NotServing, NotUpgraded, Unsettled
 from provision.visit.sending import send
+from provision.visit.shell import BROKEN, NotVisited
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from provision.visit.far_side import FarSide, State
     from provision.visit.shell import Shell
@@ -26,7 +29,13 @@ STEPS = {
     "open": "opens it",
     "roll back": "rolls back",
 }
+#: Those after which the branch does not serve, until another version answers.
+STOPPING = frozenset({"stop", "roll back"})
 MIB = 1024 * 1024
+
+
+class CutOff(NotVisited, Unsettled):
+    """The line to an appliance broke while it was upgraded."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +62,18 @@ def upgrade(shell: Shell, far: FarSide, version: NewVersion, tell: Callable[[str
     ------
     NotUpgraded
         It serves with the version that it had; with the reason.
+    NotServing
+        It was stopped, and is not known to serve again.
+    CutOff
+        The line broke while it was at it: it goes on alone, or undoes what was begun.
     """
     state = far.state(shell)
     if state.running:
         raise NotUpgraded("another upgrade of this appliance is under way: wait until it has ended")
     if state.under_way:
         tell("undoes an upgrade that was cut off")
-        far.settle(shell)
+        with _touching():
+            far.settle(shell)
         state = far.state(shell)
     if state.version == version.version and state.digest in {"", version.digest}:
         return Upgraded(ALREADY, state.version, state.version)
@@ -67,15 +81,36 @@ def upgrade(shell: Shell, far: FarSide, version: NewVersion, tell: Callable[[str
     stage = f"{far.programs}/stage/{version.digest[:16]}"
     send(shell, version, stage, tell)
     ended: dict[str, Any] = {}
-    for told in far.install(shell, stage):
-        if "step" in told:
-            tell(STEPS.get(told["step"], told["step"]))
-        elif told.keys() & {"outcome", "error", "said"}:
-            ended |= told
+    heard: set[str] = set()
+    with _touching():
+        for told in far.install(shell, stage):
+            if "step" in told:
+                heard.add(str(told["step"]))
+                tell(STEPS.get(told["step"], told["step"]))
+            elif told.keys() & {"outcome", "error", "said"}:
+                ended |= told
     if "outcome" not in ended:
-        cut_off = "it was cut off: run the same command again"
-        raise NotUpgraded(ended.get("error") or "; ".join([cut_off, *filter(None, [ended.get("said")])]))
+        raise _failed(ended, heard)
     return Upgraded(ended["outcome"], ended["before"], ended["after"])
+
+
+@contextmanager
+def _touching() -> Iterator[None]:
+    """What goes wrong in here leaves it unknown whether the branch serves."""
+    try:
+        yield
+    except BROKEN as error:
+        raise CutOff(f"the line broke while it was upgraded: {error}: run the same command again") from error
+    except NotUpgraded as error:
+        raise NotServing(str(error)) from error
+
+
+def _failed(ended: Mapping[str, Any], heard: AbstractSet[str]) -> NotUpgraded:
+    """Why it did not come to its end; the branch serves where it was never stopped, or the version before answers."""
+    cut_off = "it was cut off: run the same command again"
+    words = ended.get("error") or "; ".join([cut_off, *filter(None, [ended.get("said")])])
+    serves = ended.get("answers") is True or ("error" in ended and not heard & STOPPING)
+    return (NotUpgraded if serves else NotServing)(words)
 
 
 def _check(state: State, version: NewVersion) -> None:

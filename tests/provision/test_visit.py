@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from provision.errors import ProvisionError
 from provision.visit.bundle import COMMANDS, write_bundle
-from provision.visit.errors import NotUpgraded
+from provision.visit.errors import NotServing, NotUpgraded
 from provision.visit.host_keys import HostKey, HostKeys, StrangeHost
 from provision.visit.rounds import visit_all, visit_in_turn
 from provision.visit.shell import Machine, NotVisited, Said, shell_in
+from provision.visit.upgrade import CutOff
 from tests.exchange.test_stores import Sshd, free_port, keygen
 
 if TYPE_CHECKING:
@@ -158,24 +160,44 @@ def test_bundle_asks_for_nothing_that_names_a_patient_or_a_secret() -> None:
         assert not [command for command in asked if words != "smbd" or "journalctl" in command], words
 
 
-def test_in_turn_the_first_failure_ends_it_unless_told_to_keep_going(machine: Machine) -> None:
+def test_in_turn_one_that_fails_does_not_stop_the_others(machine: Machine) -> None:
     away = replace(machine, name="kongu.away", port=free_port())
     machines = [machine, away, replace(machine, name="kongu.salem", compared=machine.compared)]
     told: list[tuple[str, str]] = []
 
     def visit(shell: Shell, tell: Callable[[str], None]) -> str:
         tell("looks")
+        if shell.name == "kongu.erode":
+            raise NotUpgraded("rolled back to 0.1.0, which answers")
         return shell.run("echo here").out
 
-    some = visit_in_turn(machines, visit, lambda name, words: told.append((name, words)))
-    assert some.answers == {"kongu.erode": "here\n"}
-    assert some.left == ("kongu.salem",)
+    visits = visit_in_turn(machines, visit, lambda name, words: told.append((name, words)))
+    assert visits.answers == {"kongu.salem": "here\n"}
+    assert (list(visits.failures), visits.left) == (["kongu.erode", "kongu.away"], ())
     assert told[:2] == [("kongu.erode", "connected"), ("kongu.erode", "looks")]
-    with pytest.raises(NotVisited, match=r"(?s)kongu\.away at .*kongu\.salem: left as it was"):
+    with pytest.raises(NotVisited, match=r"(?s)kongu\.erode: rolled back.*kongu\.away at "):
+        visits.check()
+
+
+@pytest.mark.parametrize("failure", [NotServing("does not answer either"), CutOff("the connection broke")])
+def test_in_turn_one_that_is_left_not_serving_ends_it_unless_told_to_keep_going(
+    machine: Machine, failure: ProvisionError
+) -> None:
+    machines = [replace(machine, name=f"kongu.{name}") for name in ("erode", "salem", "karur")]
+
+    def visit(shell: Shell, _tell: Callable[[str], None]) -> str:
+        if shell.name == "kongu.salem":
+            raise failure
+        return shell.run("echo here").out
+
+    some = visit_in_turn([replace(each, compared=machine.compared) for each in machines], visit)
+    assert (list(some.answers), list(some.failures)) == (["kongu.erode"], ["kongu.salem"])
+    assert some.left == ("kongu.karur",)
+    with pytest.raises(ProvisionError, match=r"(?s)kongu\.salem: .*kongu\.karur: left as it was"):
         some.check()
     whole = visit_in_turn(machines, visit, keep_going=True)
-    assert list(whole.answers) == ["kongu.erode", "kongu.salem"]
-    assert (list(whole.failures), whole.left) == (["kongu.away"], ())
+    assert list(whole.answers) == ["kongu.erode", "kongu.karur"]
+    assert (list(whole.failures), whole.left) == (["kongu.salem"], ())
 
 
 def test_refusal_of_an_upgrade_says_whose_it_is(machine: Machine) -> None:

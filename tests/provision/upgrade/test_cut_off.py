@@ -16,8 +16,8 @@ from appliance.boot.machine import Machine
 from appliance.boot.programs import choose_program
 from provision.visit.far_side import FarSide
 from provision.visit.shell import Machine as Place
-from provision.visit.shell import NotVisited, shell_in
-from provision.visit.upgrade import STEPS, upgrade
+from provision.visit.shell import shell_in
+from provision.visit.upgrade import STEPS, CutOff, upgrade
 from provision.visit.versions import MANIFEST, NewVersion, new_version
 from tests.provision.upgrade.standin import MIGRATION, OLD, SCHEMA, Admin, StandIn, in_service, program_wheel
 from tests.waiting import until
@@ -109,7 +109,7 @@ def upgrade_and_break_the_line(machine: Place, far: FarSide, version: NewVersion
 def test_line_that_breaks_does_not_stop_it(admin: Admin, guest: StandIn, tmp_path: Path) -> None:
     far, wheel = FarSide(str(guest.root), guest.address, 60), program_wheel(tmp_path, "0.2.0")
     version = new_version(wheel, None, tmp_path)
-    with pytest.raises(NotVisited):
+    with pytest.raises(CutOff):
         upgrade_and_break_the_line(admin.machine, far, version)
     until(lambda: in_service(guest, "0.2.0"))
     assert admin.upgrade(wheel).outcome == "already"

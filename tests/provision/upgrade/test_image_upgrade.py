@@ -15,7 +15,8 @@ from exchange.keys import BranchKeys
 from provision.declaring.reading import parse
 from provision.enrolling.enrolment import enrol
 from provision.enrolling.revocation import revoke
-from provision.visit.errors import NotUpgraded
+from provision.errors import ProvisionError
+from provision.visit.errors import NotServing, NotUpgraded, Unsettled
 from provision.visit.far_side import FarSide
 from provision.visit.image_upgrade import Exchange
 from provision.visit.rolling import declared_image, former_image, present_images
@@ -100,7 +101,7 @@ def test_disk_that_has_opened_a_newer_index_is_not_taken_away(
             disks.boot()
             assert guest.upgrade("judge") == (0, [{"opened": True}])
 
-    with pytest.raises(NotUpgraded, match=r"opened, and is not put back.*\(9001\)"):
+    with pytest.raises(NotServing, match=r"opened, and is not put back.*\(9001\)"):
         exchange(office, moved, guest).upgrade("erode", admin.machine, boots)
     assert vms(office)["erode"] != before
     assert present_images(moved, office.found())["erode"] == declared_image(moved)
@@ -120,7 +121,7 @@ def test_disk_that_has_opened_at_another_address_is_not_taken_away(
             line.cut()
 
     going = replace(exchange(office, moved, guest), moved=lambda _machine: admin.machine)
-    with pytest.raises(NotUpgraded, match=r"opened, and is not put back.*\(9001\)"):
+    with pytest.raises(NotServing, match=r"opened, and is not put back.*\(9001\)"):
         going.upgrade("erode", line.machine(admin.machine), boots)
     assert present_images(moved, office.found())["erode"] == declared_image(moved)
 
@@ -159,7 +160,7 @@ def test_disk_that_has_opened_and_cannot_be_reached_is_put_in_again(
         if words.startswith("goes ") and fault:
             office.embedded.faults = Faults([fault])
 
-    with pytest.raises(NotUpgraded, match=r"it had opened: image .* cannot read its index \(9001\)"):
+    with pytest.raises(NotServing, match=r"it had opened: image .* cannot read its index \(9001\)"):
         exchange(office, moved, guest).upgrade("erode", line.machine(admin.machine), follow)
     assert present_images(moved, office.found())["erode"] == declared_image(moved)
     assert guest.schema == "9001"
@@ -216,6 +217,7 @@ def test_nothing_stops_for_an_image_that_cannot_be_made(
     ) as told:
         exchange(office, moved, guest).upgrade("erode", admin.machine, heard.append)
     assert "Run apply again" not in str(told.value)
+    assert not isinstance(told.value, Unsettled)
     assert heard == ["its new image is made"]
     assert vms(office) == before
     assert guest.log().count("stopping") == 0
@@ -231,6 +233,23 @@ def test_machine_that_cannot_be_prepared_is_not_said_to_be_rolled_back(
             "erode", admin.machine, silent
         )
     assert "rolled back" not in str(refusal.value)
+    assert not isinstance(refusal.value, Unsettled)
+    assert vms(office) == before
+
+
+@pytest.mark.parametrize(("lost", "settled"), [("usr/bin/systemd-run", True), ("opt/gurney/current/bin/python", False)])
+def test_branch_that_could_not_be_prepared_is_known_to_serve_only_where_it_was_told_to(
+    office: Office, moved: Community, admin: Admin, guest: StandIn, lost: str, settled: bool
+) -> None:
+    before = vms(office)
+
+    def breaks(words: str) -> None:
+        if words == "stops taking in":
+            (guest.root / lost).unlink()
+
+    with pytest.raises(ProvisionError) as told:
+        exchange(office, moved, guest).upgrade("erode", admin.machine, breaks)
+    assert isinstance(told.value, Unsettled) is not settled
     assert vms(office) == before
 
 
@@ -238,7 +257,7 @@ def test_branch_on_its_image_that_is_not_ready_stays_there(office: Office, moved
     move(office, moved, ["erode"])
     before = vms(office)
     assert former_image(moved, office.found(), "erode") is not None
-    with pytest.raises(NotUpgraded, match="not ready after"):
+    with pytest.raises(NotServing, match="not ready after"):
         Exchange(office.desk, moved, FarSide(), 0.1, there).upgrade("erode", admin.machine, silent)
     assert vms(office) == before
 
@@ -289,7 +308,7 @@ def test_an_exchange_that_fails_for_a_moment_is_no_reason_to_leave_it_as_it_is(
         if words in {"boots from the new image", "it does not answer yet"}:
             store.times = 1
 
-    with pytest.raises(NotUpgraded, match=r"rolled back to image .* Its archive is whole: see `gurney appliance con"):
+    with pytest.raises(NotServing, match=r"rolled back to image .* Its archive is whole: see `gurney appliance con"):
         replace(going, patience_s=5.0).upgrade("erode", admin.machine, tell)
     assert "the exchange does not answer" in heard
     assert present_images(moved, office.found())["erode"] == declared_image(office.community)
@@ -306,7 +325,7 @@ def test_a_cloud_that_fails_when_all_is_done_does_not_hide_that_it_went_back(
         if words == "goes back to the image that it had":
             office.embedded.faults = Faults([NOT_WITHDRAWN])
 
-    with pytest.raises(NotUpgraded, match=r"rolled back to image .*, which is not ready either"):
+    with pytest.raises(NotServing, match=r"rolled back to image .*, which is not ready either"):
         exchange(office, moved, guest).upgrade("erode", admin.machine, tell)
     assert [words for words in heard if "document.unlock" in words]
     assert heard.count("goes back to the image that it had") == 1
@@ -324,8 +343,9 @@ def test_a_machine_that_was_never_moved_is_not_said_to_be_though_the_cloud_faile
         if words == "its root disk is exchanged":
             office.embedded.faults = Faults(["document.allocate:drop@1", "documentpool.info:drop@2"])
 
-    with pytest.raises(NotUpgraded, match=r"could not be exchanged: .*: it was not moved"):
+    with pytest.raises(NotUpgraded, match=r"could not be exchanged: .*: it was not moved") as told:
         exchange(office, moved, guest).upgrade("erode", admin.machine, tell)
+    assert not isinstance(told.value, Unsettled), "it takes in again"
     assert [words for words in heard if "documentpool.info" in words]
     until(lambda: in_service(guest, OLD))
     assert vms(office) == before

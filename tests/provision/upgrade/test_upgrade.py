@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.visit.errors import NotUpgraded
+from provision.visit.errors import NotServing, NotUpgraded, Unsettled
 from provision.visit.upgrade import Upgraded
 from tests.provision.upgrade.standin import (
     MIGRATION,
@@ -70,7 +70,7 @@ def test_what_could_not_be_started_says_why(admin: Admin, guest: StandIn, tmp_pa
         file.write(
             "\n\ndef read_stage(folder):\n    import os\n    os.write(2, b'no unit today\\n')\n    os._exit(1)\n"
         )
-    with pytest.raises(NotUpgraded, match="cut off: run the same command again; no unit today"):
+    with pytest.raises(NotServing, match="cut off: run the same command again; no unit today"):
         admin.upgrade(program_wheel(tmp_path, "0.2.0"))
 
 
@@ -90,8 +90,9 @@ def test_version_that_does_not_answer_is_rolled_back(
 ) -> None:
     """Given up once it has ended three times or the time is over, however long the one before takes to be back."""
     wheel = program_wheel(tmp_path, "0.2.0", changed, appended=broken)
-    with pytest.raises(NotUpgraded, match=rf"0\.2\.0: .*does not answer.*rolled back to {OLD}, which answers"):
+    with pytest.raises(NotUpgraded, match=rf"0\.2\.0: .*does not answer.*rolled back to {OLD}, which answers") as told:
         admin.upgrade(wheel, patience_s=patience_s)
+    assert not isinstance(told.value, Unsettled), "other branches may follow"
     assert in_service(guest, OLD)
     assert guest.schema == SCHEMA
 
@@ -101,9 +102,22 @@ def test_version_that_ends_when_it_opens(admin: Admin, guest: StandIn, tmp_path:
     with pytest.raises(NotUpgraded, match=f"rolled back to {OLD}"):
         admin.upgrade(program_wheel(tmp_path, "0.2.0", appended=ENDS_WHEN_OPEN))
     assert in_service(guest, OLD)
-    with pytest.raises(NotUpgraded, match="is not rolled back"):
+    with pytest.raises(NotServing, match="is not rolled back"):
         admin.upgrade(program_wheel(tmp_path, "0.3.0", MIGRATION, appended=ENDS_WHEN_OPEN))
     assert (guest.version, guest.schema) == ("0.3.0", "9001")
+
+
+def test_version_before_that_does_not_answer_either(admin: Admin, guest: StandIn, tmp_path: Path) -> None:
+    """Nobody knows then that the branch serves: none but this one is stopped."""
+    site = next((guest.root / "opt/gurney" / OLD).glob("lib/*/site-packages/appliance"))
+    with (site / "upgrade/upgrading.py").open("a") as file:
+        file.write("\n\nBACK_S = 0.0\n")
+    wheel = program_wheel(tmp_path, "0.2.0", appended=SILENT)
+    with (site / "service.py").open("a") as file:
+        file.write(SILENT)
+    with pytest.raises(NotServing, match=rf"rolled back to {OLD}, which does not answer either"):
+        admin.upgrade(wheel, patience_s=5)
+    assert guest.version == OLD
 
 
 def test_what_cannot_be_installed_never_stops_the_service(admin: Admin, guest: StandIn, tmp_path: Path) -> None:
@@ -112,8 +126,9 @@ def test_what_cannot_be_installed_never_stops_the_service(admin: Admin, guest: S
         "on purpose": program_wheel(tmp_path / "b", "0.2.1", appended="\nraise ImportError('on purpose')\n"),
     }
     for why, wheel in refused.items():
-        with pytest.raises(NotUpgraded, match=why):
+        with pytest.raises(NotUpgraded, match=why) as told:
             admin.upgrade(wheel)
+        assert not isinstance(told.value, Unsettled), "it never stopped"
         assert in_service(guest, OLD)
     assert guest.systemctl("show") == "0"
     assert guest.log().count("stopping") == 0
