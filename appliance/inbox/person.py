@@ -69,7 +69,7 @@ class PersonsInbox:
             for name in _each_so_often(names, lambda: _write(report, folder, is_over=False)):
                 if is_stopping():
                     break
-                self._take_one(folder, report, name, audited)
+                self._take_one(folder, report, name, audited, is_stopping)
         except ArchiveFull:
             report.waits = "the rest waits here: there is no room on the appliance's disk"
             raise
@@ -85,12 +85,15 @@ class PersonsInbox:
             self._report = None
             folder.tidy()
 
-    def _take_one(self, folder: PersonsFolder, report: Report, name: str, audited: Tally) -> None:
+    def _take_one(
+        self, folder: PersonsFolder, report: Report, name: str, audited: Tally, is_stopping: Callable[[], bool]
+    ) -> None:
         """Take a file; one that is being written, or that the disk does not give just now, is taken later."""
         taking = Taking(self._desk, self._login, folder, report, name)
         try:
-            taking.take()
+            taking.take(is_stopping)
         except (Busy, FileNotFoundError):
+            audited.add(taking.kept)
             self._settling.unsettle(name)
         except ArchiveFull:
             audited.add(taking.kept)
@@ -116,11 +119,19 @@ class Taking:
         """What is kept of it already, where the rest of a ZIP has to wait."""
         return Tally(studies=self.tally.studies)
 
-    def take(self) -> None:
-        """Keep it and remove it, or set it aside and say why."""
+    def take(self, is_stopping: Callable[[], bool]) -> None:
+        """Keep it and remove it, or set it aside and say why.
+
+        Raises
+        ------
+        Busy
+            It has changed, or the service stops in the middle of a ZIP: it is taken again.
+        ArchiveFull
+            There is no room.
+        """
         try:
             with held(self._folder.descriptor, self._name) as file:
-                self._keep(file)
+                self._keep(file, is_stopping)
                 file.check()
                 if not self._reasons:
                     file.remove()
@@ -129,12 +140,14 @@ class Taking:
         if self._reasons:
             self._set_aside()
 
-    def _keep(self, file: Held) -> None:
+    def _keep(self, file: Held, is_stopping: Callable[[], bool]) -> None:
         if not is_zip(file.start(START_BYTES)):
             self._keep_one(self._name, file, file)
             return
         with members(file.duplicate(), file.size) as found:
             for member in found:
+                if is_stopping():
+                    raise Busy("the service stops")
                 self._keep_one(f"{self._name} > {member.name}", member, file)
 
     def _keep_one(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -422,3 +424,49 @@ def test_the_log_names_no_file(erode: Hospital, inbox: Inbox, capsys: pytest.Cap
     told = "".join(capsys.readouterr())
     assert "Selvi" not in told
     assert "Murugan" not in told
+
+
+def test_a_service_that_stops_in_the_middle_of_a_zip_takes_it_again(
+    erode: Hospital, inbox: Inbox, tmp_path: Path, mocker: MockerFixture
+) -> None:
+    with zipfile.ZipFile(place(inbox) / "Selvi.zip", "w") as archive:
+        for path in written(tmp_path / "files", *ct(count=3)):
+            archive.write(path, path.name)
+    file = erode.archive.file
+
+    def filed(*arguments: object, **named: object) -> object:
+        inbox.stop()
+        return file(*arguments, **named)  # type: ignore[arg-type]
+
+    mocker.patch.object(erode.archive, "file", filed)
+    inbox.step()
+    assert len(erode.kept()) == 1
+    mocker.stopall()
+    inbox_of(erode).step()
+    assert len(erode.kept()) == 3
+    assert "3 of 3 images arrived.\n  2 new\n  1 kept before\n" in report(inbox)
+    assert [each.detail for each in entries(erode, "import")] == [
+        '{"instances": 1, "peer": "inbox"}',
+        '{"instances": 2, "peer": "inbox"}',
+    ]
+
+
+def test_a_lease_holds_writers_off_for_whoever_owns_the_file(tmp_path: Path) -> None:
+    """Without any privilege, as the service has none; a writer waits, and finds the file gone or as it was."""
+    program = (
+        "import os, sys; from appliance.inbox.held import held\n"
+        "folder = os.open(sys.argv[1], os.O_RDONLY)\n"
+        "os.geteuid() or (os.setgroups([]), os.setgid(65534), os.setuid(65534))\n"
+        "with held(folder, 'IM') as file:\n"
+        "    try:\n"
+        "        os.open('IM', os.O_WRONLY | os.O_NONBLOCK, dir_fd=folder)\n"
+        "    except BlockingIOError:\n"
+        "        print('held')\n"
+    )
+    tmp_path.chmod(0o755)
+    (tmp_path / "IM").write_bytes(b"x")
+    if os.geteuid() == 0:
+        os.chown(tmp_path / "IM", 65534, 65534)
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2])
+    assert done.stdout == "held\n", done.stderr
