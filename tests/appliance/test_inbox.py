@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pydicom.data import get_testdata_file
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 from sqlalchemy import select
 
 from appliance.errors import ArchiveFull
@@ -180,7 +181,7 @@ def overlapping(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("IM1", bytes(100_000))
         archive.filelist.extend(archive.filelist * 49)
-        archive._didModify = True
+        archive._didModify = True  # type: ignore[attr-defined] # else it writes no list
 
 
 def lying(path: Path) -> None:
@@ -208,10 +209,10 @@ def with_a_long_list(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("IM1", b"")
         archive.filelist.extend(archive.filelist * 190_000)
-        archive._didModify = True
+        archive._didModify = True  # type: ignore[attr-defined] # else it writes no list
 
 
-ZIPS = {
+ZIPS: dict[Callable[[Path], None], str] = {
     bomb: "unpacks to more than 64 MiB",
     overlapping: "lie over each other",
     lying: "cannot be read",
@@ -233,7 +234,7 @@ def test_a_zip_that_is_made_to_do_harm(made: Callable[[Path], None], erode: Hosp
 
 def test_a_deflated_bomb_is_refused(erode: Hospital, inbox: Inbox) -> None:
     (dataset,) = ct(count=1)
-    dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1.99"
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     (path,) = written(place(inbox), dataset)
     deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     with path.open("ab") as file:

@@ -51,8 +51,8 @@ class Branch:
         folder = self.machine.path(LIST).parent
         for each in (folder, root / "run/gurney", root / "run/samba/cache", root / "etc/samba"):
             each.mkdir(parents=True, exist_ok=True)
-        for each in ("private", "state"):
-            (folder.parent / "samba" / each).mkdir(parents=True)
+        for name in ("private", "state"):
+            (folder.parent / "samba" / name).mkdir(parents=True)
         self.hospital = Hospital(Community(exchange), "erode", folder).enrol(STAFF).accept_all()
         people = self.hospital.people
         self.inbox = Inbox(self.hospital.archive, "erode", people.settings, people.audit, 0.0)
