@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import subprocess
+import tarfile
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +16,7 @@ import pytest
 from cli.demo.studies import shipped_instances
 from emulator.drivers import virtiofs
 from tests.image.hospitals import COMMUNITY, DONE, POWEROFF, RUNNING, Hospital, Village, patients, village
+from tests.image.shell import Shell, make_key
 from tests.image.waiting import until
 
 if TYPE_CHECKING:
@@ -23,6 +27,8 @@ pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(3600)]
 
 PATIENT = "KONGU-0001"
 IDLE_MIB = 300
+ARCHIVE, ANOTHER_NETWORK = "/var/lib/gurney", "10.20.9.0/24"
+SERVICE = "systemctl show -p MainPID --value gurney.service"
 FIND_PICTURES = "cd /var/lib/gurney/archive/shared && find -L . -name '*.png' -printf '%P\\n'"
 INSTANCES = 60
 MOUNTED_ANEW = (
@@ -159,6 +165,33 @@ def test_context_is_read_once_at_a_boot(two: Village) -> None:
     assert begun == "0\n", two.run(erode, "journalctl -b -u gurney-again --no-pager")
 
 
+def test_machine_that_runs_sees_what_apply_changes(two: Village) -> None:
+    """Another network of the admins, a larger archive; the service is not disturbed by either."""
+    erode, declared = two.hospitals["erode"], COMMUNITY.read_text().replace(DISMISSED, "")
+    size, rules = f"df --output=size -BM {ARCHIVE} | tail -1", "nft list ruleset"
+    service = two.run(erode, SERVICE)
+    assert ANOTHER_NETWORK not in two.run(erode, rules)
+    assert int(two.run(erode, size).strip(" M\n")) <= 1024
+    changed = declared.replace("[10.20.0.0/24]", f"[10.20.0.0/24, {ANOTHER_NETWORK}]")
+    two.declare(changed.replace("archive: 1GiB", "archive: 2GiB"))
+    until(lambda: ANOTHER_NETWORK in two.run(erode, rules), "an open firewall")
+    until(lambda: int(two.run(erode, size).strip(" M\n")) > 1024, "a larger archive")
+    assert two.run(erode, SERVICE) == service
+
+
+def test_key_that_is_added_to_a_machine_that_runs_logs_in(two: Village, tmp_path: Path) -> None:
+    erode, key = two.hospitals["erode"], make_key(tmp_path / "another")
+    another = Shell(erode.address, two.shell(erode).port, key)
+    assert "Permission denied" in another.attempt("true").stderr
+    before = two.cloud.vm.info(erode.vm_id).TEMPLATE["CONTEXT"]["SSH_PUBLIC_KEY"]
+    keys = f"{before}\n{key.with_suffix('.pub').read_text().strip()}"
+    two.cloud.vm.updateconf(erode.vm_id, f'CONTEXT=[SSH_PUBLIC_KEY="{keys}"]', 1)
+    until(lambda: another.attempt("true").returncode == 0, "the new key")
+    assert two.shell(erode).attempt("true").returncode == 0, "the old one stays"
+    two.cloud.vm.updateconf(erode.vm_id, f'CONTEXT=[SSH_PUBLIC_KEY="{before}"]', 1)
+    until(lambda: "Permission denied" in another.attempt("true").stderr, "the end of the new key")
+
+
 def test_folders_are_shared_as_opennebula_shares_them(two: Village) -> None:
     """By virtiofs where its server can be used; the whole tree read-only, the own outbox read-write."""
     erode = two.hospitals["erode"]
@@ -181,6 +214,9 @@ def test_cloud_knows_that_the_service_answers(two: Village) -> None:
 def test_root_of_one_guest_cannot_touch_what_is_anothers(two: Village) -> None:
     erode = two.hospitals["erode"]
     exchange = two.state / "host/srv/exchange"
+    folder, letter = "/mnt/exchange/out/salem/own", "/mnt/exchange/out/salem/own/letter"
+    two.run(two.hospitals["salem"], "mkdir -p /mnt/outbox/own; echo written by salem > /mnt/outbox/own/letter")
+    until(lambda: two.shell(erode).attempt(f"grep written {letter}").returncode == 0, "what salem has written")
     before = {path: path.read_bytes() for path in exchange.rglob("*") if path.is_file()}
     directory = next(path for path in before if "directory" in path.parts)
     name = f"/mnt/exchange/{directory.relative_to(exchange)}"
@@ -189,6 +225,16 @@ def test_root_of_one_guest_cannot_touch_what_is_anothers(two: Village) -> None:
         f"rm -f {name}",
         f"cp /etc/hostname {name}.new && mv {name}.new {name}",
         "touch /mnt/exchange/out/salem/x",
+        f"echo x >> {letter}",
+        f"truncate -s 0 {letter}",
+        f"rm -f {letter}",
+        f"chmod 777 {letter}",
+        f"mv {letter} {letter}.x",
+        f"cp /etc/hostname /mnt/outbox/x && mv -f /mnt/outbox/x {letter}",
+        f"ln -f {letter} /mnt/outbox/x",
+        f"rm -rf {folder}",
+        f"mv {folder} {folder}.x",
+        "echo x >> /mnt/outbox/../salem/own/letter",
         "mkdir /mnt/exchange/community/settings/x",
         "ln -s /etc/passwd /mnt/exchange/x",
         MOUNTED_ANEW,
@@ -201,6 +247,7 @@ def test_root_of_one_guest_cannot_touch_what_is_anothers(two: Village) -> None:
     assert {path: content for path, content in after.items() if path in before} == before
     assert all("erode" in path.parts for path in set(after) - set(before))
     two.run(erode, "mount -o remount,ro /mnt/exchange")
+    two.run(two.hospitals["salem"], "rm -r /mnt/outbox/own")
 
 
 @dataclass(frozen=True)
@@ -249,7 +296,21 @@ def test_nothing_acknowledged_is_lost_when_the_power_is_cut(two: Village, tmp_pa
         studies = {study["study_instance_uid"] for study in doctor.get("/api/studies?limit=1000")}
     wanted = {pydicom.dcmread(path, stop_before_pixels=True).StudyInstanceUID for path in kept}
     assert wanted <= studies
+    lying = kept_instances(two, erode)
+    for path in kept:
+        sent = pydicom.dcmread(path)
+        assert lying[sent.SOPInstanceUID].PixelData == sent.PixelData, path
+        assert lying[sent.SOPInstanceUID].PatientID == sent.PatientID, path
     assert two.run(erode, "systemctl --failed --no-legend --plain") == ""
+
+
+def kept_instances(two: Village, hospital: Hospital) -> dict[str, pydicom.Dataset]:
+    """What lies in an archive, each file read whole."""
+    packed = base64.b64decode(two.run(hospital, f"tar -C {ARCHIVE}/archive/instances -c . | base64"))
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        files = [content.read() for member in tar if (content := tar.extractfile(member))]
+    read = [pydicom.dcmread(io.BytesIO(content)) for content in files]
+    return {each.SOPInstanceUID: each for each in read}
 
 
 def test_root_disk_can_be_thrown_away(two: Village, renewed: Before) -> None:
