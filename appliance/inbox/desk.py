@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from appliance.dimse.contexts import is_storage
 from appliance.errors import ApplianceError, Unreadable
 from appliance.inbox.tally import Fate
+from appliance.keeping.filing import is_kept
 from converter.dicom.part10 import begins_as_dicom
 from converter.dicom.whole import check_whole
 from converter.errors import ConversionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from appliance.keeping.archive import Archive
     from appliance.keeping.filing import Filed
@@ -24,6 +25,10 @@ PREAMBLE_BYTES = 128
 _OF_A_MEDIUM = b"\x02\x00\x02\x00UI\x14\x001.2.840.10008.1.3.10"
 #: As many as tell whether it may be DICOM.
 START_BYTES = 4096
+
+
+class ListOfMedium(ApplianceError):  # noqa: N818 - a verdict, not a fault
+    """A DICOMDIR: it is nothing for the archive, and says what there should be."""
 
 
 class NoImage(ApplianceError):  # noqa: N818 - a verdict, not a fault
@@ -56,7 +61,7 @@ class ImportDesk:
 
         Raises
         ------
-        NoImage, Refused
+        NoImage, ListOfMedium, Refused
             It cannot be kept.
         ArchiveFull
             There is no room.
@@ -64,7 +69,7 @@ class ImportDesk:
         if not begins_as_dicom(start):
             raise NoImage("this is no DICOM file")
         if _OF_A_MEDIUM in start:
-            raise NoImage("this is the list of what is on a CD, and no image")
+            raise ListOfMedium("this is the list of what is on a CD, and no image")
         with self._archive.arriving() as arriving:
             for piece in _without_preamble(pieces) if start[PREAMBLE_BYTES:].startswith(b"DICM") else pieces:
                 arriving.write(piece)
@@ -97,6 +102,11 @@ class ImportDesk:
                 "another image is kept under the same SOP Instance UID: that one stays, this one was set aside"
             )
         return _fate(filed)
+
+    def missing(self, uids: Iterable[str]) -> list[str]:
+        """Those of these SOP Instance UIDs that the archive does not have."""
+        with self._archive.index.session() as session:
+            return [uid for uid in uids if not is_kept(session, uid)]
 
 
 def _fate(filed: Filed) -> Fate:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from appliance.errors import ArchiveFull, Unreadable
-from appliance.inbox.desk import START_BYTES, ImportDesk, NoImage, Refused
+from appliance.inbox.desk import START_BYTES, ImportDesk, ListOfMedium, NoImage, Refused
 from appliance.inbox.folder import opened
 from appliance.inbox.held import Busy, held
+from appliance.inbox.listing import listed
 from appliance.inbox.report import Report
 from appliance.inbox.tally import Fate, Tally
 from appliance.inbox.zipped import is_zip, members
@@ -68,6 +69,7 @@ class PersonsInbox:
         try:
             for name in _each_so_often(names, lambda: _write(report, folder, is_over=False)):
                 if is_stopping():
+                    report.waits = "the appliance is started anew, and another report tells of the rest"
                     break
                 self._take_one(folder, report, name, audited, is_stopping)
         except ArchiveFull:
@@ -79,6 +81,7 @@ class PersonsInbox:
     def _end(self, folder: PersonsFolder, report: Report, names: list[str]) -> None:
         folder.remove_emptied(set(names))
         is_over = not folder.files()
+        report.missing = [report.listed[uid] for uid in self._desk.missing(report.listed)] if is_over else []
         if report.tally.fates or report.waits:
             _write(report, folder, is_over=is_over)
         if is_over:
@@ -99,6 +102,7 @@ class PersonsInbox:
             audited.add(taking.kept)
             raise
         except OSError as error:
+            audited.add(taking.kept)
             self._settling.unsettle(name)
             log.warning("a file of the inbox cannot be taken just now", reason=error.strerror or "")
         else:
@@ -160,6 +164,9 @@ class Taking:
             arrival = self._desk.spool(source.start(START_BYTES), source.stream(), file.check)
             self.tally.count(self._desk.keep(arrival, self._login), arrival.header.study_instance_uid)
         except NoImage as error:
+            self._refuse(name, Fate.NO_IMAGE, error)
+        except ListOfMedium as error:
+            self._report.listed |= listed(source)
             self._refuse(name, Fate.NO_IMAGE, error)
         except (Unreadable, Refused) as error:
             self._refuse(name, Fate.REFUSED, error)

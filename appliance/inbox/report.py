@@ -12,6 +12,8 @@ from appliance.inbox.tally import Fate, Tally
 if TYPE_CHECKING:
     from appliance.inbox.folder import PersonsFolder
 
+#: Of the files that did not come, so many are named.
+MOST_NAMED = 50
 #: The order in which a report tells what became of images.
 _KEPT = (Fate.NEW, Fate.AGAIN, Fate.ELSEWHERE)
 
@@ -22,11 +24,22 @@ def _now() -> str:
 
 @dataclass
 class Report:
-    """What is told of one import. Texts beside what was not filed grow with each such file."""
+    """
+    What is told of one import. Texts beside what was not filed grow with each such file.
+
+    Attributes
+    ----------
+    waits
+        Why it goes no further just now.
+    listed, missing
+        What DICOMDIRs name, by SOP Instance UID, and the files of those that the archive does not have at the end.
+    """
 
     begun: str = field(default_factory=_now)
     tally: Tally = field(default_factory=Tally)
     waits: str = ""
+    listed: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -55,6 +68,12 @@ class Report:
         state = "" if is_over else f" so far; {self.waits or 'the import goes on'}"
         lines = [f"Import of {self.begun}", "", f"{tally.kept} of {tally.images} images arrived{state}."]
         lines += [f"  {tally.fates[fate]} {fate.value}" for fate in _KEPT if tally.fates[fate]]
+        if self.missing:
+            lines += [
+                "",
+                f"MISSING: {len(self.missing)} images that the CD's own list names did not come, or not whole:",
+            ]
+            lines += [f"  {_in_a_line(name)}" for name in sorted(self.missing)[:MOST_NAMED]]
         refused, others = tally.fates[Fate.REFUSED], tally.fates[Fate.NO_IMAGE]
         if refused:
             lines += ["", f"NOT FILED: {refused} of the images."]

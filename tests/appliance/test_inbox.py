@@ -471,3 +471,26 @@ def test_a_lease_holds_writers_off_for_whoever_owns_the_file(tmp_path: Path) -> 
     command = [sys.executable, "-c", program, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2])
     assert done.stdout == "held\n", done.stderr
+
+
+def test_images_that_a_cd_s_list_names_and_that_did_not_come(erode: Hospital, inbox: Inbox, tmp_path: Path) -> None:
+    """The list is made by DCMTK; one of the images that it names was not copied."""
+    datasets, cd = ct(count=3), tmp_path / "CD"
+    cd.mkdir()
+    for number, path in enumerate(written(cd / "DICOM", *datasets)):
+        path.rename(path.with_name(f"IM{number}"))
+    subprocess.run(["dcmmkdir", "--recurse", "--invent", "+id", ".", "DICOM"], cwd=cd, check=True, timeout=60)
+    (cd / "DICOM" / "IM1").unlink()
+    cd.rename(place(inbox) / "CD")
+    inbox.step()
+    told = report(inbox)
+    assert "2 of 2 images arrived." in told
+    assert "MISSING: 1 images that the CD's own list names did not come, or not whole:\n  DICOM/IM1\n" in told
+    late = tmp_path / "late"
+    late.mkdir()
+    next(place(inbox).rglob("DICOMDIR")).rename(late / "DICOMDIR")
+    written(late / "again", *datasets)
+    late.rename(place(inbox) / "late")
+    inbox.step()
+    assert len(erode.kept()) == 3
+    assert "MISSING" not in report(inbox)
