@@ -185,6 +185,7 @@ def test_time_is_that_of_the_server_that_the_context_names(root: Shell) -> None:
 
     until(lambda: "yes" in root.run("timedatectl show -p NTPSynchronized --value"), "time")
     assert abs(ahead() - AHEAD_S) < AHEAD_S / 2
+    until(lambda: told(root)["clock_set"] is True, "a clock that is known to be set")
 
 
 def test_start_script_has_run_once_as_root_and_is_on_the_console(machine: LoneMachine, root: Shell) -> None:
@@ -197,6 +198,25 @@ def test_security_updates_install_themselves(root: Shell) -> None:
     asked = root.run("unattended-upgrade --dry-run --debug 2>&1")
     assert "origin=Debian,codename=bookworm-security,label=Debian-Security" in asked.replace("${distro_codename}", "")
     assert "-security" in root.run("cat /etc/apt/sources.list")
+
+
+def test_what_runs_code_that_an_update_replaced_is_told(machine: LoneMachine, root: Shell) -> None:
+    """After each round of updates, and by hand; the library is replaced as dpkg does it."""
+    hooks = root.run("systemctl show -p OnSuccess -p OnFailure --value apt-daily-upgrade.service").split()
+    assert hooks == ["gurney-outdated.service"] * 2
+    assert told(root)["restart_wanted"] is False
+    library = root.run("readlink -f /lib/x86_64-linux-gnu/libc.so.6").strip()
+    root.run(f"cp -p {library} {library}.dpkg-new && mv {library}.dpkg-new {library}")
+    root.run("systemctl start gurney-outdated.service")
+    machine.until_said("updates take effect once the machine is started again: ", PATIENCE_S)
+    assert {"gurney.service", "ssh.service"} <= set(root.run("cat /run/gurney/restart-wanted").split())
+    assert told(root)["restart_wanted"] is True
+
+
+def told(root: Shell) -> dict[str, Any]:
+    """What the service says of itself."""
+    ask = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/health', timeout=30).read().decode())"
+    return dict(json.loads(root.run(f'/opt/gurney/current/bin/python -I -c "{ask}"')))
 
 
 def test_service_cannot_write_what_is_the_systems(root: Shell) -> None:
