@@ -51,7 +51,7 @@ def found(view: View) -> Iterator[Existing]:
             cluster=_required(view, "cluster", first(attributes, "SCHED_REQUIREMENTS")),
             system=_required(view, "datastore", first(attributes, "SCHED_DS_REQUIREMENTS")),
         )
-        yield Existing(Ref("template", key), node.name, spec, node.id, key, node)
+        yield Existing(Ref("template", key), node.name, spec, node.id, view.marked_key("template", node), node)
 
 
 def _required(view: View, pool: str, requirement: str) -> Ref:

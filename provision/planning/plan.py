@@ -10,6 +10,7 @@ from provision.kinds.cloud_user import conditions_of_accounts
 from provision.kinds.table import KINDS, declared_resources
 from provision.planning.comparison import steps_between
 from provision.planning.conditions import conditions
+from provision.planning.losses import archives_left_behind
 from provision.planning.obstacles import obstacles
 from provision.planning.renaming import lost_names, renamed
 from provision.planning.taken_names import after_renaming, held_up, without
@@ -109,7 +110,11 @@ def plan_towards(declared: tuple[Resource, ...], former: Mapping[str, str], foun
         standing={ref: each.id for ref, each in existing.items()},
         conditions=(*conditions(wanted, found), *conditions_of_accounts(declared, found.view), *waiting.values()),
         foreign=found.foreign,
-        obstacles=(*lost_names(declared, existing), *obstacles(wanted, steps, found)),
+        obstacles=(
+            *lost_names(declared, existing),
+            *archives_left_behind(steps, former, found),
+            *obstacles(wanted, steps, found),
+        ),
     )
 
 

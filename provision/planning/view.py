@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from provision.enrolling.published import Published
 from provision.node import vectors
+from provision.planning.belonging import folder_of, handed_to, named_by, under_present_names
 from provision.planning.marks import Mark, mark_in, object_name
 from provision.planning.resource import Ref
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from provision.node import Node
     from provision.pools import Pools
@@ -114,6 +115,10 @@ class View:
         """The branch that was made with a name, as it is called now."""
         return self._present_names.get(first, first)
 
+    def is_anothers(self, first: str) -> bool:
+        """Whether what bears a first name is of a branch that is gone, and one that was made otherwise is called so."""
+        return self.first_name(self.present_name(first)) != first
+
     @cached_property
     def _present_names(self) -> dict[str, str]:
         return {self.first_name(key): key for key in self.groups}
@@ -177,18 +182,31 @@ class View:
 
     @cached_property
     def _ours(self) -> dict[str, dict[str, Node]]:
-        found: dict[str, dict[str, Node]] = {kind: {} for kind in MARKED}
+        marked: dict[str, list[tuple[str, Node]]] = {kind: [] for kind in MARKED}
         for pool in sorted(set(MARKED.values())):
             for node in self.pools.nodes[pool]:
                 mark = self.believed(node) or self._half_made(pool, node)
                 if mark is not None and MARKED.get(mark.kind) == pool:
-                    found[mark.kind].setdefault(mark.key, node)
-        folders = self._by_folder(found["exchange"].get(""))
+                    marked[mark.kind].append((mark.key, node))
+        found = {kind: under_present_names(self, kind, each) for kind, each in marked.items()}
         for kind, key in product(HANDED, self.groups):
-            known = self._by_name(kind, key) or (folders.get(key) if kind == "outbox" else None)
-            if key not in found[kind] and known is not None:
+            taken = {node.id for node in found[kind].values()}
+            known = self._unmarked(kind, key, found) if key not in found[kind] else None
+            if known is not None and known.id not in taken:
                 found[kind][key] = known
         return found
+
+    def _unmarked(self, kind: str, key: str, found: Mapping[str, Mapping[str, Node]]) -> Node | None:
+        """What is a branch's of a kind, though no mark says so."""
+        special = {
+            "archive": lambda: named_by(self, found["template"].get(key)),
+            "outbox": lambda: folder_of(self, found["exchange"].get(""), key),
+        }
+        return self._by_name(kind, key) or special.get(kind, lambda: None)() or self._by_group(kind, key)
+
+    def _by_group(self, kind: str, key: str) -> Node | None:
+        nodes = (node for node in self.pools.nodes[MARKED[kind]] if _is_a_branchs(kind, node))
+        return handed_to(self, kind, key, nodes)
 
     def _by_name(self, kind: str, key: str) -> Node | None:
         """A branch's object whose mark is gone or another: its group's admin can rewrite that, and not who owns it.
@@ -198,17 +216,6 @@ class View:
         name, group = object_name(self.community, key, *HANDED[kind]), self.groups[key].id
         node = self._own.get((MARKED[kind], name))
         return node if node is not None and node.number("GID") == group and _is_a_branchs(kind, node) else None
-
-    def _by_folder(self, exchange: Node | None) -> dict[str, Node]:
-        """Branch to the image of its folder in the exchange, whatever its mark and name are now.
-
-        A group's admin can rewrite both, but neither where an image stands (DATASTORE_ID) nor what it is of (PATH).
-        """
-        ours = [node for node in self.pools.nodes["image"] if node.number("UID") == self.uid]
-        outboxes = [node for node in ours if exchange and node.number("DATASTORE_ID") == exchange.id]
-        given = {(node.text("PATH").rpartition("/out/")[2], node.number("GID")): node for node in reversed(outboxes)}
-        wanted = {key: (self.first_name(key), group.id) for key, group in self.groups.items()}
-        return {key: given[which] for key, which in wanted.items() if which in given}
 
     @cached_property
     def _own(self) -> dict[tuple[str, str], Node]:
