@@ -58,9 +58,11 @@ class BranchList:
 
 
 def listed(desk: Desk, community: Community) -> BranchList:
-    """Every branch that is declared, or that the directory names."""
+    """Every branch that is declared or that the directory names; also one that is gone, if another is called so now."""
     directory = found(desk, community.community).view.published.directory
     present = {community.first_name(name): name for name in community.branches}
+    called = {entry.name: f"{entry.name} (former)" for entry in (directory.branches if directory else ())}
+    present = {name: other for name, other in called.items() if name in community.branches} | present
     known = {entry.name: _known(entry, present) for entry in (directory.branches if directory else ())}
     declared = {
         community.first_name(name): Listed(name, each.title, each.ae_title, "not enrolled")

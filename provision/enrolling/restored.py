@@ -25,8 +25,9 @@ def newest_directory(now: Found) -> int:
 
 def overtaken(now: Found, statuses: Iterable[BranchStatus]) -> dict[str, int]:
     """The branches that know newer settings than the exchange holds, and the version that each knows."""
-    settings = now.view.published.settings.items()
-    held = {now.view.present_name(first): each.version for first, each in settings}
+    view = now.view
+    settings = {first: each for first, each in view.published.settings.items() if not view.is_anothers(first)}
+    held = {view.present_name(first): each.version for first, each in settings.items()}
     return {
         each.name: each.settings_known
         for each in statuses

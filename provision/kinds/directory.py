@@ -94,7 +94,7 @@ def found(view: View) -> Iterator[Existing]:
         branches = frozenset(Listing(e.name, e.title, e.ae_title) for e in view.published.enrolled.values())
         now = datetime.now(UTC)
         fresh = directory.expires - now >= LIFETIME / 2 and not _has_old_authority(directory, now)
-        present = [view.present_name(each.name) for each in directory.branches]
+        present = [view.present_name(each.name) for each in directory.branches if not view.is_anothers(each.name)]
         named = frozenset({Ref("keys"), *(Ref("appliance", name) for name in present)})
         late = frozenset(due(view, now))
         names = _called({name: own_names(entry) for name, entry in view.published.enrolled.items()})

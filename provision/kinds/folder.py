@@ -35,10 +35,11 @@ def declared(community: Community) -> Iterator[Resource]:
 
 
 def found(view: View) -> Iterator[Existing]:
-    """The outboxes that stand, of whatever branch."""
+    """The outboxes that stand, also of branches that are gone, whose names no other has now."""
     for first in sorted(view.outboxes):
         name = view.present_name(first)
-        yield Existing(Ref("outbox-folder", name), places.outbox_of(first), OutboxFolder(), -1, name)
+        if not view.is_anothers(first):
+            yield Existing(Ref("outbox-folder", name), places.outbox_of(first), OutboxFolder(), -1, name)
 
 
 def create(act: Act, resource: Resource) -> int:

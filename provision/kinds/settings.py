@@ -89,6 +89,8 @@ def found(view: View) -> Iterator[Existing]:
     """The settings that are published."""
     for first, settings in view.published.settings.items():
         name = view.present_name(first)
+        if view.is_anothers(first):
+            continue
         staff = frozenset(Member(each.login, each.role) for each in settings.staff)
         devices = frozenset(Device(each.ae_title, each.host, each.port or 0) for each in settings.modalities)
         entry = view.published.enrolled.get(first)

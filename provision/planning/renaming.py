@@ -19,10 +19,19 @@ def renamed(
 ) -> Iterator[tuple[Ref, Existing]]:
     """What was found, under the branches' present names."""
     present = {old: new for new, old in former.items()}
+    called = {ref: Ref(ref.kind, _key(ref.key, present)) for ref in found}
+    moves = {ref: now for ref, now in called.items() if now != ref and now in wanted and _is_free(now, found, wanted)}
+    taken = frozenset(moves.values())
     for ref, each in found.items():
-        now = Ref(ref.kind, _key(ref.key, present))
-        moved = now != ref and now in wanted and now not in found
-        yield (now, _moved(each, present)) if moved else (ref, each)
+        if ref in moves:
+            yield moves[ref], _moved(each, present)
+        elif ref not in taken:
+            yield ref, each
+
+
+def _is_free(ref: Ref, found: Mapping[Ref, Existing], wanted: Mapping[Ref, Resource]) -> bool:
+    """Whether nothing stands there but what a branch of that name, which is gone, has left in the exchange."""
+    return ref not in found or (KINDS[ref.kind].remove is None and found[ref].name != wanted[ref].name)
 
 
 def lost_names(declared: Iterable[Resource], found: Mapping[Ref, Existing]) -> Iterator[str]:
@@ -30,10 +39,17 @@ def lost_names(declared: Iterable[Resource], found: Mapping[Ref, Existing]) -> I
 
     The archive belongs to that name, its patients were issued by it, and all others know the branch by it.
     """
+    groups = {each.name for ref, each in found.items() if ref.kind == "group"}
     for each in declared:
         standing = found.get(each.ref) if each.ref.kind == "group" else None
         if standing is not None and standing.name != each.name:
             name, first = each.ref.key, standing.name.partition(".")[2]
+            if each.name in groups:
+                yield (
+                    f"branch {name}, made as {first}, still stands, and another that was made as "
+                    f"{each.name.partition('.')[2]} shall be called so: take {name} away first, in an apply of its own"
+                )
+                continue
             words = f"write `was: {first}` into it" if first != name else "leave `was:` out of it"
             yield (
                 f"branch {name} was made as {first}, which its archive, its patients and the other branches go by (and "

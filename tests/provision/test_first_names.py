@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,13 +12,15 @@ from appliance.boot.archive_disk import claim
 from cli.demo.branch import Branch, Session
 from cli.test_object import test_object as picture_of
 from cli.verify import logged_in
+from emulator.faults import Faults
 from exchange.keys import BranchKeys
+from provision.applying.adopt import adopt
 from provision.applying.apply import apply
 from provision.applying.destroy import plan_to_destroy
 from provision.declaring.reading import parse
 from provision.enrolling.enrolment import enrol, wait_until_ready
 from provision.enrolling.listing import listed
-from provision.errors import Blocked
+from provision.errors import Blocked, NotFinished
 from provision.fleet.branch_status import statuses_of
 from provision.fleet.visitor import AE_TITLE, visiting
 from provision.kinds.machine import declared_machine
@@ -128,6 +130,105 @@ def test_a_branch_is_renamed_again_and_back_by_its_first_name(enrolled: Office, 
     assert not enrolled.apply(example_text).after
     assert vm_of(enrolled, "erode") == vm
     assert not enrolled.plan(), "as it was"
+
+
+#: Every call that a renaming makes, of which each may be refused once.
+CALLS = (
+    *(f"{api}.{what}" for api in ("secgroup", "vn", "vdc", "image", "template") for what in ("rename", "update")),
+    *("vm.rename", "vm.updateconf", "group.update"),
+)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_renaming_that_was_cut_off_is_finished_and_nothing_made_anew(
+    office: Office, example_text: str, call: str
+) -> None:
+    office.apply()
+    office.until_running()
+    vm = vm_of(office, "erode")
+    archive = dict(office.found().view.ours("archive"))["erode"].id
+    for name in ("erode-town", "erode-city", "erode"):  # another name, another again, and back
+        text = called(example_text, name, was="erode" if name != "erode" else "")
+        for which in (f"{call}:2048", f"{call}:2048@2"):
+            office.embedded.faults = Faults([which])
+            with suppress(NotFinished):
+                office.apply(text)
+        office.embedded.faults = Faults()
+        left = office.plan(text)
+        assert not left.obstacles
+        assert {step.action for step in left} <= {"update"}
+        assert not office.apply(text).after
+        assert vm_of(office, name) == vm
+        assert dict(office.found().view.ours("archive"))[name].id == archive
+
+
+def test_an_archive_is_known_by_the_template_that_names_it(office: Office) -> None:
+    """Whatever its group's admin makes of its mark and its name, and into whichever group somebody puts it."""
+    office.apply()
+    office.until_running()
+    archive = dict(office.found().view.ours("archive"))["erode"].id
+    office.raw("image.unlock", archive)
+    office.raw("image.rename", archive, "theirs")
+    office.raw("image.update", archive, 'GURNEY_KEY="salem"', 1)
+    assert {(step.action, step.ref.kind) for step in office.plan()} == {("update", "archive")}
+    assert not office.apply().after
+    office.raw("image.unlock", archive)
+    office.raw("image.chown", archive, -1, office.found().view.groups["salem"].id)
+    assert {(step.action, step.ref.kind) for step in office.plan()} == {("update", "archive")}
+    assert not office.apply().after
+    assert dict(office.found().view.ours("archive"))["erode"].id == archive
+
+
+def test_no_archive_is_made_beside_one_that_may_be_the_branchs(office: Office) -> None:
+    """Its mark and its name are another's, and no template names it any more."""
+    office.apply()
+    office.until_running()
+    now = office.found().view
+    archive, template = dict(now.ours("archive"))["erode"], dict(now.ours("template"))["erode"]
+    office.raw("image.unlock", archive.id)
+    office.raw("image.rename", archive.id, "theirs")
+    office.raw("image.update", archive.id, 'GURNEY_KEY="salem"', 1)
+    office.raw("template.delete", template.id, False)
+    assert f"image theirs (id {archive.id})" in " ".join(office.plan().obstacles)
+    with pytest.raises(Blocked, match=f"gurney adopt archive {archive.id} --as erode"):
+        office.apply()
+    adopt(office.desk, office.community, "archive", str(archive.id), "erode")
+    assert not office.apply().after
+    assert dict(office.found().view.ours("archive"))["erode"].id == archive.id
+
+
+def without_karur(text: str) -> str:
+    """The example without its third branch."""
+    rules = text[text.index("referrals:") :].replace(", karur]", "]")
+    return text[: text.index("  karur:")] + rules.replace("  - {from: karur, to: [erode, salem]}\n", "")
+
+
+@pytest.fixture
+def takers(enrolled: Office, example_text: str) -> tuple[Office, str]:
+    """An office in which erode is to get the name of a branch that was taken away, and the file that says so."""
+    smaller = without_karur(example_text)
+    enrolled.apply(smaller, allow=frozenset({"karur"}))
+    return enrolled, called(smaller, "karur")
+
+
+def test_who_gets_the_name_of_a_branch_that_is_gone_has_its_own_settings(takers: tuple[Office, str]) -> None:
+    office, text = takers
+    assert {(step.action, step.key) for step in office.plan(text)} == {("update", "karur")}
+    assert not office.apply(text).after
+    fewer = text.replace("dr.anbu: doctor", "dr.mani: doctor", 1)
+    assert [(step.kind, step.key) for step in office.plan(fewer)] == [("settings", "karur")]
+    assert not office.apply(fewer).after
+    published = office.found().view.published.settings
+    assert {each.login for each in published["erode"].staff} & {"dr.anbu", "dr.mani"} == {"dr.mani"}
+    enrol(office.desk, parse(fewer))
+    assert office.found().view.published.settings["erode"].version == published["erode"].version
+    told = {each.name: each.state for each in listed(office.desk, parse(fewer)).branches}
+    assert told == {"karur": "enrolled", "karur (former)": "revoked", "salem": "enrolled"}
+
+
+def test_a_name_that_a_branch_still_has_is_not_given_to_another(enrolled: Office, example_text: str) -> None:
+    with pytest.raises(Blocked, match=r"karur, made as karur, still stands.*made as erode.*apply of its own"):
+        enrolled.apply(called(without_karur(example_text), "karur"), allow=frozenset({"erode", "karur"}))
 
 
 def test_a_file_with_a_former_name_makes_a_new_community(office: Office, example_text: str) -> None:
