@@ -156,7 +156,7 @@ def test_who_takes_a_new_branch_s_name_for_good_holds_up_that_branch_alone(appli
     kind, name = "network", "kongu.nova"
     eve, number, changed = person(applied, "eve"), ids(applied)[f"{kind} erode"], with_nova(text)
     eve.call(f"{APIS[kind]}.rename", number, name)
-    eve.call(f"{APIS[kind]}.update", number, 'GURNEY_KEY="nobody"', MERGE)
+    eve.call(f"{APIS[kind]}.update", number, 'GURNEY_KIND="nothing"', MERGE)
     the_plan = applied.plan(changed)
     assert the_plan.obstacles == ()
     assert not [step for step in the_plan if step.branch == "nova"]
