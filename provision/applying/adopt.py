@@ -58,7 +58,8 @@ def adopt(desk: Desk, community: Community, kind: str, which: str, key: str = ""
     resource = declared_as(community, kind, key)
     with alone(desk, community.community) as now:
         node = candidate(now, resource, which)
-        api, mark = ADOPTABLE[kind], Mark(now.community, kind, resource.ref.key)
+        first = resource.name.removeprefix(f"{now.community}.")
+        api, mark = ADOPTABLE[kind], Mark(now.community, kind, first if kind == "group" else resource.ref.key)
         if node.number("LOCK/LOCKED", 0) > 0:
             desk.cloud.call(f"{api}.unlock", node.id)
         desk.cloud.call(f"{api}.update", node.id, render("mark", mark=mark), MERGE)

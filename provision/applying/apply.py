@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exchange.places import outbox_of
 from provision.applying.holding import clear_away_the_dead, holding, undo_only
-from provision.applying.rollback import interrupted, new_branches, steps_back, unfinished
+from provision.applying.rollback import interrupted, new_branches, outboxes_of, standing_now, steps_back, unfinished
 from provision.applying.take import Outcome, Progress, take
 from provision.enrolling.restored import newest_directory
 from provision.errors import Blocked, CloudChanged, NotFinished
@@ -130,15 +129,16 @@ def _read_back(desk: Desk, held: Held, the_plan: Plan, new: frozenset[str], say:
 
 def _roll_back(desk: Desk, held: Held, branches: frozenset[str], now: Found, left: Plan, say: Say) -> str:
     """Take away what was made of new branches that are not finished; in words, nothing where there are none."""
-    steps = steps_back(branches, now)
+    existing = standing_now(left, now)
+    steps = steps_back(branches, existing)
     if steps:
         held.stays = True
         outcome = take(steps, acting(desk, now, left, held.document), say)
         if outcome.failures:
             raise NotFinished([f"rolling back: {failure}" for failure in outcome.failures], outcome.done, len(steps))
         held.stays = False
-    for name in branches:
-        desk.store.remove_folder(outbox_of(name))  # one that is not empty stays
+    for folder in outboxes_of(branches, existing):
+        desk.store.remove_folder(folder)  # one that is not empty stays
     if not steps:
         return ""
     return f"{', '.join(sorted(branches))}: {len(steps)} things were taken away again"

@@ -9,7 +9,7 @@ from provision.declaring.sizes import Size
 from provision.errors import CloudError, CloudUnreachable
 from provision.kind import Kind, marking
 from provision.kinds.datastore import images_of
-from provision.planning.marks import mark_in, object_name
+from provision.planning.marks import Mark, mark_in, object_name
 from provision.planning.resource import Existing, Ref, Resource
 from provision.planning.versions import PCI_QUOTAS_SINCE
 
@@ -84,7 +84,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Group:
-    """How a branch's group is, beside its name, which OpenNebula never changes."""
+    """How a branch's group is, beside its name, which OpenNebula never changes, and which its mark repeats."""
 
     marked: bool
     quota: tuple[Limit, ...]
@@ -120,9 +120,9 @@ def narrowed(resource: Resource, view: View) -> Resource:
 def found(view: View) -> Iterator[Existing]:
     """The groups that stand."""
     for key, node in view.groups.items():
-        mark = mark_in(node.attributes())
-        spec = Group(marked=mark is not None, quota=tuple(_limits(view, node)))
-        yield Existing(Ref("group", key), node.name, spec, node.id, mark.key if mark else None, node)
+        right = Mark(view.community, "group", view.first_name(key))
+        spec = Group(marked=mark_in(node.attributes()) == right, quota=tuple(_limits(view, node)))
+        yield Existing(Ref("group", key), node.name, spec, node.id, None, node)
 
 
 def _limits(view: View, node: Node) -> Iterator[Limit]:
@@ -160,7 +160,10 @@ def _allocated(act: Act, name: str) -> int:
         return made
 
 
-mark = marking("group")
+def mark(act: Act, resource: Resource, number: int, found: Existing | None) -> None:
+    """Write the mark, which tells the name with which the branch was made, as the group's own name does."""
+    first = resource.name.removeprefix(f"{act.community}.")
+    marking("group")(act, replace(resource, ref=Ref("group", first)), number, found)
 
 
 def set_quota(act: Act, resource: Resource, number: int, found: Existing | None) -> None:
@@ -191,7 +194,7 @@ KIND = Kind(
     found=found,
     narrowed=narrowed,
     create=create,
-    in_place={"key": mark, "marked": mark, "quota": set_quota},
+    in_place={"marked": mark, "quota": set_quota},
     later=("quota",),
     remove=remove,
 )

@@ -144,9 +144,8 @@ class View:
         mark = mark_in(node.attributes())
         if mark is None:
             return key if node.name in self.making else None
-        ours = mark.community == self.community and mark.kind == "group"
-        named = node.name in {object_name(self.community, mark.key), *self.making}
-        return mark.key if ours and named else None
+        ours = mark.community == self.community and mark.kind == "group" and key != node.name
+        return key if ours and (mark.key == key or node.name in self.making) else None
 
     @cached_property
     def _handed(self) -> frozenset[tuple[str, int]]:

@@ -197,6 +197,49 @@ def test_no_archive_is_made_beside_one_that_may_be_the_branchs(office: Office) -
     assert dict(office.found().view.ours("archive"))["erode"].id == archive.id
 
 
+#: Calls that make a branch, of which each may be refused.
+MAKING = (
+    "group.quota",
+    "vdc.allocate",
+    "vdc.addgroup",
+    "vn.chown",
+    "image.chown",
+    "image.lock",
+    "template.instantiate",
+)
+
+
+@pytest.mark.parametrize("call", MAKING)
+def test_a_new_branch_with_a_former_name_that_failed_is_finished_or_undone(
+    office: Office, example_text: str, call: str
+) -> None:
+    text = called(example_text, "erode-town")
+    office.embedded.faults = Faults([f"{call}:2048"])
+    with pytest.raises(NotFinished, match=r"things were taken away again"):
+        office.apply(text, rollback=True)
+    assert not office.found().view.groups
+    pools = office.found().pools.nodes
+    assert not [node for pool in ("image", "vdc", "vn") for node in pools[pool] if "erode" in node.name]
+    assert not list((office.exchange / "out").iterdir()), "also the folders"
+    with pytest.raises(NotFinished):
+        office.apply(text)
+    office.embedded.faults = Faults()
+    left = office.plan(text)
+    assert not left.obstacles
+    assert {step.action for step in left} <= {"create", "update"}
+    assert not office.apply(text).after
+
+
+def test_a_renamed_branch_whose_vdc_is_lost_is_known_by_its_group(office: Office, example_text: str) -> None:
+    text = called(example_text, "erode-town")
+    office.apply()
+    office.until_running()
+    office.apply(text)
+    office.raw("vdc.delete", office.found().view.vdcs["erode-town"].id)
+    assert {(step.action, step.kind) for step in office.plan(text) if step.action != "update"} == {("create", "vdc")}
+    assert not office.apply(text).after
+
+
 def without_karur(text: str) -> str:
     """The example without its third branch."""
     rules = text[text.index("referrals:") :].replace(", karur]", "]")
