@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 from cli.console import progress_console
 from emulator.drivers.qemu_network import seen_port
 from emulator.errors import EmulatorError
-from provision.fleet.health import HTTP_PORT, HTTPS_PORT
+from provision.fleet.health import DICOM_PORT, DICOM_TLS_PORT, HTTP_PORT, HTTPS_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 45  # the machines of --vm have 30 s to shut down
+#: Where Gurney looks for every appliance, whatever else has the port.
+OWN_PORTS = (HTTP_PORT, HTTPS_PORT, DICOM_PORT, DICOM_TLS_PORT)
 #: With less room than this the embedded cloud cannot keep its state.
 ROOM_BYTES = 1 << 20
 
@@ -90,7 +92,7 @@ def embedded_cloud(state: Path, driver: str = "process") -> Iterator[EmbeddedClo
 
 def _check_ports() -> None:
     """A machine's ports move where they are taken; of these Gurney knows one place only."""
-    taken = [port for port in (HTTP_PORT, HTTPS_PORT) if seen_port(port) != port]
+    taken = [port for port in OWN_PORTS if seen_port(port) != port]
     if taken:
         words = " and ".join(map(str, taken))
         raise EmulatorError(f"Another program has port {words} at all addresses of this machine: end it for as long.")

@@ -78,6 +78,8 @@ class Driver(Protocol):
     """Runs guests. No method waits for a guest: the cloud asks `is_there` until it is gone."""
 
     needs_folder: bool
+    boots_images: bool
+    """Whether a guest boots from what lies in the datastore."""
     ends_by_itself: bool
     """Whether a guest may be gone without having been told to stop, as a machine that was shut down from inside."""
 

@@ -12,6 +12,7 @@ class NoGuests:
     """Every action succeeds, and nothing runs."""
 
     needs_folder = False
+    boots_images = False
     ends_by_itself = False
 
     def start(self, guest: Guest) -> None:

@@ -60,6 +60,7 @@ class Processes:
     """
 
     needs_folder = True
+    boots_images = False
     ends_by_itself = False
 
     def __init__(self, command: Sequence[str]) -> None:

@@ -35,6 +35,7 @@ class Machines:
     """
 
     needs_folder = True
+    boots_images = True
     ends_by_itself = True
 
     def __init__(self) -> None:

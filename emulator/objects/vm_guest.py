@@ -149,9 +149,10 @@ def remove_folder(cloud: Cloud, vm: Record) -> None:
 def resume_guests(cloud: Cloud) -> None:
     """Start the guests of all virtual machines that ran, or booted, when the cloud was stopped."""
     for vm in cloud.store.all("vm"):
-        if vm.state != ACTIVE or vm.hidden.get(GONE):
+        state = vm.body["LCM_STATE"]
+        if vm.state != ACTIVE or (vm.hidden.get(GONE) and state not in BOOTING):  # who boots anew is gone until he has
             continue
-        if vm.body["LCM_STATE"] in BOOTING | WITH_GUEST:
+        if state in BOOTING | WITH_GUEST:
             start(cloud, vm)
-        if vm.body["LCM_STATE"] in WITH_GUEST:
+        if state in WITH_GUEST:
             report(cloud, vm)

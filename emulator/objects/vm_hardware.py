@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from emulator.drivers.driver import Card, Hardware
@@ -41,10 +42,14 @@ def holds_data(cloud: Cloud, disk: dict[str, str]) -> bool:
 
 
 def _system(cloud: Cloud, disks: list[dict[str, str]]) -> Path | None:
-    """The content of the first OS image."""
+    """The content of the first OS image; one that was made under another driver is taken into its datastore now."""
     images = (cloud.store.get("image", whole(disk.get("IMAGE_ID"))) for disk in disks)
     image = next((each for each in images if each is not None and each.body["TYPE"] == OS), None)
-    return image_content.place_of(cloud, image) if image is not None and image.body["PATH"] else None
+    if image is None or not image.body["PATH"]:
+        return None
+    with suppress(OSError):  # the driver then says that the file is not there
+        image_content.take(cloud, image)
+    return image_content.place_of(cloud, image)
 
 
 def _cards(cloud: Cloud, vm: Record) -> Iterator[Card]:

@@ -51,17 +51,18 @@ import socket, subprocess, sys
 from pathlib import Path
 from cli.demo.embedded import embedded_cloud
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-with socket.create_server(("0.0.0.0", 8443)), embedded_cloud(Path(sys.argv[1]), "qemu"):
+with socket.create_server(("0.0.0.0", int(sys.argv[2]))), embedded_cloud(Path(sys.argv[1]), "qemu"):
     pass
 """
 
 
-def test_a_program_in_the_machines_place_is_told_at_once(tmp_path: Path) -> None:
-    """Gurney would wait for its pages, and speak to the other program."""
+@pytest.mark.parametrize("port", ["8443", "11112"])
+def test_a_program_in_the_machines_place_is_told_at_once(tmp_path: Path, port: str) -> None:
+    """Gurney would wait for its pages, and send patients' images to the other program."""
     apart = ("unshare", "--net", "--map-root-user")
     if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this account may not make a namespace of networks (unshare --map-root-user --net)")
-    command = [*apart, sys.executable, "-c", BESIDE_ANOTHER, str(tmp_path / "cloud")]
+    command = [*apart, sys.executable, "-c", BESIDE_ANOTHER, str(tmp_path / "cloud"), port]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
-    assert "EmulatorError: Another program has port 8443 at all addresses of this machine" in done.stderr
+    assert f"EmulatorError: Another program has port {port} at all addresses of this machine" in done.stderr
     assert not (tmp_path / "cloud").exists()

@@ -6,18 +6,31 @@ import errno
 import os
 from typing import TYPE_CHECKING, Any
 
+import pyone
+import pytest
+
 from emulator.objects import image_content
+from tests.emulator.test_qemu_driver import needs_qemu
+from tests.emulator.test_resumed import MACHINE, NETWORK
 from tests.waiting import until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
-
-    import pytest
 
     from emulator.cloud import Cloud
 
+pytestmark = needs_qemu
+
 READY, ERROR = 1, 5
+RUNNING = 3
 MIB = 1 << 20
+
+
+@pytest.fixture
+def cloud(make_cloud: Callable[..., Cloud]) -> Cloud:
+    """A cloud whose machines boot what lies in its datastores."""
+    return make_cloud(driver="qemu")
 
 
 def front_end_file(cloud: Cloud, content: bytes) -> Path:
@@ -103,3 +116,21 @@ def test_datastore_without_room_is_an_error_of_the_image(
 def test_disk_for_data_is_made_by_who_uses_it(cloud: Cloud, one: Any) -> None:
     front_end_file(cloud, b"A" * MIB)
     assert not stored(cloud, allocated(one, kind="DATABLOCK")).exists()
+
+
+def test_image_that_was_made_without_machines_is_taken_by_the_first(cloud: Cloud, one: Any) -> None:
+    """By another driver, or by a version that took it later."""
+    front_end_file(cloud, b"A" * MIB)
+    image = allocated(one)
+    stored(cloud, image).unlink()
+    vm = one.vm.allocate(MACHINE.format(image, one.vn.allocate(NETWORK, 0)), False)
+    until(lambda: one.vm.info(vm).LCM_STATE == RUNNING)
+    assert stored(cloud, image).read_bytes() == b"A" * MIB
+    cloud.driver.stop(vm, hard=True)
+
+
+def test_nobody_waits_for_a_copy_that_no_machine_boots(make_cloud: Callable[..., Cloud]) -> None:
+    cloud = make_cloud(driver="none")
+    one = pyone.OneServer(cloud.endpoint, session=cloud.session)
+    front_end_file(cloud, b"A" * MIB)
+    assert not stored(cloud, allocated(one)).exists()

@@ -85,6 +85,27 @@ def test_machine_has_its_guest_whatever_happened_to_it(tmp_path: Path, driver: s
         cloud.driver.stop(number, hard=True)
 
 
+@needs_qemu
+@pytest.mark.parametrize("driver", ["process", "qemu"])
+def test_machine_that_boots_anew_after_its_host_lost_power_has_its_guest(tmp_path: Path, driver: str) -> None:
+    folder = tmp_path / "cloud"
+    with Cloud(settings(folder, driver), WoundClock()) as cloud:
+        number, one = made(cloud), client(cloud)
+        lost = folder / "powerless" / one.vm.info(number).HISTORY_RECORDS.HISTORY[-1].HOSTNAME
+        lost.parent.mkdir(exist_ok=True)
+        lost.touch()
+        wind(cloud, lambda: state(cloud, number) == (3, LCM["UNKNOWN"]))
+        lost.unlink()
+        one.vm.action("resume", number)
+        wind(cloud, lambda: state(cloud, number) == (3, LCM["BOOT_UNKNOWN"]))
+        cloud.driver.stop(number, hard=True)
+        clock = cloud.clock
+    with Cloud(settings(folder, driver), clock) as cloud:
+        wind(cloud, lambda: state(cloud, number) == RUNNING)
+        assert cloud.driver.is_there(number)
+        cloud.driver.stop(number, hard=True)
+
+
 def bring_to(cloud: Cloud, number: int, place: tuple[int, int]) -> None:
     """Powered off, or lost as that of a host which is not seen any more."""
     if place == POWEROFF:
