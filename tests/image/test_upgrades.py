@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cli.demo.studies import shipped_instances
+from tests.image.building import built_newer
 from tests.image.hospitals import COMMUNITY, Hospital, Village, village
 from tests.image.waiting import until
-from tests.provision.upgrade.standin import program_wheel
+from tests.provision.upgrade.standin import MIGRATION, program_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,6 +32,9 @@ pytestmark = [
 PATIENT, NAME = "KONGU-0001", "Kumaran^Selvi"
 NEXT = "0.2.0"
 PATIENCE_S = "600"
+TABLES = """python3 -c 'import sqlite3
+index = sqlite3.connect("/var/lib/gurney/archive/index.sqlite")
+print(*index.execute("SELECT version_num FROM alembic_version").fetchone())'"""
 PROGRAM = "/opt/gurney/current/bin/python -I -m appliance.upgrade"
 
 
@@ -75,7 +79,8 @@ class Admin:
         command.append(str(self.two.state / "host/srv/exchange"))
         status = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True)
         told = next(each for each in json.loads(status.stdout)["branches"] if each["name"] == hospital.name)
-        return replace(hospital, vm_id=told["vm_id"], address=told["dicom"].split("@")[1].split(":")[0])
+        branch, address = replace(hospital.branch, url=told["http"]), told["dicom"].split("@")[1].split(":")[0]
+        return replace(hospital, vm_id=told["vm_id"], address=address, branch=branch)
 
     def host_key(self, hospital: Hospital) -> str:
         """As a person reads it from the console."""
@@ -176,13 +181,13 @@ def test_machine_that_is_never_exchanged_takes_in_again(two: Village) -> None:
     until(lambda: bool(erode.branch.health()), "health")
 
 
-def test_root_disk_is_exchanged_for_another_image(two: Village, admin: Admin, tmp_path: Path) -> None:
-    salem = two.hospitals["salem"]
-    image = two.state / "host/var/tmp"
-    os.link(image / "gurney-appliance.qcow2", image / "gurney-appliance-2.qcow2")
-    community = tmp_path / "community.yaml"
-    community.write_text(COMMUNITY.read_text().replace("gurney-appliance.qcow2", "gurney-appliance-2.qcow2"))
-    before, machine_id = facts(two, salem), two.run(salem, "cat /etc/machine-id")
+def test_root_disk_is_exchanged_for_a_newer_image(two: Village, admin: Admin, tmp_path: Path) -> None:
+    """Another version with other tables: the same keys, the same archive, the same users."""
+    salem, image = two.hospitals["salem"], two.state / "host/var/tmp"
+    send(salem, tmp_path / "ct")
+    kept, machine_id = (pictures(salem, "dr.mala"), facts(two, salem)), two.run(salem, "cat /etc/machine-id")
+    community = with_image(tmp_path, image / "gurney-appliance-2.qcow2")
+    built_newer(image / "gurney-appliance-2.qcow2", NEXT, MIGRATION, tmp_path / "checkout")
     words = ("--json", "--image", "--patience", PATIENCE_S, "salem")
     told: dict[str, Any] = json.loads(admin.done("upgrade", *words, community=community))
     assert told["kongu.salem"]["outcome"] == "upgraded"
@@ -190,16 +195,25 @@ def test_root_disk_is_exchanged_for_another_image(two: Village, admin: Admin, tm
     assert renewed.vm_id != salem.vm_id
     erode = two.hospitals["erode"]
     assert admin.as_it_is(erode, community).vm_id == erode.vm_id
-    assert facts(two, renewed) == before
     assert two.run(renewed, "cat /etc/machine-id") != machine_id
+    assert two.run(renewed, "gurney --version").split()[-1] == NEXT
+    assert two.run(renewed, TABLES) == "9001\n"
+    assert (pictures(renewed, "dr.mala"), facts(two, renewed)) == kept
     assert two.run(renewed, "test ! -e /var/lib/gurney/programs/upgrade.json && echo open") == "open\n"
     until(lambda: renewed.smb(renewed.logins["dr.mala"], "ls").returncode == 0, "shared folder", 120)
-    (image / "broken.qcow2").write_bytes(bytes(1 << 20))
-    broken = tmp_path / "broken.yaml"
-    broken.write_text(COMMUNITY.read_text().replace("gurney-appliance.qcow2", "broken.qcow2"))
-    process = admin.visit("upgrade", "--image", "--patience", "20", "salem", community=broken)
+    broken = image / "broken.qcow2"
+    broken.write_bytes(bytes(1 << 20))
+    command = ("upgrade", "--image", "--patience", "20", "salem")
+    process = admin.visit(*command, community=with_image(tmp_path, broken))
     assert "rolled back to image" in process.communicate(timeout=1800)[1]
     assert process.returncode == 6
-    assert facts(two, admin.as_it_is(salem, community)) == before
+    assert facts(two, admin.as_it_is(salem, community)) == kept[1]
     again = json.loads(admin.done("upgrade", *words, community=community))
     assert again["kongu.salem"]["outcome"] == "already"
+
+
+def with_image(folder: Path, image: Path) -> Path:
+    """The community file with another image of the host."""
+    changed = folder / f"{image.stem}.yaml"
+    changed.write_text(COMMUNITY.read_text().replace("gurney-appliance.qcow2", image.name))
+    return changed
