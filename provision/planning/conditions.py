@@ -23,8 +23,22 @@ def conditions(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[str]:
     yield from conditions_of_rollback(found)
     yield from conditions_apart(wanted, found)
     yield from conditions_of_restart(wanted, found)
+    yield from _revoked_first_names(wanted, found)
     yield from _undeclared_group_admins(found)
     yield from _limits_of_new_outboxes(wanted, found)
+
+
+def _revoked_first_names(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[str]:
+    """Branches that others know by a name that is revoked; who uses the present one knows nothing of that."""
+    directory = found.view.published.directory
+    for ref, each in wanted.items():
+        first = each.name.removeprefix(f"{found.community}.")
+        entry = directory.find(first) if directory is not None and ref.kind == "group" and first != ref.key else None
+        if entry is not None and entry.revoked:
+            yield (
+                f"{ref.key} was made as {first}, and is revoked by that name, by which all others know it. Once it is "
+                f"applied, `gurney branch enrol {ref.key} --rekey FINGERPRINT`, as its appliance's console shows it."
+            )
 
 
 def _limits_of_new_outboxes(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[str]:

@@ -20,6 +20,7 @@ from provision.applying.destroy import plan_to_destroy
 from provision.declaring.reading import parse
 from provision.enrolling.enrolment import enrol, wait_until_ready
 from provision.enrolling.listing import listed
+from provision.enrolling.revocation import revoke
 from provision.errors import Blocked, NotFinished
 from provision.fleet.branch_status import statuses_of
 from provision.fleet.visitor import AE_TITLE, visiting
@@ -162,6 +163,31 @@ def test_a_renaming_that_was_cut_off_is_finished_and_nothing_made_anew(
         assert dict(office.found().view.ours("archive"))[name].id == archive
 
 
+@pytest.mark.parametrize("call", ["template.update", "image.update"])
+def test_a_name_in_between_that_a_new_branch_gets_takes_nothing_with_it(
+    office: Office, example_text: str, call: str
+) -> None:
+    office.apply()
+    office.until_running()
+    vm, archive = vm_of(office, "erode"), dict(office.found().view.ours("archive"))["erode"].id
+    office.apply(called(example_text, "erode-town"))
+    text = called(example_text, "erode-city")
+    salem = text[text.index("  salem:") : text.index("  karur:")].replace("10.20.2.", "10.20.9.").replace("102", "109")
+    text = text.replace("  salem:", salem.replace("salem:", "erode-town:").replace("SALEM", "TOWN") + "  salem:", 1)
+    office.embedded.faults = Faults([f"{call}:2048"])
+    with suppress(NotFinished):
+        office.apply(text)
+    office.embedded.faults = Faults()
+    left = office.plan(text)
+    assert not left.obstacles
+    assert not [
+        step for step in left if step.action == "delete" or (step.branch, step.action) == ("erode-city", "create")
+    ]
+    assert not office.apply(text).after
+    assert vm_of(office, "erode-city") == vm != vm_of(office, "erode-town")
+    assert dict(office.found().view.ours("archive"))["erode-city"].id == archive
+
+
 def test_an_archive_is_known_by_the_template_that_names_it(office: Office) -> None:
     """Whatever its group's admin makes of its mark and its name, and into whichever group somebody puts it."""
     office.apply()
@@ -267,6 +293,19 @@ def test_who_gets_the_name_of_a_branch_that_is_gone_has_its_own_settings(takers:
     assert office.found().view.published.settings["erode"].version == published["erode"].version
     told = {each.name: each.state for each in listed(office.desk, parse(fewer)).branches}
     assert told == {"karur": "enrolled", "karur (former)": "revoked", "salem": "enrolled"}
+
+
+def test_a_first_name_that_is_revoked_is_told_with_what_to_do(enrolled: Office, example_text: str) -> None:
+    text = called(example_text, "erode-town")
+    revoke(enrolled.desk, "kongu", ["erode"])
+    (told,) = (words for words in enrolled.plan(text).conditions if "revoked by that name" in words)
+    assert "gurney branch enrol erode-town --rekey" in told
+    made = enrolled.apply(text)
+    assert told in made.after.conditions
+    new = BranchKeys.generate()
+    report(enrolled, "erode-town", new, vm=vm_of(enrolled, "erode-town"), as_branch="erode")
+    assert not enrol(enrolled.desk, parse(text), rekey={"erode-town": new.public.fingerprint}).refused
+    assert not [words for words in enrolled.plan(text).conditions if "revoked" in words]
 
 
 def test_a_name_that_a_branch_still_has_is_not_given_to_another(enrolled: Office, example_text: str) -> None:
