@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -98,13 +98,14 @@ class Inbox:
         return importers
 
     def step(self) -> None:
-        """One round: take what lies there ready."""
+        """One round: take what lies there ready. What one person's folder raises is raised after the others' turn."""
         importers = self.prepare()
         self._people = {login: self._people.get(login) or self._person(login) for login in importers}
         if importers and inbox_margins(self.folder) < CLEARED:
             self._clear()
-        for login, person in sorted(self._people.items()):
-            self._step(login, person)
+        with ExitStack() as turns:
+            for login, person in sorted(self._people.items(), reverse=True):
+                turns.callback(self._step, login, person)
 
     def stop(self) -> None:
         """End the round after the file that is in hand; the others are taken at the next start."""

@@ -16,11 +16,9 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from sqlalchemy import select
 
 from appliance.errors import ArchiveFull
-from appliance.inbox.inbox import Inbox
 from appliance.index.models import Instance, Patient
-from appliance.people_tables import AuditEntry
-from tests.appliance.community import STAFF
 from tests.appliance.hospital import Hospital, ct, hospitals
+from tests.appliance.importing import LOGIN, allow, entries, inbox_of, left, place, reasons, report, spooled
 from tests.appliance.scanner import written
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_mock import MockerFixture
 
-LOGIN = "r.devi"
+    from appliance.inbox.inbox import Inbox
 
 
 @pytest.fixture
@@ -41,46 +39,6 @@ def erode(tmp_path: Path) -> Iterator[Hospital]:
 @pytest.fixture
 def inbox(erode: Hospital) -> Inbox:
     return inbox_of(erode)
-
-
-def allow(hospital: Hospital, staff: dict[str, str] = STAFF, *, inbox: bool = True) -> None:
-    hospital.community.appoint(hospital.branch, staff, inbox=inbox)
-    hospital.people.enrolment.step()
-
-
-def inbox_of(hospital: Hospital, quiet_s: float = 0.0) -> Inbox:
-    people = hospital.people
-    made = Inbox(hospital.archive, hospital.branch, people.settings, people.audit, quiet_s)
-    made.prepare()
-    return made
-
-
-def place(inbox: Inbox) -> Path:
-    return inbox.folder / LOGIN
-
-
-def left(inbox: Inbox) -> list[str]:
-    """What lies in the person's folder, but for reports."""
-    found = (path.relative_to(place(inbox)) for path in place(inbox).rglob("*") if not path.is_dir())
-    return sorted(str(path) for path in found if not path.name.startswith("report "))
-
-
-def report(inbox: Inbox) -> str:
-    """The newest report."""
-    return max(place(inbox).glob("report *.txt")).read_text("utf-8-sig")
-
-
-def reasons(inbox: Inbox) -> str:
-    return max((place(inbox) / "not filed").glob("*.txt")).read_text("utf-8-sig")
-
-
-def entries(hospital: Hospital, action: str) -> list[AuditEntry]:
-    with hospital.archive.index.session() as session:
-        return list(session.scalars(select(AuditEntry).where(AuditEntry.action == action)))
-
-
-def spooled(hospital: Hospital) -> list[Path]:
-    return list(hospital.archive.spool.iterdir())
 
 
 def test_a_cd_s_images_are_kept_and_what_is_none_lies_beside(erode: Hospital, inbox: Inbox) -> None:
