@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from appliance.dimse.contexts import is_storage
 from appliance.errors import ApplianceError, Unreadable
 from appliance.inbox.tally import Fate
-from appliance.keeping.filing import is_kept
+from appliance.keeping.filing import kept_of
 from converter.dicom.part10 import begins_as_dicom
 from converter.dicom.whole import check_whole
 from converter.errors import ConversionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from appliance.keeping.archive import Archive
     from appliance.keeping.filing import Filed
@@ -103,10 +103,11 @@ class ImportDesk:
             )
         return _fate(filed)
 
-    def missing(self, uids: Iterable[str]) -> list[str]:
+    def missing(self, uids: Collection[str]) -> list[str]:
         """Those of these SOP Instance UIDs that the archive does not have."""
         with self._archive.index.session() as session:
-            return [uid for uid in uids if not is_kept(session, uid)]
+            kept = kept_of(session, uids)
+        return [uid for uid in uids if uid not in kept]
 
 
 def _fate(filed: Filed) -> Fate:

@@ -21,6 +21,8 @@ FILE_ID = Tag(0x00041500, "CS", "ReferencedFileID")
 INSTANCE = Tag(0x00041511, "UI", "ReferencedSOPInstanceUIDInFile")
 #: A record takes some 300 bytes in the file, and as much in memory: more than 10,000 images, as no CD has.
 LARGEST_BYTES = 4 << 20
+#: PS3.10 8.2: eight components of eight characters.
+_PLACE_LETTERS = 8 * 8 + 7
 
 
 def listed(source: Held | Member) -> dict[str, str]:
@@ -44,4 +46,4 @@ def _named(header: Header) -> Iterator[tuple[str, str]]:
     for record in header.items(RECORDS):
         uid, place = record.text(INSTANCE), "/".join(record.texts(FILE_ID))
         if is_uid(uid):
-            yield uid, place
+            yield uid, place[:_PLACE_LETTERS]

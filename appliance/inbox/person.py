@@ -166,7 +166,7 @@ class Taking:
         except NoImage as error:
             self._refuse(name, Fate.NO_IMAGE, error)
         except ListOfMedium as error:
-            self._report.listed |= listed(source)
+            self._report.expect(lambda: listed(source))
             self._refuse(name, Fate.NO_IMAGE, error)
         except (Unreadable, Refused) as error:
             self._refuse(name, Fate.REFUSED, error)

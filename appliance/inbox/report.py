@@ -10,10 +10,14 @@ from appliance.inbox.folder import NOT_FILED, REPORT, TEXT
 from appliance.inbox.tally import Fate, Tally
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from appliance.inbox.folder import PersonsFolder
 
 #: Of the files that did not come, so many are named.
 MOST_NAMED = 50
+#: Of the images that an import's DICOMDIRs name, so many are remembered: several CDs. More take memory without a bound.
+MOST_LISTED = 20_000
 #: The order in which a report tells what became of images.
 _KEPT = (Fate.NEW, Fate.AGAIN, Fate.ELSEWHERE)
 
@@ -33,6 +37,8 @@ class Report:
         Why it goes no further just now.
     listed, missing
         What DICOMDIRs name, by SOP Instance UID, and the files of those that the archive does not have at the end.
+    is_unlisted
+        DICOMDIRs name more than can be looked for.
     """
 
     begun: str = field(default_factory=_now)
@@ -40,6 +46,7 @@ class Report:
     waits: str = ""
     listed: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    is_unlisted: bool = False
 
     @property
     def name(self) -> str:
@@ -59,6 +66,14 @@ class Report:
         """Say why a file, or a member of a ZIP, is not filed."""
         folder.append(self.reasons, f"{_in_a_line(name)}\n    {_in_a_line(why)}\n")
 
+    def expect(self, read: Callable[[], dict[str, str]]) -> None:
+        """Remember what a DICOMDIR names; nothing at all once that is too much, and no other is read then."""
+        if self.is_unlisted:
+            return
+        self.listed |= read()
+        if len(self.listed) > MOST_LISTED:
+            self.is_unlisted, self.listed = True, {}
+
     def write(self, folder: PersonsFolder, *, is_over: bool) -> None:
         """Write it as it stands."""
         folder.write(self.name, "\n".join(self._lines(is_over=is_over)) + "\n")
@@ -74,6 +89,8 @@ class Report:
                 f"MISSING: {len(self.missing)} images that the CD's own list names did not come, or not whole:",
             ]
             lines += [f"  {_in_a_line(name)}" for name in sorted(self.missing)[:MOST_NAMED]]
+        if self.is_unlisted:
+            lines += ["", f"The lists of the CDs name more than {MOST_LISTED} images: nobody looked whether all came."]
         refused, others = tally.fates[Fate.REFUSED], tally.fates[Fate.NO_IMAGE]
         if refused:
             lines += ["", f"NOT FILED: {refused} of the images."]

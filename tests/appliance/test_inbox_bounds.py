@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import struct
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy.orm import Session
 
 from appliance.errors import ArchiveFull
+from appliance.inbox import person
+from appliance.inbox.report import MOST_LISTED
+from appliance.keeping.part10 import file_meta
 from tests.appliance.hospital import Hospital, ct, hospitals
-from tests.appliance.importing import allow, inbox_of, place
+from tests.appliance.importing import allow, inbox_of, place, report
 from tests.appliance.scanner import written
 
 if TYPE_CHECKING:
@@ -50,3 +56,40 @@ def test_whose_files_find_no_room_does_not_stop_the_others(
 def _room_for_small_ones(_folder: Path, size: int = 0) -> None:
     if size >= 1 << 20:
         raise OSError(28, "full")
+
+
+def dicomdir(first: int, count: int) -> bytes:
+    """A DICOMDIR of so many records, each with a UID alone."""
+    records = b"".join(_item(f"1.2.{number}".encode()) for number in range(first, first + count))
+    sequence = struct.pack("<HH2sHI", 0x0004, 0x1220, b"SQ", 0, len(records)) + records
+    return file_meta("1.2.840.10008.1.3.10", "1.2.3", "1.2.840.10008.1.2.1") + sequence
+
+
+def _item(uid: bytes) -> bytes:
+    padded = uid + bytes(len(uid) % 2)
+    element = struct.pack("<HH2sH", 0x0004, 0x1511, b"UI", len(padded)) + padded
+    return struct.pack("<HHI", 0xFFFE, 0xE000, len(element)) + element
+
+
+def test_lists_of_cds_that_name_too_much_are_not_remembered(
+    erode: Hospital, inbox: Inbox, mocker: MockerFixture
+) -> None:
+    """One ZIP can hold as many DICOMDIRs as it likes: no more is read once they name too much."""
+    each = MOST_LISTED // 2
+    with zipfile.ZipFile(place(inbox) / "CDs.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(5):
+            archive.writestr(f"{number}/DICOMDIR", dicomdir(number * each, each))
+    read = mocker.spy(person, "listed")
+    inbox.step()
+    assert read.call_count == 3
+    assert "name more than 20000 images: nobody looked whether all came" in report(inbox)
+    assert "MISSING" not in report(inbox)
+
+
+def test_as_many_as_are_remembered_are_looked_for(erode: Hospital, inbox: Inbox, mocker: MockerFixture) -> None:
+    """Some hundred of them at once: one question for each took minutes, in which nobody else's files were taken."""
+    (place(inbox) / "DICOMDIR").write_bytes(dicomdir(0, MOST_LISTED))
+    asked = mocker.spy(Session, "scalars")
+    inbox.step()
+    assert f"MISSING: {MOST_LISTED} images" in report(inbox)
+    assert asked.call_count < MOST_LISTED // 100
