@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from appliance.inbox.held import state_of
+from appliance.keeping.room import leave_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,24 +56,29 @@ class PersonsFolder:
 
     def set_aside(self, name: str, batch: str) -> str:
         """Move a file below `not filed`, to the place that it had, or to one of its own; the new name."""
-        wanted = f"{NOT_FILED}/{batch}/{name}"
-        try:
-            return self._moved(name, wanted)
-        except OSError:  # something has that place already, or the name becomes too long
-            short = os.fsdecode(os.fsencode(PurePosixPath(name).name)[-_NAME_BYTES:])
-            return self._moved(name, f"{NOT_FILED}/{batch}/{uuid4().hex[:8]} {short}")
+        self._clear_place()
+        own = uuid4().hex[:8]
+        short = f"{own} {os.fsdecode(os.fsencode(PurePosixPath(name).name)[-_NAME_BYTES:])}"
+        with suppress(OSError):  # something has that place already, or the name becomes too long
+            return self._moved(name, f"{NOT_FILED}/{batch}/{name}")
+        with suppress(OSError):  # the batch's name is no folder
+            return self._moved(name, f"{NOT_FILED}/{batch}/{short}")
+        return self._moved(name, f"{NOT_FILED}/{batch} {own}/{short}")
 
     def append(self, name: str, text: str) -> None:
         """Write at the end of a text, which is begun where there is none."""
+        new = as_text(text)
+        leave_room(self.descriptor, len(new))
         self._make_folders(name)
         descriptor = os.open(
             name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600, dir_fd=self.descriptor
         )
         with os.fdopen(descriptor, "ab") as file:
-            file.write((b"" if file.tell() else b"\xef\xbb\xbf") + as_text(text))
+            file.write((b"" if file.tell() else b"\xef\xbb\xbf") + new)
 
     def write(self, name: str, text: str) -> None:
         """Write a text whole."""
+        leave_room(self.descriptor, len(text))
         new = f".{uuid4().hex}"
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self.descriptor)
         try:
@@ -102,7 +108,7 @@ class PersonsFolder:
         """Entries of a folder; none of one that cannot be opened, as one that is gone again."""
         with suppress(OSError), self._folder(folder) as descriptor, os.scandir(descriptor) as entries:
             for entry in entries:
-                if not folder and (entry.name == NOT_FILED or is_report(entry.name)):
+                if not folder and is_told(entry):
                     continue
                 with suppress(FileNotFoundError):
                     yield entry.name, entry.stat(follow_symlinks=False)
@@ -114,6 +120,13 @@ class PersonsFolder:
             yield descriptor
         finally:
             os.close(descriptor)
+
+    def _clear_place(self) -> None:
+        """Give a file that has the name of the folder another one: then it is taken like others."""
+        with suppress(FileNotFoundError):
+            if not stat.S_ISDIR(os.stat(NOT_FILED, dir_fd=self.descriptor, follow_symlinks=False).st_mode):
+                other = f"{uuid4().hex[:8]} {NOT_FILED}"
+                os.rename(NOT_FILED, other, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
 
     def _moved(self, name: str, wanted: str) -> str:
         self._make_folders(wanted)
@@ -141,6 +154,13 @@ def opened(path: Path) -> Iterator[PersonsFolder]:
 def is_report(name: str) -> bool:
     """Whether a file has the name of a report."""
     return name.startswith(REPORT) and name.endswith(TEXT)
+
+
+def is_told(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of a person's folder is the appliance's: a report, or the folder of what is not filed."""
+    if entry.name == NOT_FILED:
+        return entry.is_dir(follow_symlinks=False)
+    return is_report(entry.name)
 
 
 def as_text(text: str) -> bytes:

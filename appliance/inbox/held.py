@@ -74,7 +74,12 @@ class Held:
             raise Busy("the file was changed while it was read")
 
     def remove(self) -> None:
-        """Remove the file if it is still the one that was read; who wants to write it meanwhile has to wait.
+        """Remove the file if it is still the one that was read; as `check_place`."""
+        self.check_place()
+        os.unlink(self._name, dir_fd=self._folder)
+
+    def check_place(self) -> None:
+        """Look whether what has the file's name is still what was read; who wants to write it meanwhile has to wait.
 
         Raises
         ------
@@ -85,7 +90,6 @@ class Held:
         status = os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
         if state_of(status) != self._state:
             raise Busy("another file has taken the place of the one that was read")
-        os.unlink(self._name, dir_fd=self._folder)
 
     def _lease(self) -> bool:
         """

@@ -135,14 +135,23 @@ class Taking:
         """
         try:
             with held(self._folder.descriptor, self._name) as file:
-                self._keep(file, is_stopping)
-                file.check()
-                if not self._reasons:
+                self._judge(file, is_stopping)
+                file.check_place()
+                if self._reasons:
+                    self._report.set_aside(self._folder, self._name)
+                else:
                     file.remove()
+        except Unreadable as error:  # it cannot be opened, as a link: nothing of it was read
+            self._refuse(self._name, Fate.REFUSED, error)
+            self._report.set_aside(self._folder, self._name)
+        if self._reasons:
+            self._tell()
+
+    def _judge(self, file: Held, is_stopping: Callable[[], bool]) -> None:
+        try:
+            self._keep(file, is_stopping)
         except (Unreadable, Refused) as error:
             self._refuse(self._name, Fate.REFUSED, error)
-        if self._reasons:
-            self._set_aside()
 
     def _keep(self, file: Held, is_stopping: Callable[[], bool]) -> None:
         if not is_zip(file.start(START_BYTES)):
@@ -175,10 +184,12 @@ class Taking:
         self.tally.count(fate)
         self._reasons.append((name, str(error)))
 
-    def _set_aside(self) -> None:
-        for name, why in self._reasons:
-            self._report.reason(self._folder, name, why)
-        self._report.set_aside(self._folder, self._name)
+    def _tell(self) -> None:
+        """Say why; the file is moved already, so that it is said once, whatever becomes of the text."""
+        try:
+            self._report.tell(self._folder, self._reasons)
+        except OSError as error:
+            log.warning("why files are not filed cannot be written", reason=error.strerror or "")
 
 
 def _write(report: Report, folder: PersonsFolder, *, is_over: bool) -> None:

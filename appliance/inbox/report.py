@@ -10,7 +10,7 @@ from appliance.inbox.folder import NOT_FILED, REPORT, TEXT
 from appliance.inbox.tally import Fate, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from appliance.inbox.folder import PersonsFolder
 
@@ -62,9 +62,9 @@ class Report:
         """Move a file beside."""
         folder.set_aside(name, self.begun)
 
-    def reason(self, folder: PersonsFolder, name: str, why: str) -> None:
-        """Say why a file, or a member of a ZIP, is not filed."""
-        folder.append(self.reasons, f"{_in_a_line(name)}\n    {_in_a_line(why)}\n")
+    def tell(self, folder: PersonsFolder, reasons: Iterable[tuple[str, str]]) -> None:
+        """Say why a file, or members of a ZIP, are not filed."""
+        folder.append(self.reasons, "".join(f"{_in_a_line(name)}\n    {_in_a_line(why)}\n" for name, why in reasons))
 
     def expect(self, read: Callable[[], dict[str, str]]) -> None:
         """Remember what a DICOMDIR names; nothing at all once that is too much, and no other is read then."""

@@ -21,9 +21,9 @@ INBOX_MARGIN_BYTES = 2 * 2**30
 _LARGEST_INBOX_PART = 16
 
 
-def leave_room(folder: Path, size: int = 0) -> None:
+def leave_room(folder: Path | int, size: int = 0) -> None:
     """
-    Refuse to write so many bytes below a folder of the archive where the index needs what is left of the disk.
+    Refuse to write so many bytes below a folder of the archive, or its descriptor, where the index needs what is left.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from appliance.inbox import person
 from appliance.inbox.report import MOST_LISTED
 from appliance.keeping.part10 import file_meta
 from tests.appliance.hospital import Hospital, ct, hospitals
-from tests.appliance.importing import allow, inbox_of, place, report
+from tests.appliance.importing import allow, inbox_of, left, place, reasons, report
 from tests.appliance.scanner import written
 
 if TYPE_CHECKING:
@@ -93,3 +93,63 @@ def test_as_many_as_are_remembered_are_looked_for(erode: Hospital, inbox: Inbox,
     inbox.step()
     assert f"MISSING: {MOST_LISTED} images" in report(inbox)
     assert asked.call_count < MOST_LISTED // 100
+
+
+def test_why_a_file_is_not_filed_is_said_once_where_a_client_has_taken_its_place(erode: Hospital, inbox: Inbox) -> None:
+    """A plain file in the place of the import's folder below `not filed`: it is told once all the same."""
+    with (place(inbox) / "busy").open("wb"):
+        (place(inbox) / "first").write_bytes(b"no image")
+        inbox.step()
+        batch = next(path for path in (place(inbox) / "not filed").iterdir() if path.is_dir())
+        batch.rename(batch.with_name("elsewhere"))
+        batch.write_bytes(b"")
+        with zipfile.ZipFile(place(inbox) / "Selvi.zip", "w") as archive:
+            for number in range(30):
+                archive.writestr(f"empty{number}", b"")
+        inbox.step()
+        inbox.step()
+    assert reasons(inbox).count("empty29") == 1
+    assert next(name for name in left(inbox) if name.endswith("Selvi.zip")).startswith(f"not filed/{batch.name} ")
+
+
+def test_a_file_in_the_place_of_the_folder_of_what_is_not_filed(erode: Hospital, inbox: Inbox) -> None:
+    (path,) = written(place(inbox), *ct(count=1))
+    path.write_bytes(path.read_bytes()[:-1000])
+    path.rename(path.with_name("not filed"))
+    (place(inbox) / "viewer.exe").write_bytes(b"MZ")
+    for _ in range(3):
+        inbox.step()
+    names = [name for name in left(inbox) if not name.endswith(".txt")]
+    assert {name[-9:] for name in names} == {"not filed", "iewer.exe"}
+    assert all(name.startswith("not filed/") for name in names)
+
+
+def test_reasons_leave_room_for_logins(erode: Hospital, inbox: Inbox, mocker: MockerFixture) -> None:
+    (place(inbox) / "viewer.exe").write_bytes(b"MZ")
+    mocker.patch("appliance.inbox.folder.leave_room", side_effect=OSError(28, "full"))
+    inbox.step()
+    assert [name.rpartition("/")[2] for name in left(inbox)] == ["viewer.exe"]
+    assert left(inbox)[0].startswith("not filed/")
+    assert list(place(inbox).glob("report *")) == []
+
+
+def test_a_file_that_took_the_place_of_a_refused_one_is_read(
+    erode: Hospital, inbox: Inbox, tmp_path: Path, mocker: MockerFixture
+) -> None:
+    """What is set aside is what was judged."""
+    (path,) = written(tmp_path / "new", *ct(count=1))
+    name = place(inbox) / "IM1"
+    name.write_bytes(b"no image")
+    keep = person.Taking._keep
+
+    def kept(self: person.Taking, *arguments: object) -> None:
+        keep(self, *arguments)  # type: ignore[arg-type]
+        path.rename(name)
+
+    mocker.patch.object(person.Taking, "_keep", kept)
+    inbox.step()
+    mocker.stopall()
+    assert left(inbox) == ["IM1"]
+    inbox.step()
+    assert len(erode.kept()) == 1
+    assert left(inbox) == []
