@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -21,12 +23,15 @@ if TYPE_CHECKING:
 NOT_FILED = "not filed"
 REPORT = "report "
 TEXT = ".txt"
-#: So many are looked at in one round; a whole-slide study or a year of a small hospital is less.
+#: So many files and folders are looked at in one round; a whole-slide study or a year of a small hospital is less.
 MOST = 100_000
 #: Reports that lie there; older ones go.
 MOST_REPORTS = 100
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NAME_BYTES = 200
+_REPORT_NAME = re.compile(rf"{REPORT}\d{{4}}-\d\d-\d\d \d\d\.\d\d\.\d\d{re.escape(TEXT)}", re.ASCII)
+#: As `Report` begins.
+_REPORT_STARTS = b"\xef\xbb\xbfImport of "
 
 
 class PersonsFolder:
@@ -41,12 +46,14 @@ class PersonsFolder:
         self.descriptor = descriptor
 
     def files(self) -> dict[str, State]:
-        """Everything that lies there to be taken and is no folder, with its state."""
+        """What lies there to be taken and is no folder, with its state; as much as is looked at in one round."""
         found: dict[str, State] = {}
         left = [""]
-        while left and len(found) < MOST:
+        for _ in range(MOST):
+            if not left or len(found) >= MOST:
+                break
             folder = left.pop()
-            for name, status in self._listed(folder):
+            for name, status in islice(self._listed(folder), MOST - len(found) - len(left)):
                 place = f"{folder}/{name}" if folder else name
                 if stat.S_ISDIR(status.st_mode):
                     left.append(place)
@@ -98,11 +105,32 @@ class PersonsFolder:
                 os.rmdir(folder, dir_fd=self.descriptor)
 
     def tidy(self) -> None:
-        """Remove the oldest of many reports."""
+        """Remove the oldest of many reports; what only has the name of one stays."""
         with os.scandir(self.descriptor) as entries:
             reports = sorted(entry.name for entry in entries if is_report(entry.name))
         for name in reports[:-MOST_REPORTS]:
-            os.unlink(name, dir_fd=self.descriptor)
+            with suppress(OSError):
+                if self._start(name).startswith(_REPORT_STARTS):
+                    os.unlink(name, dir_fd=self.descriptor)
+
+    def remove_aside(self, batch: str) -> None:
+        """Remove a folder below `not filed` with all that is in it, however deep that is."""
+        folders = [f"{NOT_FILED}/{batch}"]
+        for folder in folders:
+            for name, status in self._listed(folder):
+                if stat.S_ISDIR(status.st_mode):
+                    folders.append(f"{folder}/{name}")
+                else:
+                    os.unlink(f"{folder}/{name}", dir_fd=self.descriptor)
+        for folder in reversed(folders):
+            os.rmdir(folder, dir_fd=self.descriptor)
+
+    def _start(self, name: str) -> bytes:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self.descriptor)
+        try:
+            return os.read(descriptor, len(_REPORT_STARTS))
+        finally:
+            os.close(descriptor)
 
     def _listed(self, folder: str) -> Iterator[tuple[str, os.stat_result]]:
         """Entries of a folder; none of one that cannot be opened, as one that is gone again."""
@@ -153,14 +181,13 @@ def opened(path: Path) -> Iterator[PersonsFolder]:
 
 def is_report(name: str) -> bool:
     """Whether a file has the name of a report."""
-    return name.startswith(REPORT) and name.endswith(TEXT)
+    return _REPORT_NAME.fullmatch(name) is not None
 
 
 def is_told(entry: os.DirEntry[str]) -> bool:
     """Whether an entry of a person's folder is the appliance's: a report, or the folder of what is not filed."""
-    if entry.name == NOT_FILED:
-        return entry.is_dir(follow_symlinks=False)
-    return is_report(entry.name)
+    is_folder = entry.is_dir(follow_symlinks=False)
+    return is_folder if entry.name == NOT_FILED else is_report(entry.name) and not is_folder
 
 
 def as_text(text: str) -> bytes:

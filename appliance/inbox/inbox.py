@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import structlog
 from appliance.accounts.roles import IMPORT, may
 from appliance.errors import ApplianceError
 from appliance.inbox.desk import ImportDesk
-from appliance.inbox.folder import NOT_FILED
+from appliance.inbox.folder import NOT_FILED, opened
 from appliance.inbox.person import PersonsInbox
 from appliance.inbox.settling import QUIET_S, Settling
 from appliance.inbox.tally import Fate, Tally
@@ -139,12 +138,21 @@ class Inbox:
     def _clear(self) -> None:
         """Remove the oldest import's files that were not filed; its report and its reasons stay."""
         batches = [each for each in self.folder.glob(f"*/{NOT_FILED}/*") if each.is_dir() and not each.is_symlink()]
-        if batches:
-            oldest = min(batches, key=lambda each: each.name)
-            shutil.rmtree(oldest)
-            with suppress(OSError), os.fdopen(_end_of(oldest.with_name(f"{oldest.name}.txt")), "ab") as text:
-                text.write(b"\r\nThese files were removed: the appliance's disk is nearly full.\r\n")
-            log.warning("files that were not filed are removed: the disk is nearly full", batch=oldest.name)
+        any(_is_removed(batch) for batch in sorted(batches, key=lambda each: each.name))
+
+
+def _is_removed(batch: Path) -> bool:
+    """Remove an import's files that were not filed; false where the disk does not let them go."""
+    try:
+        with opened(batch.parents[1]) as folder:
+            folder.remove_aside(batch.name)
+    except OSError as error:
+        log.warning("files that were not filed cannot be removed", batch=batch.name, reason=error.strerror or "")
+        return False
+    with suppress(OSError), os.fdopen(_end_of(batch.with_name(f"{batch.name}.txt")), "ab") as text:
+        text.write(b"\r\nThese files were removed: the appliance's disk is nearly full.\r\n")
+    log.warning("files that were not filed are removed: the disk is nearly full", batch=batch.name)
+    return True
 
 
 def _end_of(path: Path) -> int:

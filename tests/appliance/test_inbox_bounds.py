@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zipfile
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from appliance.errors import ArchiveFull
 from appliance.inbox import person
+from appliance.inbox.folder import MOST_REPORTS, opened
 from appliance.inbox.report import MOST_LISTED
 from appliance.keeping.part10 import file_meta
 from tests.appliance.hospital import Hospital, ct, hospitals
@@ -153,3 +155,78 @@ def test_a_file_that_took_the_place_of_a_refused_one_is_read(
     inbox.step()
     assert len(erode.kept()) == 1
     assert left(inbox) == []
+
+
+def test_no_more_files_and_folders_are_looked_at_than_there_may_be(tmp_path: Path, mocker: MockerFixture) -> None:
+    """In one folder as well; and folders without a file do not hide the files in others for ever."""
+    mocker.patch("appliance.inbox.folder.MOST", 10)
+    for number in range(25):
+        (tmp_path / f"IM{number}").write_bytes(b"x")
+    with opened(tmp_path) as folder:
+        assert len(folder.files()) == 10
+        for path in tmp_path.iterdir():
+            path.unlink()
+        for number in range(25):
+            (tmp_path / f"S{number}").mkdir()
+            (tmp_path / f"S{number}" / "IM").write_bytes(b"x")
+        listed = mocker.spy(folder, "_listed")
+        found = folder.files()
+    assert 1 <= len(found) <= 10
+    assert listed.call_count <= 10
+
+
+def test_a_file_that_is_named_like_a_report_is_taken(erode: Hospital, inbox: Inbox) -> None:
+    (path,) = written(place(inbox), *ct(count=1))
+    path.rename(path.with_name("report 1 dose.txt"))
+    inside = place(inbox) / "report 2001-01-01 00.00.00.txt"
+    (path,) = written(inside, *ct(count=1))
+    inbox.step()
+    assert len(erode.kept()) == 2
+    assert not inside.exists()
+
+
+def test_only_reports_go_when_there_are_many(tmp_path: Path) -> None:
+    """Not a folder, nor a text of somebody else, that has the name of one."""
+    for number in range(MOST_REPORTS + 3):
+        path = tmp_path / f"report 2026-01-01 00.{number // 60:02}.{number % 60:02}.txt"
+        path.write_text("Import of 2026", "utf-8-sig")
+    folder, other, *_ = sorted(tmp_path.iterdir())
+    folder.unlink()
+    folder.mkdir()
+    other.write_text("a letter")
+    with opened(tmp_path) as persons:
+        persons.tidy()
+    assert folder.is_dir()
+    assert other.exists()
+    assert len(list(tmp_path.iterdir())) == MOST_REPORTS + 2
+
+
+def test_what_was_not_filed_goes_however_deep_it_lies(erode: Hospital, inbox: Inbox, mocker: MockerFixture) -> None:
+    """And what cannot go does not keep the next, nor anybody's images."""
+    beside = place(inbox) / "not filed"
+    for name in ("2026-01-01 00.00.00", "2026-01-02 00.00.00"):
+        (beside / name).mkdir(parents=True)
+    _deepen(beside / "2026-01-02 00.00.00", 1500)
+    rmdir = os.rmdir
+
+    def refusing(path: str, *, dir_fd: int | None = None) -> None:
+        if path.endswith("2026-01-01 00.00.00"):
+            raise OSError(5, "damaged")
+        rmdir(path, dir_fd=dir_fd)
+
+    mocker.patch("appliance.inbox.folder.os.rmdir", refusing)
+    mocker.patch("appliance.inbox.inbox.inbox_margins", return_value=0.4)
+    written(place(inbox), *ct(count=1))
+    inbox.step()
+    assert [path.name for path in beside.iterdir()] == ["2026-01-01 00.00.00"]
+    assert len(erode.kept()) == 1
+
+
+def _deepen(folder: Path, depth: int) -> None:
+    at = os.open(folder, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("d", dir_fd=at)
+        below = os.open("d", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
