@@ -15,7 +15,7 @@ from appliance.inbox.held import state_of
 from appliance.keeping.room import leave_room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from appliance.inbox.held import State
@@ -45,9 +45,10 @@ class PersonsFolder:
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
 
-    def files(self) -> dict[str, State]:
-        """What lies there to be taken and is no folder, with its state; as much as is looked at in one round."""
+    def contents(self) -> tuple[dict[str, State], set[str]]:
+        """What lies there to be taken, with its state, and the folders; as much as is looked at in one round."""
         found: dict[str, State] = {}
+        folders: set[str] = set()
         left = [""]
         for _ in range(MOST):
             if not left or len(found) >= MOST:
@@ -57,9 +58,10 @@ class PersonsFolder:
                 place = f"{folder}/{name}" if folder else name
                 if stat.S_ISDIR(status.st_mode):
                     left.append(place)
+                    folders.add(place)
                 else:
                     found[place] = state_of(status)
-        return found
+        return found, folders
 
     def set_aside(self, name: str, batch: str) -> str:
         """Move a file below `not filed`, to the place that it had, or to one of its own; the new name."""
@@ -96,10 +98,8 @@ class PersonsFolder:
             os.unlink(new, dir_fd=self.descriptor)
             raise
 
-    def remove_emptied(self, files: set[str]) -> None:
-        """Remove the folders in which these files lay, and theirs, as far as nothing is in them any more."""
-        lowest = {PurePosixPath(name).parent for name in files}
-        folders = {str(folder) for each in lowest for folder in (each, *each.parents)} - {"."}
+    def remove_empty(self, folders: Iterable[str]) -> None:
+        """Remove folders as far as nothing is in them."""
         for folder in sorted(folders, key=len, reverse=True):
             with suppress(OSError):
                 os.rmdir(folder, dir_fd=self.descriptor)

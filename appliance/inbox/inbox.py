@@ -13,7 +13,7 @@ from appliance.errors import ApplianceError
 from appliance.inbox.desk import ImportDesk
 from appliance.inbox.folder import NOT_FILED, opened
 from appliance.inbox.person import PersonsInbox
-from appliance.inbox.settling import QUIET_S, Settling
+from appliance.inbox.settling import PATIENCE_S, QUIET_S, Settling, Stillness
 from appliance.inbox.tally import Fate, Tally
 from appliance.keeping.room import inbox_margins
 from appliance.remarks import Remarks
@@ -51,16 +51,24 @@ class Inbox:
         Told who imported how many.
     quiet_s
         For how long a file must not have changed before it is taken.
+    patience_s
+        For how long nothing must have come before a copy is over.
     """
 
     def __init__(
-        self, archive: Archive, branch: str, settings: CurrentSettings, audit: Audit, quiet_s: float = QUIET_S
+        self,
+        archive: Archive,
+        branch: str,
+        settings: CurrentSettings,
+        audit: Audit,
+        quiet_s: float = QUIET_S,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self.folder: Path = archive.folder / FOLDER
         self._settings = settings
         self._audit = audit
         self._desk = ImportDesk(archive, branch)
-        self._quiet_s = quiet_s
+        self._quiet_s, self._patience_s = quiet_s, patience_s
         self._people: dict[str, PersonsInbox] = {}
         self._remarks = Remarks(log)
         self._is_full = False
@@ -111,7 +119,9 @@ class Inbox:
         self._is_stopping = True
 
     def _person(self, login: str) -> PersonsInbox:
-        return PersonsInbox(self.folder / login, login, self._desk, Settling(self._quiet_s))
+        return PersonsInbox(
+            self.folder / login, login, self._desk, Settling(self._quiet_s), Stillness(self._patience_s)
+        )
 
     def _step(self, login: str, person: PersonsInbox) -> None:
         tally = Tally()

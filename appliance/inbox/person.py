@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from appliance.inbox.folder import PersonsFolder
     from appliance.inbox.held import Held
-    from appliance.inbox.settling import Settling
+    from appliance.inbox.settling import Settling, Stillness
     from appliance.inbox.zipped import Member
 
 log = structlog.get_logger("appliance.inbox")
@@ -38,8 +38,9 @@ class PersonsInbox:
     not kept twice.
     """
 
-    def __init__(self, path: Path, login: str, desk: ImportDesk, settling: Settling) -> None:
-        self._path, self._login, self._desk, self._settling = path, login, desk, settling
+    def __init__(self, path: Path, login: str, desk: ImportDesk, settling: Settling, stillness: Stillness) -> None:
+        self._path, self._login, self._desk = path, login, desk
+        self._settling, self._stillness = settling, stillness
         self._report: Report | None = None
 
     def step(self, audited: Tally, is_stopping: Callable[[], bool]) -> None:
@@ -51,7 +52,11 @@ class PersonsInbox:
             There is no room; the rest waits.
         """
         with opened(self._path) as folder:
-            ready = self._settling.look(folder.files())
+            files, folders = folder.contents()
+            ready = self._settling.look(files)
+            if self._stillness.look(files, folders):
+                folder.remove_empty(folders)
+                self._report = None
             if ready:
                 self._report = self._report or Report()
                 self._take(folder, self._report, ready, audited, is_stopping)
@@ -76,16 +81,14 @@ class PersonsInbox:
             report.waits = "the rest waits here: there is no room on the appliance's disk"
             raise
         finally:
-            self._end(folder, report, names)
+            self._end(folder, report)
 
-    def _end(self, folder: PersonsFolder, report: Report, names: list[str]) -> None:
-        folder.remove_emptied(set(names))
-        is_over = not folder.files()
+    def _end(self, folder: PersonsFolder, report: Report) -> None:
+        is_over = not folder.contents()[0]
         report.missing = [report.listed[uid] for uid in self._desk.missing(report.listed)] if is_over else []
         if report.tally.fates or report.waits:
             _write(report, folder, is_over=is_over)
         if is_over:
-            self._report = None
             folder.tidy()
 
     def _take_one(

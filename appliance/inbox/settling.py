@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from appliance.inbox.held import State
 
@@ -47,3 +47,25 @@ class Settling:
     def _since(self, name: str, state: State, now: float) -> float:
         before = self._seen.get(name)
         return before[1] if before is not None and before[0] == state else now
+
+
+class Stillness:
+    """
+    Whether nothing has come or gone for so long that a copy is over: a client that asks its user makes a longer pause.
+
+    Parameters
+    ----------
+    patience_s
+        For how long no file must have lain there, and no folder been made or removed.
+    """
+
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
+        self._folders, self._since = 0, time.monotonic()
+
+    def look(self, found: Mapping[str, State], folders: Iterable[str]) -> bool:
+        """Look again; whether it is so."""
+        now, seen = time.monotonic(), hash(frozenset(folders))
+        if found or seen != self._folders:
+            self._folders, self._since = seen, now
+        return not found and now - self._since >= self._patience_s

@@ -23,9 +23,9 @@ def allow(hospital: Hospital, staff: dict[str, str] = STAFF, *, inbox: bool = Tr
     hospital.people.enrolment.step()
 
 
-def inbox_of(hospital: Hospital, quiet_s: float = 0.0) -> Inbox:
+def inbox_of(hospital: Hospital, quiet_s: float = 0.0, patience_s: float = 0.0) -> Inbox:
     people = hospital.people
-    made = Inbox(hospital.archive, hospital.branch, people.settings, people.audit, quiet_s)
+    made = Inbox(hospital.archive, hospital.branch, people.settings, people.audit, quiet_s, patience_s)
     made.prepare()
     return made
 

@@ -61,6 +61,7 @@ def test_a_cd_s_images_are_kept_and_what_is_none_lies_beside(erode: Hospital, in
         f"not filed/{batch}/CD of Selvi/viewer.exe",
     ]
     assert "viewer.exe\n    this is no DICOM file\n" in reasons(inbox)
+    inbox.step()
     assert not cd.exists()
     assert spooled(erode) == []
 
@@ -309,6 +310,7 @@ def test_strange_entries(erode: Hospital, inbox: Inbox, tmp_path: Path) -> None:
     assert erode.kept() == sorted(dataset.SOPInstanceUID for dataset in datasets)
     assert (tmp_path / "secret").is_file()
     assert "3 of 6 images arrived" in report(inbox)
+    inbox.step()
     assert not (place(inbox) / ("d" * 200)).exists()
     assert [path for path in place(inbox).iterdir() if path.name != "not filed" and path.suffix != ".txt"] == []
 

@@ -163,14 +163,14 @@ def test_no_more_files_and_folders_are_looked_at_than_there_may_be(tmp_path: Pat
     for number in range(25):
         (tmp_path / f"IM{number}").write_bytes(b"x")
     with opened(tmp_path) as folder:
-        assert len(folder.files()) == 10
+        assert len(folder.contents()[0]) == 10
         for path in tmp_path.iterdir():
             path.unlink()
         for number in range(25):
             (tmp_path / f"S{number}").mkdir()
             (tmp_path / f"S{number}" / "IM").write_bytes(b"x")
         listed = mocker.spy(folder, "_listed")
-        found = folder.files()
+        found, _ = folder.contents()
     assert 1 <= len(found) <= 10
     assert listed.call_count <= 10
 
@@ -180,6 +180,7 @@ def test_a_file_that_is_named_like_a_report_is_taken(erode: Hospital, inbox: Inb
     path.rename(path.with_name("report 1 dose.txt"))
     inside = place(inbox) / "report 2001-01-01 00.00.00.txt"
     (path,) = written(inside, *ct(count=1))
+    inbox.step()
     inbox.step()
     assert len(erode.kept()) == 2
     assert not inside.exists()
@@ -230,3 +231,23 @@ def _deepen(folder: Path, depth: int) -> None:
         os.close(at)
         at = below
     os.close(at)
+
+
+def test_a_pause_of_a_client_keeps_its_folders_and_its_report(erode: Hospital, mocker: MockerFixture) -> None:
+    """As where it asks its user whether to go on: then it copies into the folders that it has made."""
+    clock = mocker.patch("appliance.inbox.settling.time.monotonic", return_value=0.0)
+    inbox = inbox_of(erode, 10.0, 300.0)
+    folder = place(inbox) / "CD" / "S1"
+    folder.parent.mkdir()
+    for begin in (0, 250):
+        written(folder, *ct(count=1))
+        for second in (begin, begin + 10, begin + 12, begin + 200):
+            clock.return_value = float(second)
+            inbox.step()
+        assert folder.is_dir()
+    assert len(erode.kept()) == 2
+    assert "2 of 2 images arrived." in report(inbox)
+    clock.return_value = 600.0
+    inbox.step()
+    assert not folder.parent.exists()
+    assert len(list(place(inbox).glob("report *"))) == 1

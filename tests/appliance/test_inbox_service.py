@@ -50,7 +50,7 @@ def test_a_cd_arrives_and_is_drawn_through_a_kill(appliance: ApplianceProcess, t
     until(lambda: kept(appliance) >= COUNT // 5)
     appliance.kill()
     appliance.start()
-    until(lambda: kept(appliance) == COUNT and not (folder / "CD").exists())
+    until(lambda: kept(appliance) == COUNT and not list((folder / "CD").rglob("*.*")))
     uids = {uid for (uid,) in appliance.rows("SELECT sop_instance_uid FROM instance")}
     assert uids == {dataset.SOPInstanceUID for dataset in datasets}
     appliance.wait_until_drawn()
