@@ -8,6 +8,7 @@ from appliance.dimse.contexts import is_storage
 from appliance.errors import ApplianceError, Unreadable
 from appliance.inbox.tally import Fate
 from appliance.keeping.filing import kept_of
+from appliance.keeping.room import INBOX_CLEARED, inbox_margins
 from converter.dicom.part10 import begins_as_dicom
 from converter.dicom.whole import check_whole
 from converter.errors import ConversionError
@@ -45,6 +46,17 @@ class ImportDesk:
     def __init__(self, archive: Archive, branch: str) -> None:
         self._archive = archive
         self._branch = branch
+
+    def require_room(self, size: int) -> None:
+        """See that so many bytes more leave what modalities need, before the first of them is written.
+
+        Raises
+        ------
+        Refused
+            They do not: what would wait here instead, nobody could take away while the disk is full.
+        """
+        if inbox_margins(self._archive.folder, size) < INBOX_CLEARED:
+            raise Refused("there is no room on the appliance's disk for all of it at once: unpack it, copy it in parts")
 
     def spool(self, start: bytes, pieces: Iterator[bytes], check: Callable[[], None]) -> Arrival:
         """

@@ -15,7 +15,7 @@ from appliance.inbox.folder import NOT_FILED, opened
 from appliance.inbox.person import PersonsInbox
 from appliance.inbox.settling import PATIENCE_S, QUIET_S, Settling, Stillness
 from appliance.inbox.tally import Fate, Tally
-from appliance.keeping.room import inbox_margins
+from appliance.keeping.room import INBOX_CLEARED, inbox_margins
 from appliance.remarks import Remarks
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ PAUSE_S = 2.0
 WRITE, READ = "inbox", "inbox-read"
 #: Who was sent away for want of room comes in again when a little more is free than would send him away at once.
 FULL, ROOM_AGAIN = 1.0, 1.25
-#: Here what was not filed goes, the oldest first: people have been told, and the next patient's images need the place.
-CLEARED = 0.5
 
 
 class Inbox:
@@ -108,7 +106,7 @@ class Inbox:
         """One round: take what lies there ready. What one person's folder raises is raised after the others' turn."""
         importers = self.prepare()
         self._people = {login: self._people.get(login) or self._person(login) for login in importers}
-        if importers and inbox_margins(self.folder) < CLEARED:
+        if importers and inbox_margins(self.folder) < INBOX_CLEARED:
             self._clear()
         with ExitStack() as turns:
             for login, person in sorted(self._people.items(), reverse=True):

@@ -161,6 +161,7 @@ class Taking:
             self._keep_one(self._name, file, file)
             return
         with members(file.duplicate(), file.size) as found:
+            self._desk.require_room(sum(member.size for member in found))
             for member in found:
                 if is_stopping():
                     raise Busy("the service stops")

@@ -66,6 +66,7 @@ class Member:
     def __init__(self, archive: ZipFile, info: ZipInfo) -> None:
         self._archive, self._info = archive, info
         self.name = info.filename
+        self.size = info.file_size
 
     def start(self, count: int) -> bytes:
         """The first bytes.

@@ -19,6 +19,8 @@ _LARGEST_PART = 8
 #: 32 GiB gives up a sixteenth.
 INBOX_MARGIN_BYTES = 2 * 2**30
 _LARGEST_INBOX_PART = 16
+#: Of that, what imports leave in any case: below it what was not filed goes, the oldest first.
+INBOX_CLEARED = 0.5
 
 
 def leave_room(folder: Path | int, size: int = 0) -> None:
@@ -34,16 +36,16 @@ def leave_room(folder: Path | int, size: int = 0) -> None:
         raise OSError(errno.ENOSPC, "what is left of the disk is kept for logins and the audit log")
 
 
-def inbox_margins(folder: Path) -> float:
+def inbox_margins(folder: Path, size: int = 0) -> float:
     """
-    How much room is left to fill, in margins of an inbox: below 1 nobody may copy more, that modalities still can send.
+    How much room is left to fill, in margins of an inbox, with so many bytes more: below 1 nobody may copy more.
 
     Files count as well: a disk can hold so many and no more.
     """
     disk = os.statvfs(folder)
     margin = min(INBOX_MARGIN_BYTES, disk.f_blocks * disk.f_frsize // _LARGEST_INBOX_PART)
     files = disk.f_favail / (disk.f_files / _LARGEST_INBOX_PART) if disk.f_files else float("inf")
-    return min(_room_bytes(disk) / max(margin, 1), files)
+    return min((_room_bytes(disk) - size) / max(margin, 1), files)
 
 
 def _room_bytes(disk: os.statvfs_result) -> int:

@@ -55,6 +55,23 @@ def test_whose_files_find_no_room_does_not_stop_the_others(
     assert len(erode.kept()) == 1
 
 
+def test_zip_that_has_no_room_is_set_aside_before_a_byte_of_it_is_written(
+    erode: Hospital, inbox: Inbox, mocker: MockerFixture
+) -> None:
+    """Where it waited nobody could take it away: the share is read-only then. A smaller one goes in."""
+    mocker.patch("appliance.inbox.desk.inbox_margins", side_effect=lambda _folder, size: 2.0 - size / (1 << 20))
+    (image,) = written(inbox.folder.parent / "cd", *ct(count=1))
+    for name, filling in (("large.zip", 4 << 20), ("small.zip", 0)):
+        with zipfile.ZipFile(place(inbox) / name, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(image, "IM1")
+            archive.writestr("viewer", bytes(filling))
+    inbox.step()
+    assert [path.rpartition("/")[2] for path in left(inbox) if path.endswith(".zip")] == ["large.zip", "small.zip"]
+    assert "large.zip\n    there is no room" in reasons(inbox)
+    assert "small.zip\n    there is no room" not in reasons(inbox)
+    assert len(erode.kept()) == 1
+
+
 def _room_for_small_ones(_folder: Path, size: int = 0) -> None:
     if size >= 1 << 20:
         raise OSError(28, "full")
