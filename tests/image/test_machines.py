@@ -82,6 +82,28 @@ def test_shared_folder_is_for_the_own_staff_and_read_only(two: Village, tmp_path
     assert "NT_STATUS_ACCESS_DENIED" in salem.smb(own, "mkdir here").stdout
 
 
+def test_cd_that_is_copied_into_the_inbox_arrives(two: Village, tmp_path: Path) -> None:
+    """By smbclient, as the radiographer; Samba sees of the archive what it shares, and no doctor may copy anything."""
+    erode = two.hospitals["erode"]
+    radiographer, doctor = erode.logins["r.devi"], erode.logins["dr.anbu"]
+    sent = patients(tmp_path / "CD" / "DICOM", shipped_instances(tmp_path / "shipped")[:2], 5)
+    (tmp_path / "CD" / "viewer.exe").write_bytes(b"MZ" + bytes(10_000))
+    until(lambda: erode.smb(radiographer, "ls", share="inbox").returncode == 0, "the inbox")
+    assert "NT_STATUS" in erode.smb(doctor, "ls", share="inbox").stdout
+    put = erode.smb(radiographer, f"lcd {tmp_path}; recurse; prompt; mput CD", share="inbox")
+    assert "NT_STATUS" not in put.stdout, put.stdout
+    report = "cat /var/lib/gurney/archive/inbox/r.devi/report*.txt"
+    until(lambda: "5 of 5 images arrived." in two.shell(erode).attempt(report).stdout, "the report")
+    listed = erode.smb(radiographer, "recurse; ls", share="inbox").stdout
+    assert "viewer.exe" in listed
+    assert ".dcm" not in listed
+    with erode.session("dr.anbu") as session:
+        studies = {study["study_instance_uid"] for study in session.get("/api/studies?limit=1000")}
+    assert {pydicom.dcmread(path, stop_before_pixels=True).StudyInstanceUID for path in sent} <= studies
+    seen = two.run(erode, "nsenter -t $(systemctl show -p MainPID --value smbd) -m ls /var/lib/gurney/archive")
+    assert seen.split() == ["inbox", "shared"]
+
+
 DISMISSED = ", r.devi: radiographer"
 LIST, LET_IN = "/var/lib/gurney/archive/smb-accounts", "cut -d: -f1 /run/gurney/smbpasswd"
 
@@ -116,28 +138,6 @@ def test_change_of_who_is_let_in_is_never_lost(two: Village) -> None:
     until(lambda: two.run(erode, LET_IN).split() == [f"p{number}" for number in range(8)], "the last of the lists")
     two.run(erode, f"rm {LIST}; systemctl start gurney")
     until(lambda: two.run(erode, LET_IN) == before, "the people of the branch")
-
-
-def test_cd_that_is_copied_into_the_inbox_arrives(two: Village, tmp_path: Path) -> None:
-    """By smbclient, as the radiographer; Samba sees of the archive what it shares, and no doctor may copy anything."""
-    erode = two.hospitals["erode"]
-    radiographer, doctor = erode.logins["r.devi"], erode.logins["dr.anbu"]
-    sent = patients(tmp_path / "CD" / "DICOM", shipped_instances(tmp_path / "shipped")[:2], 5)
-    (tmp_path / "CD" / "viewer.exe").write_bytes(b"MZ" + bytes(10_000))
-    until(lambda: erode.smb(radiographer, "ls", share="inbox").returncode == 0, "the inbox")
-    assert "NT_STATUS" in erode.smb(doctor, "ls", share="inbox").stdout
-    put = erode.smb(radiographer, f"lcd {tmp_path}; recurse; prompt; mput CD", share="inbox")
-    assert "NT_STATUS" not in put.stdout, put.stdout
-    report = "cat /var/lib/gurney/archive/inbox/r.devi/report*.txt"
-    until(lambda: "5 of 5 images arrived." in two.shell(erode).attempt(report).stdout, "the report")
-    listed = erode.smb(radiographer, "recurse; ls", share="inbox").stdout
-    assert "viewer.exe" in listed
-    assert ".dcm" not in listed
-    with erode.session("dr.anbu") as session:
-        studies = {study["study_instance_uid"] for study in session.get("/api/studies?limit=1000")}
-    assert {pydicom.dcmread(path, stop_before_pixels=True).StudyInstanceUID for path in sent} <= studies
-    seen = two.run(erode, "nsenter -t $(systemctl show -p MainPID --value smbd) -m ls /var/lib/gurney/archive")
-    assert seen.split() == ["inbox", "shared"]
 
 
 def used_mib(two: Village, hospital: Hospital) -> int:
