@@ -129,8 +129,10 @@ def flush(*paths: Path) -> None:
     """Have these files and folders on the disk before anything else is done."""
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write(path: Path, text: str, *, mode: int = 0o644, group: int = 0) -> bool:

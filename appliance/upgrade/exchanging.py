@@ -10,10 +10,9 @@ import secrets
 import sys
 from typing import TYPE_CHECKING
 
-from appliance.boot.machine import run
+from appliance.boot.machine import flush, run
 from appliance.upgrade.index import ask
 from appliance.upgrade.journal import Journal, begin, begun, finish
-from appliance.upgrade.programs import flush
 
 if TYPE_CHECKING:
     from appliance.boot.machine import Machine

@@ -14,8 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from appliance.boot.machine import Trouble, last_line
-from appliance.upgrade.programs import flush
+from appliance.boot.machine import Trouble, flush, last_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,7 +7,7 @@ import os
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
-from appliance.upgrade.programs import flush
+from appliance.boot.machine import flush
 
 if TYPE_CHECKING:
     from pathlib import Path

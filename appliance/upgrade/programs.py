@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import re
 import shutil
 import sys
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from appliance.boot.archive_disk import STATE
-from appliance.boot.machine import Trouble
+from appliance.boot.machine import Trouble, flush
 from appliance.upgrade.release import Release, own_release, read_release
 
 if TYPE_CHECKING:
@@ -103,12 +102,3 @@ class Programs:
 def newest_in(files: Iterable[str]) -> str:
     """The newest revision of the index that a program knows, by the names of its files; empty where it has none."""
     return max((found[1] for name in files if (found := _STEP.fullmatch(name))), default="")
-
-
-def flush(folder: Path) -> None:
-    """Make the names in a folder outlive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
