@@ -15,10 +15,11 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from emulator.drivers.driver import Guest
 
@@ -201,6 +202,19 @@ def _run(command: Sequence[str], guest: Guest) -> subprocess.Popen[bytes]:
             process_group=0,
             preexec_fn=die_with_parent if sys.platform == "linux" else None,
         )
+
+
+def started(command: Sequence[str], folder: Path, console: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a program of a machine: it writes to the machine's console, and ends with the cloud."""
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=console,
+        stderr=console,
+        process_group=0,
+        preexec_fn=die_with_parent,
+    )
 
 
 def die_with_parent() -> None:

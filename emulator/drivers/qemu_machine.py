@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from emulator.drivers import qemu_change, qemu_command, qemu_network, qmp, virtiofs
-from emulator.drivers.process import die_with_parent
+from emulator.drivers.process import started
 from emulator.drivers.qemu_files import prepare
 from emulator.errors import EmulatorError
 
@@ -146,15 +146,7 @@ class Machine:
             console.write(self._moved_ports().encode())
             console.flush()
             begin = console.tell()
-            self.process = subprocess.Popen(
-                command,
-                cwd=self.guest.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=console,
-                process_group=0,
-                preexec_fn=die_with_parent,
-            )
+            self.process = started(command, self.guest.folder, console)
         try:
             self._wait_until_it_runs(self.process)
         except EmulatorError as error:

@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emulator.drivers.process import die_with_parent
+from emulator.drivers.process import started
 from emulator.errors import EmulatorError
 
 if TYPE_CHECKING:
@@ -60,27 +60,17 @@ def serve(guest: Guest, server: Path) -> list[subprocess.Popen[bytes]]:
     EmulatorError
         One does not start.
     """
-    started = []
+    servers = []
     with (guest.folder / "console.log").open("ab") as console:
         for mount, place in zip(guest.mounts, sockets(guest), strict=True):
             place.unlink(missing_ok=True)
-            started.append(
-                subprocess.Popen(
-                    command(mount, server, place),
-                    cwd=guest.folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=console,
-                    stderr=console,
-                    process_group=0,
-                    preexec_fn=die_with_parent,
-                )
-            )
+            servers.append(started(command(mount, server, place), guest.folder, console))
     try:
-        _wait_until_they_listen(guest, started)
+        _wait_until_they_listen(guest, servers)
     except EmulatorError:
-        end(started)
+        end(servers)
         raise
-    return started
+    return servers
 
 
 def command(mount: Mount, server: Path, place: Path) -> list[str]:

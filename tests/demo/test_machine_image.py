@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +11,10 @@ import pytest
 
 from cli.demo.stops import share_of
 from emulator.drivers.qemu_network import SHIFT, seen_port
+from tests.emulator.qemu import needs_qemu
 from tests.waiting import PATIENCE_S
 
-pytestmark = pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="needs qemu-system-x86 and qemu-utils")
+pytestmark = needs_qemu
 MIB = 1 << 20
 #: mov dx, 0x604; mov ax, 0x2000; out dx, ax; hlt: what ACPI's S5 is on this machine of qemu (PIIX4, PM1a control).
 POWER_OFF = b"\xba\x04\x06\xb8\x00\x20\xef\xf4"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from emulator.drivers import qmp
 from emulator.drivers.qemu import Machines
+from tests.emulator.qemu import needs_qemu
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from emulator.cloud import Cloud
 
-pytestmark = pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="needs qemu-system-x86 and qemu-utils")
+pytestmark = needs_qemu
 READY, RUNNING, POWEROFF = 1, (3, 3), (8, 0)
 MIB = 1 << 20
 

@@ -10,7 +10,7 @@ import pyone
 import pytest
 
 from emulator.objects import image_content
-from tests.emulator.test_qemu_driver import needs_qemu
+from tests.emulator.qemu import needs_qemu
 from tests.emulator.test_resumed import MACHINE, NETWORK
 from tests.waiting import until
 

@@ -20,13 +20,13 @@ from emulator.drivers.qemu import Machines
 from emulator.drivers.qemu_files import prepare
 from emulator.errors import EmulatorError
 from emulator.settings import Pace, Settings
+from tests.emulator.qemu import needs_qemu
 from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-needs_qemu = pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="needs qemu-system-x86 and qemu-utils")
 CARD = Card("02:00:0a:14:01:0a", "10.20.1.10", "10.20.1.0/24")
 ONEGATE = "http://127.20.255.254:5030"
 

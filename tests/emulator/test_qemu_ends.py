@@ -12,7 +12,7 @@ from emulator.drivers import qemu_machine
 from emulator.drivers.driver import Guest, Hardware
 from emulator.drivers.qemu import Machines
 from tests.emulator import stand_in_qemu
-from tests.emulator.test_qemu_driver import needs_qemu
+from tests.emulator.qemu import needs_qemu
 from tests.waiting import until
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,12 +16,12 @@ from emulator.drivers.driver import Card
 from emulator.drivers.qemu_network import others, seen_port
 from emulator.errors import EmulatorError
 from emulator.settings import Pace, Settings
+from tests.emulator.qemu import needs_qemu
 from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-needs_qemu = pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="needs qemu-system-x86 and qemu-utils")
 RUNNING, BOOT_FAILURE, DONE = (3, 3), (3, 36), (6, 0)
 NETWORK = 'NAME="{0}"\nVN_MAD="bridge"\nBRIDGE="b"\nNETWORK_MASK="{1}"\nAR=[TYPE="IP4",IP="{0}",SIZE="1"]'
 MACHINE = 'NAME="a"\nCPU="1"\nMEMORY="64"\nDISK=[IMAGE_ID="{}"]\nNIC=[NETWORK_ID="{}"]\nCONTEXT=[NETWORK="YES"]'

@@ -11,8 +11,8 @@ from emulator.clock import WoundClock
 from emulator.cloud import Cloud
 from emulator.objects.vm_state import LCM
 from emulator.settings import Pace, Settings
+from tests.emulator.qemu import needs_qemu
 from tests.emulator.test_guests import COMMAND
-from tests.emulator.test_qemu_driver import needs_qemu
 from tests.waiting import until
 
 if TYPE_CHECKING:
