@@ -43,6 +43,7 @@ class Pair:
         for one in (self.erode, self.salem):
             one.start().enrol()
             one.wait_until_drawn()
+        until(lambda: ("directory taken", 2) in self.taken_by_erode(), "salem in erode's directory")
         self.doctors = {one.branch: self.doctor(one) for one in (self.erode, self.salem)}
 
     def doctor(self, at: ApplianceProcess) -> httpx.Client:
@@ -51,6 +52,9 @@ class Pair:
         client.post("/api/invitations/accept", json=invited).raise_for_status()
         client.post("/api/session", json={"login": "dr.anbu", "password": PASSWORD}).raise_for_status()
         return client
+
+    def taken_by_erode(self) -> list[tuple[object, object]]:
+        return [(line.get("event"), line.get("version")) for line in self.erode.lines()]
 
     def refer(self, point: int) -> str:
         """Ask as a doctor does: once more, if the appliance was down."""
