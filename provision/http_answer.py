@@ -7,6 +7,7 @@ References: RFC 9112, sections 4, 6.3 and 7.1.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -43,7 +44,7 @@ def read_answer(receive: Receive) -> Answer:
     NotHttp
         When it is not HTTP, is cut off, says two things of its length, or is larger than it may be.
     OSError
-        What `receive` raises.
+        What `receive` raises; or nothing came at all, as from a front end that goes down.
     """
     coming = _Coming()
     parser = HttpResponseParser(coming)
@@ -53,6 +54,8 @@ def read_answer(receive: Receive) -> Answer:
         except HttpParserError as error:
             raise (error.__context__ if isinstance(error.__context__, NotHttp) else NotHttp(str(error))) from None
         coming.count(len(piece))
+    if not coming.all_bytes:
+        raise ConnectionResetError(errno.ECONNRESET, "it hung up without an answer")
     status = parser.get_status_code()
     if status < 200 or not (coming.complete or coming.ends_with_its_connection):
         raise NotHttp("an answer that is cut off")

@@ -29,7 +29,7 @@ def stopped_once_published(office: Office) -> Thread:
     def stop() -> None:
         until(lambda: list((office.exchange / "community" / "settings" / "erode").glob("*.age")))
         time.sleep(0.5)
-        office.embedded.stop()
+        office.embedded.power.lose_front_end()  # stopped, it would leave its address to another test's cloud
 
     thread = Thread(target=stop, daemon=True)
     thread.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -203,9 +204,11 @@ def test_a_missing_file_costs_8(shell: Shell, tmp_path: Path) -> None:
     assert "none.yaml: No such file" in err
 
 
-def test_a_cloud_that_is_down_costs_4(shell: Shell) -> None:
-    shell.office.embedded.stop()
-    code, _, err = shell.run("plan")
+def test_a_cloud_that_is_down_costs_4(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:  # nobody listens there, and nobody else can begin to
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("ONE_XMLRPC", f"http://127.0.0.1:{taken.getsockname()[1]}/RPC2")
+        code, _, err = shell.run("plan")
     assert code == 4
     assert "does not answer: Connection refused" in err
     assert len(err.strip().splitlines()) == 1

@@ -85,8 +85,8 @@ def test_codes_are_shown_though_the_terminal_is_closed(
     file, keys = prepared(office, example_text, tmp_path)
     office.embedded.faults = Faults(["image.allocate:5000ms"])  # there is time for a signal
     command = ["appliance", "upgrade", "--image", "-f", str(file), "--exchange", str(office.exchange), "erode"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cli", *command],
+    process = subprocess.Popen(  # with `nohup` around the tests SIGHUP would be ignored
+        ["env", "--default-signal=HUP", sys.executable, "-m", "cli", *command],
         env={**os.environ, **office.environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
