@@ -32,6 +32,10 @@ INFLATED_HEADER_BYTES = 64 << 20
 INFLATED_LIMIT_BYTES = 512 << 20
 _CHUNK_BYTES = 1 << 20
 
+#: ZERO WIDTH NON-JOINER and JOINER, of which no page shows anything but how the letters beside them are drawn: names
+#: in Malayalam, Sinhala or Persian are written with them.
+JOINERS = "\u200c\u200d"
+
 _UID_CHARACTERS = frozenset("0123456789.")
 
 BIRTH_DATE = Tag(0x00100030, "DA", "PatientBirthDate")
@@ -160,7 +164,7 @@ def _whole_text(elements: Elements, tag: Tag) -> str:
 
 def _text(elements: Elements, tag: Tag) -> str:
     text = _whole_text(elements, tag)[:TEXT_LIMIT]
-    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() or c in JOINERS else " " for c in text)
 
 
 def _identity(elements: Elements, tag: Tag) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from appliance.keeping.header import JOINERS
 from converter.layout import person
 
 if TYPE_CHECKING:
     from appliance.index.models import Patient, Study
 
-_WORDS = re.compile(r"[^\W_]+")
+#: Marks of alphabets and abjads, from Latin's accents to Arabic's points, are left out by many who write. From
+#: Devanagari on, a mark is a vowel or changes a consonant: ராஜா and ராஜி are two people.
+_MARKS_THAT_COUNT = "\u0900"
 
 
 def may_be_one(name: str, birth_date: str, other_name: str, other_birth_date: str) -> bool:
@@ -53,4 +55,12 @@ def name_of(study: Study, patient: Patient) -> str:
 
 def _words(name: str) -> frozenset[str]:
     plain = unicodedata.normalize("NFKD", person(name)).casefold()
-    return frozenset(_WORDS.findall("".join(letter for letter in plain if not unicodedata.combining(letter))))
+    words = "".join(_spelt(letter) for letter in plain).split()
+    return frozenset(word for word in words if any(map(str.isalnum, word)))
+
+
+def _spelt(letter: str) -> str:
+    """What a character adds to its word: itself, nothing, or the word's end."""
+    if letter in JOINERS or (unicodedata.combining(letter) and letter < _MARKS_THAT_COUNT):
+        return ""
+    return letter if letter.isalnum() or unicodedata.category(letter).startswith("M") else " "
