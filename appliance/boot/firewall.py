@@ -37,20 +37,23 @@ def open_firewall(machine: Machine, cards: Sequence[Card], variables: Mapping[st
     branch, admins = [*own, *named[FOR_BRANCH][0]], named[FOR_ADMINS][0]
     if variables and not branch:
         machine.trouble(f"the first card has no address and {FOR_BRANCH} is not set: the branch is not let in")
-    rules = sets({"branch": branch, "admins": admins})
-    if not write(machine.run_folder() / "networks.nft", rules):
+    rules, taken = sets({"branch": branch, "admins": admins}), machine.run_folder() / "networks.nft"
+    if taken.is_file() and taken.read_text() == rules:
         return False
     run("nft", "-f", "-", stdin=rules)
-    return True
+    return write(taken, rules)  # last: rules that the kernel refused are tried again
 
 
 def networks(variables: Mapping[str, str], name: str) -> tuple[list[Network], list[str]]:
-    """The networks that a variable lists, apart by blanks or commas, and what in it is none."""
+    """The networks that a variable lists, apart by blanks or commas, and what in it is none.
+
+    A zone (`fe80::%eth0/64`, RFC 4007 11) is none for nft, which would then take none of the rules.
+    """
     found: list[Network] = []
     wrong = []
     for text in variables.get(name, "").replace(",", " ").split():
         try:
-            found.append(ip_network(text, strict=False))
+            found.append(ip_network(text.replace("%", " "), strict=False))
         except ValueError:
             wrong.append(text)
     return found, wrong

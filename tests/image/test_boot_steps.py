@@ -115,8 +115,10 @@ def test_firewall_sets_are_emptied_before_they_are_filled() -> None:
 
 
 def test_what_is_no_network_is_told() -> None:
-    named = {"A": "10.0.0.0/24 } ; flush, 10.1.0.0/16"}
-    assert networks(named, "A") == ([IPv4Network("10.0.0.0/24"), IPv4Network("10.1.0.0/16")], ["}", ";", "flush"])
+    named = {"A": "10.0.0.0/24 } ; flush, 10.1.0.0/16 fe80::%eth0/64"}
+    found, wrong = networks(named, "A")
+    assert found == [IPv4Network("10.0.0.0/24"), IPv4Network("10.1.0.0/16")]
+    assert wrong == ["}", ";", "flush", "fe80::%eth0/64"]
 
 
 EXCHANGE = {

@@ -17,6 +17,21 @@ from tests.image.two_networks import NEIGHBOURS, PORTS, STRANGER, TRIED
 #: What one address may have at a time: fewer than sshd, and smbd, have for all.
 MOST = {22: 8, 445: 24}
 NAMESPACE = ("unshare", "--map-root-user", "--net")
+#: Three boots of one machine, before the first of which nobody has loaded the rules; what each says, and who gets in.
+BOOTS = """
+import json, subprocess, sys
+from pathlib import Path
+from appliance.boot.firewall import open_firewall
+from appliance.boot.machine import Machine
+variables = {"GURNEY_BRANCH_NETWORKS": "10.20.1.0/24 fe80::%eth0/64", "GURNEY_ADMIN_NETWORKS": "10.9.0.0/16"}
+machine = Machine(Path(sys.argv[2]))
+told = [machine.take(lambda: open_firewall(machine, (), variables), "failed")]
+subprocess.run(["nft", "--file", sys.argv[1]], check=True)
+told += [machine.take(lambda: open_firewall(machine, (), variables), "failed") for _ in range(2)]
+json.dump([told, machine.troubles], sys.stderr)
+for name in ("branch4", "branch6", "admins4"):
+    subprocess.run(["nft", "list", "set", "inet", "gurney", name], check=True)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +49,23 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_nft_takes_the_rules(rules: Path) -> None:
     checked = subprocess.run([*NAMESPACE, "nft", "--check", "--file", str(rules)], capture_output=True, text=True)
     assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_slip_in_one_network_costs_itself_alone_and_rules_that_failed_are_loaded_again(
+    rules: Path, tmp_path: Path
+) -> None:
+    booted = subprocess.run(
+        [*NAMESPACE, sys.executable, "-c", BOOTS, str(rules), str(tmp_path)], capture_output=True, text=True
+    )
+    told, troubles = json.loads(booted.stderr)
+    assert told == ["failed", True, False]
+    slip, failed, *slips = troubles
+    assert {slip, *slips} == {"GURNEY_BRANCH_NETWORKS in the context: 'fe80::%eth0/64' is no network"}
+    assert failed.startswith("nft failed: ")
+    assert [line.strip() for line in booted.stdout.splitlines() if "elements" in line] == [
+        "elements = { 10.20.1.0/24 }",
+        "elements = { 10.9.0.0/16 }",
+    ]
 
 
 def test_one_address_does_not_take_all_places(rules: Path) -> None:
