@@ -26,6 +26,7 @@ MOUNTS = ("exchange", "outbox")
 _ASSIGNMENT = re.compile(r"\s*(?:#[^\n]*(?:\n|\Z)|([A-Za-z_]\w*)=((?:'[^']*'|\\')*)[ \t]*(?:\n|\Z))")
 _PIECE = re.compile(r"'([^']*)'|\\(')")
 _MOUNT_TAG = re.compile(r"DISK(\d+)_MOUNT_TAG")
+_NUMBER = re.compile(r"[0-9]{1,10}")
 
 #: PS3.5 6.2, AE: at most 16 characters, no backslash, no control characters.
 _AE_TITLE = re.compile(r"[ -\[\]-~]{1,16}")
@@ -146,7 +147,7 @@ def _ae_title(text: str) -> str:
 
 
 def _vm_id(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
+    if not _NUMBER.fullmatch(text):
         raise BadContext(f"VMID={text!r}: not a number")
     return int(text)
 

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
     from ipaddress import IPv6Network
 
-_CARD = re.compile(r"ETH(\d+)_MAC")
+#: Of no more digits than a number here has: int() raises a ValueError beyond 4300 of them.
+_CARD = re.compile(r"ETH([0-9]{1,5})_MAC")
+_NUMBER = re.compile(r"[0-9]{1,10}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 MTU_RANGE = range(576, 65536)
 METRIC_RANGE = range(2**32)
@@ -130,7 +132,7 @@ class _Values:
 
     def number(self, name: str, allowed: range) -> int:
         text = self.text(name)
-        if not text or (text.isascii() and text.isdigit() and int(text) in allowed):
+        if not text or (_NUMBER.fullmatch(text) and int(text) in allowed):
             return int(text or 0)
         self.note(name)
         return 0

@@ -22,7 +22,7 @@ POOL = tuple(f"{number}.debian.pool.ntp.org" for number in range(4))
 
 def named_servers(variables: Mapping[str, str]) -> list[str]:
     """The servers that the context names."""
-    return variables.get("NTP_SERVERS", variables.get("GURNEY_TIME_SERVERS", "")).replace(",", " ").split()
+    return variables.get("NTP_SERVERS", "").replace(",", " ").split()
 
 
 def likely_servers(variables: Mapping[str, str], cards: Sequence[Card]) -> list[str]:

@@ -82,7 +82,7 @@ class _Boot:
         host_key = self.machine.take(lambda: show_host_key(self.machine, archive / "ssh" if archive else None), "")
         self._mount_folders()
         self._note("script", lambda: lay_out_start_script(self.machine, self.variables))
-        self._judge_context()
+        self.machine.take(self._judge_context, None)
         self._tell(archive, host_key)
         if self.again:
             self._hand_over()
@@ -93,7 +93,7 @@ class _Boot:
         self.variables = self.machine.take(partial(read_disc, self.machine, **self._patience()), {})
         if before != self._told_to_service():
             self.changed.add("context")
-        self.cards = cards(self.variables)
+        self.cards = self.machine.take(lambda: cards(self.variables), ())
         for words in (words for card in self.cards for words in card.wrong):
             self.machine.trouble(words)
 

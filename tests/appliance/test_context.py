@@ -71,6 +71,7 @@ def test_mount_points_of_the_context(tmp_path: Path, mounts: dict[str, Path]) ->
         ("", "GURNEY_COMMUNITY, GURNEY_BRANCH"),
         (quoted({**GOOD, "GURNEY_BRANCH": " "}), "GURNEY_BRANCH missing"),
         (quoted({**GOOD, "VMID": "x"}), "VMID='x'"),
+        pytest.param(quoted({**GOOD, "VMID": "9" * 5000}), "not a number", id="VMID of 5000 digits"),
         (quoted({**GOOD, "GURNEY_AE_TITLE": "MORE THAN SIXTEEN"}), "1 to 16"),
         (quoted({**GOOD, "GURNEY_AE_TITLE": "A\\B"}), "no backslash"),
         (quoted(GOOD) + "export X=1\n", "line 7"),

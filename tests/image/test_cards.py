@@ -181,6 +181,7 @@ def test_cards_go_by_number() -> None:
     [
         ("MTU", "12"),
         ("MTU", "1500; reboot"),
+        pytest.param("MTU", "9" * 5000, id="MTU of 5000 digits"),
         ("METRIC", "-1"),
         ("IP6", "2001:db8::zz"),
         ("GATEWAY", "gw.example"),
@@ -195,6 +196,12 @@ def test_what_opennebula_does_not_write_is_told_with_its_name_and_left_out(name:
     assert card.wrong == (f"ETH0_{name}={value!r} in the context cannot be understood",)
     assert [str(address) for address in card.addresses] == ["10.0.0.5/24"]
     assert value not in unit(card)
+
+
+def test_card_of_a_number_that_is_none_costs_no_other() -> None:
+    """Python reads numbers of 4300 digits at most."""
+    (card,) = cards({"ETH0_MAC": "02:00:00:00:00:01", f"ETH{'9' * 5000}_MAC": "02:00:00:00:00:02"})
+    assert card.mac == "02:00:00:00:00:01"
 
 
 def test_card_without_a_mac_is_told_and_set_up_by_nothing() -> None:
