@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from appliance.dimse.contexts import is_storage
 from appliance.errors import ApplianceError, ArchiveFull, Unreadable
 from appliance.keeping.header import is_uid
 from appliance.keeping.part10 import file_meta
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
 
 class NotAllowed(ApplianceError):  # noqa: N818 - named for what it says
-    """The settings no longer name the caller."""
+    """The settings do not name the caller, or no longer."""
+
+
+class NotSupported(ApplianceError):  # noqa: N818 - named for what it says
+    """What was agreed on for the context of the request is not storing such instances."""
 
 
 class Mismatch(ApplianceError):  # noqa: N818 - named for what it says
@@ -40,17 +45,20 @@ STATUSES: dict[type[Exception], int] = {
     Mismatch: 0xA900,
     Unreadable: 0xC000,
     Conflict: 0x0111,
+    NotSupported: 0x0122,
     NotAllowed: 0x0124,
 }
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a C-STORE request announces."""
+    """What a C-STORE request announces, and what the negotiation said of its caller and its context."""
 
     caller: Caller
+    may_store: bool
     message_id: int
     context_id: int
+    abstract_syntax_uid: str
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
@@ -82,16 +90,22 @@ class StorageDesk:
 
         Raises
         ------
-        NotAllowed, Unreadable, ArchiveFull
+        NotAllowed, NotSupported, Unreadable, ArchiveFull
             It cannot be taken.
         """
-        if all(modality.ae_title != request.caller.ae_title for modality in self.modalities()):
-            raise NotAllowed("the branch's settings do not name this AE title")
+        if not (request.may_store and self._names(request.caller)):
+            raise NotAllowed("the branch's settings do not name this AE title at this address")
+        if not is_storage(request.sop_class_uid) or request.sop_class_uid != request.abstract_syntax_uid:
+            raise NotSupported("the request's SOP class is not the one of its presentation context")
         if not (is_uid(request.sop_class_uid) and is_uid(request.sop_instance_uid)):
             raise Unreadable("the request's SOP class or instance is no UID")
         arriving = self.archive.arriving()
         arriving.write(file_meta(request.sop_class_uid, request.sop_instance_uid, request.transfer_syntax_uid))
         return arriving
+
+    def _names(self, caller: Caller) -> bool:
+        """Whether the settings, which may have changed since the negotiation, have the AE title."""
+        return any(modality.ae_title == caller.ae_title for modality in self.modalities())
 
     def keep(self, request: Request, arriving: Arriving) -> Arrival | None:
         """

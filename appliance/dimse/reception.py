@@ -39,6 +39,7 @@ class Reception(DIMSEServiceProvider):
         super().__init__(association)
         self._desk = desk
         self.tally = tally
+        self.may_store = False  # until the negotiation has told who is on the line
         self._taking: Taking | None = None
         self._heard_bytes = 0
 
@@ -95,8 +96,10 @@ class Reception(DIMSEServiceProvider):
             return
         request = Request(
             caller=self.tally.caller,
+            may_store=self.may_store,
             message_id=command.MessageID,
             context_id=int(context.context_id or 0),
+            abstract_syntax_uid=str(context.abstract_syntax),
             sop_class_uid=str(command.AffectedSOPClassUID),
             sop_instance_uid=str(command.AffectedSOPInstanceUID),
             transfer_syntax_uid=str(context.transfer_syntax[0]),

@@ -215,7 +215,7 @@ class DicomServer:
         caller = Caller(str(request.calling_ae_title).strip(), association.requestor.address)
         allowed = may_store(caller, self._desk.modalities())
         association.acceptor.supported_contexts = accepted_contexts(proposed, may_store=allowed)
-        reception.tally.caller = caller
+        reception.tally.caller, reception.may_store = caller, allowed
         if allowed:
             self._known.add(plain_address(caller.address))
         else:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pydicom
@@ -14,7 +18,7 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 from pynetdicom import evt
 from pynetdicom.pdu_primitives import P_DATA
-from pynetdicom.sop_class import CTImageStorage
+from pynetdicom.sop_class import CTImageStorage, MRImageStorage
 
 from appliance.audit import Audit
 from appliance.dimse.desk import StorageDesk
@@ -38,9 +42,12 @@ from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from pynetdicom.association import Association
+    from pynetdicom.dimse_primitives import C_STORE
 
 SUCCESS = "Success"
+NETWORK_OF_ITS_OWN = ("unshare", "--map-root-user", "--net")
 
 
 @dataclass
@@ -123,6 +130,30 @@ def test_a_stranger_gets_no_storage_context(reception: Reception, tmp_path: Path
     reception.modalities = (modality,)
     said = storescu(reception.address, *ct_files(tmp_path / "ct", count=1))
     assert "No Acceptable Presentation Contexts" in said
+    assert reception.kept() == []
+
+
+def test_an_address_that_is_not_the_modality_s_stores_over_no_context(tmp_path: Path) -> None:
+    """Not even over Verification, which everybody gets; and a modality stores only what was agreed on for a context."""
+    if subprocess.run([*NETWORK_OF_ITS_OWN, "true"], capture_output=True).returncode:
+        pytest.skip("the kernel lets nobody make a network namespace")
+    script = Path(__file__).with_name("stranger.py")
+    (tmp_path / "archive").mkdir()
+    command = [*NETWORK_OF_ITS_OWN, sys.executable, str(script), str(tmp_path / "archive")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    (told,) = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
+    assert told == {
+        "192.0.2.2": {"Verification SOP Class": 0x0124},
+        "10.20.1.50": {"Verification SOP Class": 0x0122, "CT Image Storage": 0x0000},
+        "kept": 1,
+    }
+
+
+def test_what_the_context_was_not_agreed_on_for_is_refused(reception: Reception) -> None:
+    (dataset,) = ct(count=1)
+    with associated(reception.address, MRImageStorage) as association:
+        assert answer_to(association, c_store_request(dataset, announced=dataset.SOPInstanceUID)) == 0x0122
     assert reception.kept() == []
 
 
@@ -214,13 +245,17 @@ def test_who_hangs_up_in_the_middle_leaves_nothing(reception: Reception) -> None
 def test_a_data_set_that_is_another_instance_is_refused(reception: Reception) -> None:
     (dataset,) = ct(count=1)
     with associated(reception.address, CTImageStorage) as association:
-        request = c_store_request(dataset, announced=generate_uid())
-        answers: list[int] = []
-        association.bind(evt.EVT_DIMSE_RECV, lambda event: answers.append(event.message.command_set.Status))
-        association.dimse.send_msg(request, association.accepted_contexts[0].context_id)
-        until(lambda: bool(answers))
-    assert answers == [0xA900]
+        assert answer_to(association, c_store_request(dataset, announced=generate_uid())) == 0xA900
     assert reception.kept() == []
+
+
+def answer_to(association: Association, request: C_STORE) -> int:
+    """The status of the answer to a request over the first context."""
+    answers: list[int] = []
+    association.bind(evt.EVT_DIMSE_RECV, lambda event: answers.append(event.message.command_set.Status))
+    association.dimse.send_msg(request, association.accepted_contexts[0].context_id)
+    until(lambda: bool(answers))
+    return answers[0]
 
 
 @pytest.mark.parametrize("pdu", [b"\x01\x00\xff\xff\xff\xff", b"\x42" * 6, b"\x04\x00\x00\x00\x00\x01\x00"])
