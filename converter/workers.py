@@ -62,17 +62,17 @@ class Workers(Executor):
         return ProcessPoolExecutor(self.count, multiprocessing.get_context("fork"), initializer=guard)
 
 
-def guard() -> None:
+def guard(memory_mib: int | None = None) -> None:
     """Bound this process, and let it not outlive the one that it works for.
 
-    Memory that it writes to is bounded, and not what it maps of a file: a file may be larger than the bound. It leaves
-    no core file. Ctrl-C and a closed terminal are the parent's to handle.
+    It may add so much memory, by default `LIMITS.worker_memory_mib`: what it writes to, and not what it maps of a file,
+    for a file may be larger than the bound. It leaves no core file. Ctrl-C and a closed terminal are the parent's.
     """
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    allowed = _data_bytes() + LIMITS.worker_memory_mib * MIB
+    allowed = _data_bytes() + (memory_mib or LIMITS.worker_memory_mib) * MIB
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard == resource.RLIM_INFINITY or allowed < hard:
         resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))

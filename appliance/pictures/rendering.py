@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from appliance.errors import ArchiveFull
-from appliance.pictures.drawing import Drawing, draw, prepare_process
+from appliance.pictures.drawing import Drawing, draw, memory_mib, prepare_process
 from appliance.pictures.moving import misplaced_studies, put_right
 from appliance.pictures.renditions import clear_halves, next_pending, record, try_failed_again
 
@@ -47,7 +47,8 @@ class Processes(ProcessPoolExecutor):
     def __init__(self, count: int | None = None) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["appliance.pictures.drawing"])
-        super().__init__(count or os.cpu_count() or 1, context, initializer=prepare_process)
+        count = count or os.cpu_count() or 1
+        super().__init__(count, context, initializer=prepare_process, initargs=(memory_mib(count),))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the processes at once: what they were drawing is drawn again."""

@@ -295,7 +295,14 @@ def test_every_file_of_the_guest_is_rendered() -> None:
     assert "/opt/gurney/1.2.3" in script("setup.sh", **values)
     assert not [name for name, text in files.items() if "{{" in text or "{%" in text or not text.endswith("\n")]
     service = files["etc/systemd/system/gurney.service"]
-    for line in ("User=gurney", "NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet="):
+    lines = (
+        "User=gurney",
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "CapabilityBoundingSet=",
+        "OOMPolicy=continue",
+    )
+    for line in lines:
         assert f"\n{line}\n" in service
     assert "PasswordAuthentication no" in files["etc/ssh/sshd_config.d/gurney.conf"]
     assert "policy drop" in files["etc/nftables.conf"]
