@@ -96,12 +96,12 @@ class Machine:
             self._unwanted.set()
             self._kill()
             return
-        if hard or not self._press_power_button():
+        if hard:
             self._kill()
             return
-        timer = threading.Timer(GRACE_S, self._kill)
-        timer.daemon = True
-        timer.start()
+        for thread in (threading.Timer(GRACE_S, self._kill), threading.Thread(target=self._press_power_button)):
+            thread.daemon = True
+            thread.start()
 
     def change(self, guest: Guest) -> None:
         """Let it see what has changed, once it is known whether it runs."""
@@ -176,13 +176,12 @@ class Machine:
         except (OSError, EmulatorError):
             return False
 
-    def _press_power_button(self) -> bool:
-        """Tell qemu to send the guest ACPI's power button; False where it does not listen."""
+    def _press_power_button(self) -> None:
+        """Have qemu send the guest ACPI's power button, however long it takes to answer; it ends where none listens."""
         try:
-            qmp.tell(qemu_command.control(self.guest), "system_powerdown")
+            qmp.tell(qemu_command.control(self.guest), "system_powerdown", patience_s=GRACE_S)
         except (OSError, EmulatorError):
-            return False
-        return True
+            self._kill()
 
     def _fail(self, error: Exception) -> None:
         self._kill()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ANSWER_S = 3.0
 
 
-def tell(place: Path, order: str, **arguments: object) -> Any:
+def tell(place: Path, order: str, *, patience_s: float = ANSWER_S, **arguments: object) -> Any:
     """
     Give qemu an order, and return its answer.
 
@@ -24,16 +24,18 @@ def tell(place: Path, order: str, **arguments: object) -> Any:
     ----------
     place
         The socket on which it listens.
+    patience_s
+        How long each of its answers may take: a busy host does not hurry.
 
     Raises
     ------
     OSError
-        Nobody listens there, or nobody answers within 3 s.
+        Nobody listens there, or nobody answers in time.
     EmulatorError
         qemu refuses, or the connection ends.
     """
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(ANSWER_S)
+        connection.settimeout(patience_s)
         _connect(connection, place)
         with connection.makefile("rw", encoding="utf-8") as lines:
             lines.readline()  # the greeting

@@ -1,6 +1,7 @@
 """Stands in for qemu where a guest takes its time: it answers on the control socket, and boots nothing.
 
 `BUTTON_S` in its environment: how long the guest takes to shut down once its button is pressed; `never` if it does not.
+`LATE_S`: how long it lies still before it takes the button, as on a host that is busy.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 
 MARK = "shut-down"
@@ -38,6 +40,8 @@ def control() -> Path:
 
 def answer(order: str) -> None:
     """Shut down in time."""
+    if order == "system_powerdown":
+        time.sleep(float(os.environ.get("LATE_S", "0")))
     if order == "system_powerdown" and os.environ["BUTTON_S"] != "never":
         threading.Timer(float(os.environ["BUTTON_S"]), shut_down).start()
 

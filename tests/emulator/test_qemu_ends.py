@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from emulator.drivers import qemu_machine
+from emulator.drivers import qemu_machine, qmp
 from emulator.drivers.driver import Guest, Hardware
 from emulator.drivers.qemu import Machines
 from tests.emulator import stand_in_qemu
@@ -73,6 +73,27 @@ def test_cloud_that_stops_lets_its_guests_shut_down(
     machines.stop_all()
     assert [has_shut_down(guest(number)) for number in (7, 8)] == [True, True]
     assert not machines.is_there(7)
+
+
+def test_machine_on_a_busy_host_shuts_down_all_the_same(
+    machines: Machines, guest: Callable[[int], Guest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """qemu takes the button later than it answers otherwise."""
+    monkeypatch.setenv("LATE_S", str(qmp.ANSWER_S + 1))
+    monkeypatch.setenv("BUTTON_S", "0.5")
+    running(machines, guest(7))
+    machines.stop(7, hard=False)
+    assert machines.is_there(7)
+    until(lambda: not machines.is_there(7), "the end")
+    assert has_shut_down(guest(7))
+
+
+def test_machine_that_nobody_can_ask_ends_at_once(machines: Machines, guest: Callable[[int], Guest]) -> None:
+    running(machines, guest(7))
+    (guest(7).folder / "qmp").unlink()
+    machines.stop(7, hard=False)
+    until(lambda: not machines.is_there(7), "the end", SOON_S)
+    assert not has_shut_down(guest(7))
 
 
 def test_cloud_that_stops_waits_for_no_guest_for_ever(
