@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
 from appliance.errors import ArchiveFull, ArchiveUnusable
-from appliance.index.migrations.upgrade import upgrade
+from appliance.index.migrations.upgrade import revision_of, upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,18 +76,32 @@ def open_index(path: Path) -> Index:
     Raises
     ------
     ArchiveUnusable
-        The file is no index, is damaged, or was written by a newer version.
+        The file is no index, is damaged, or was written by a newer version; or it is lost, and instances are there.
     """
+    if not path.exists():
+        _refuse_beside_instances(path)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 10}, hide_parameters=True)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     try:
+        if revision_of(engine) is None:
+            _refuse_beside_instances(path)
         upgrade(engine, path)
     except DatabaseError as error:
         engine.dispose()
         raise ArchiveUnusable(f"{path}: not a usable index: {error.orig}") from error
     return Index(engine)
+
+
+def _refuse_beside_instances(path: Path) -> None:
+    """Where instances are kept the index was there: with a new one they would seem never to have come."""
+    instances = path.parent / "instances"
+    if next(instances.glob("*/*"), None) is not None:
+        raise ArchiveUnusable(
+            f"{path}: lost or empty, while images lie in {instances}: nothing was changed; put the index back from a "
+            f"backup of this disk, or a copy of it that an upgrade has left here (index-*.sqlite)"
+        )
 
 
 def _prepare(connection: Any, _record: Any) -> None:

@@ -44,7 +44,11 @@ class Moment(TypeDecorator[datetime]):
 
 
 class Patient(Base):
-    """A person as one branch knows them: (issuer, Patient ID). Two branches' patient 1234 are two people."""
+    """
+    A person as one branch knows them: (issuer, Patient ID). Two branches' patient 1234 are two people.
+
+    What `search_name` makes of the name stands beside it, as it does in a study.
+    """
 
     __tablename__ = "patient"
     __table_args__ = (UniqueConstraint("issuer", "patient_id"),)
@@ -55,6 +59,7 @@ class Patient(Base):
     name: Mapped[str] = mapped_column(index=True)
     birth_date: Mapped[str]
     sex: Mapped[str]
+    search_name: Mapped[str] = mapped_column(server_default="")
 
 
 class Study(Base):
@@ -78,6 +83,7 @@ class Study(Base):
     patient_name: Mapped[str] = mapped_column(server_default="")
     patient_birth_date: Mapped[str] = mapped_column(server_default="")
     misplaced: Mapped[bool] = mapped_column(default=False, server_default="0")
+    search_name: Mapped[str] = mapped_column(server_default="")
 
 
 #: Finds what is to be moved among many: holds nothing but these. SQLite takes it for no question that is put otherwise

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, case, func, or_, select
+from sqlalchemy import Select, case, func, select
 
 from appliance.index.models import FAILED, PENDING, Instance, Patient, Rendition, Series, Study
+from appliance.index.search import matching
 from appliance.keeping.namesakes import is_another, name_of
 from converter.layout import person
 
@@ -118,15 +119,16 @@ def studies(session: Session, text: str = "", limit: int = 50, offset: int = 0) 
     Parameters
     ----------
     text
-        Part of the patient's name, or the beginning of a Patient ID or Accession Number; upper or lower case.
+        Words, each of which is part of the patient's name or the beginning of a Patient ID or Accession Number, in any
+        order, upper or lower case, with or without accents; or the beginning of such a number, as it is.
     """
-    page = _matching(select(Study, Patient), text).order_by(Study.study_date.desc(), Study.id.desc())
+    page = matching(select(Study, Patient), text).order_by(Study.study_date.desc(), Study.id.desc())
     return _study_rows(session, page.limit(limit).offset(offset))
 
 
 def count_studies(session: Session, text: str = "") -> int:
     """How many studies `studies` would find."""
-    return session.scalar(_matching(select(func.count()).select_from(Study), text)) or 0
+    return session.scalar(matching(select(func.count()).select_from(Study), text)) or 0
 
 
 def studies_at(session: Session, address: str) -> list[StudyRow]:
@@ -184,20 +186,6 @@ def instances_of_patient(session: Session, issuer: str, patient_id: str) -> list
 def pending_renditions(session: Session) -> int:
     """How many instances wait for their pictures."""
     return session.scalar(select(func.count()).select_from(Instance).where(Instance.state == PENDING)) or 0
-
-
-def _matching(question: Select[*tuple[Any, ...]], text: str) -> Select[*tuple[Any, ...]]:
-    question = question.join(Patient, Study.patient_key == Patient.id)
-    if not text:
-        return question
-    return question.where(
-        or_(
-            Patient.name.icontains(text, autoescape=True),
-            Study.patient_name.icontains(text, autoescape=True),
-            Patient.patient_id.istartswith(text, autoescape=True),
-            Study.accession_number.istartswith(text, autoescape=True),
-        )
-    )
 
 
 def _study_rows(session: Session, page: Select[*tuple[Any, ...]]) -> list[StudyRow]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import bindparam, insert, select, update
 
 from appliance.index.models import PENDING, Instance, Patient, Series, Study
+from appliance.index.search_name import search_name
 from appliance.keeping.comparison import Comparison, Likeness, compare
 from appliance.keeping.namesakes import is_nameless, may_be_one
 
@@ -189,7 +190,7 @@ def _name_late(session: Session, key: int, header: Header) -> None:
     patient = session.get_one(Patient, key)
     late = is_nameless(patient.name) and not is_nameless(header.patient_name)
     if late and may_be_one(header.patient_name, header.birth_date, patient.name, patient.birth_date):
-        patient.name = header.patient_name
+        patient.name, patient.search_name = header.patient_name, search_name(header.patient_name)
         patient.birth_date, patient.sex = patient.birth_date or header.birth_date, patient.sex or header.sex
         session.execute(update(Study).where(Study.patient_key == key).values(misplaced=True))
 
@@ -206,7 +207,12 @@ def _key_of(session: Session, table: Any, identity: dict[str, Any], others: dict
 def _patient(header: Header, issuer: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return (
         {"issuer": issuer, "patient_id": header.patient_id},
-        {"name": header.patient_name, "birth_date": header.birth_date, "sex": header.sex},
+        {
+            "name": header.patient_name,
+            "birth_date": header.birth_date,
+            "sex": header.sex,
+            "search_name": search_name(header.patient_name),
+        },
     )
 
 
@@ -220,6 +226,7 @@ def _study(header: Header, patient_key: int) -> tuple[dict[str, Any], dict[str, 
             "accession_number": header.accession_number,
             "patient_name": header.patient_name,
             "patient_birth_date": header.birth_date,
+            "search_name": search_name(header.patient_name),
         },
     )
 

@@ -73,7 +73,7 @@ def test_instances_and_the_callers_rows_are_one_transaction(archive: Archive) ->
 
 def test_what_the_caller_raises_undoes_everything(archive: Archive) -> None:
     def within(session: Session, _filed: Filed) -> None:
-        session.execute(text("INSERT INTO patient VALUES (7, 'a', 'b', '', '', '')"))
+        session.execute(text("INSERT INTO patient VALUES (7, 'a', 'b', '', '', '', '')"))
         raise ReplayedError
 
     with pytest.raises(ReplayedError):
@@ -279,10 +279,34 @@ def test_a_killed_process_leaves_nothing_that_is_not_indexed(archive: Archive, t
 
 
 def test_a_file_in_the_place_of_an_unindexed_one_wins(archive: Archive) -> None:
+    """And the one that was there is set aside, also where the filing comes to nothing at first."""
     (dataset,) = ct(count=1)
     archive.path_of(dataset.SOPInstanceUID).write_bytes(b"an orphan")
+    with pytest.raises(ZeroDivisionError):
+        archive.file([arrival(archive, dataset)], issuer="erode", source="x", within=lambda *_: 1 / 0)  # type: ignore[arg-type,return-value]
     assert archive.file([arrival(archive, dataset)], issuer="erode", source="x").new == 1
     assert archive.path_of(dataset.SOPInstanceUID).read_bytes() != b"an orphan"
+    assert [path.read_bytes() for path in archive.conflicts.iterdir()] == [b"an orphan"]
+
+
+@pytest.mark.parametrize("size", [None, 0])
+def test_a_lost_index_is_not_begun_anew_beside_images(archive: Archive, tmp_path: Path, size: int | None) -> None:
+    """It is away, or has no byte left: nothing is written, and with the index that is put back all is as before."""
+    (dataset,) = ct(count=1)
+    archive.file([arrival(archive, dataset)], issuer="erode", source="CT1")
+    archive.close()
+    index, image = tmp_path / "index.sqlite", archive.path_of(dataset.SOPInstanceUID)
+    whole, kept = index.read_bytes(), image.read_bytes()
+    index.unlink()
+    if size is not None:
+        index.touch()
+    with pytest.raises(ArchiveUnusable, match="put the index back"):
+        open_archive(tmp_path)
+    assert (image.read_bytes(), index.exists()) == (kept, size is not None)
+    index.write_bytes(whole)
+    again = open_archive(tmp_path)
+    assert count(again) == 1
+    again.close()
 
 
 def test_what_is_left_without_being_finished_is_gone(archive: Archive) -> None:
@@ -299,7 +323,7 @@ def test_a_write_within_a_write_is_a_fault_not_a_wait(archive: Archive) -> None:
     with archive.index.writing(), pytest.raises(RuntimeError), archive.index.writing():
         pass
     with pytest.raises(IntegrityError), archive.index.writing() as session:
-        session.execute(text("INSERT INTO study VALUES (1, 99, '1', '', '', '', '', '', '', 0)"))
+        session.execute(text("INSERT INTO study VALUES (1, 99, '1', '', '', '', '', '', '', 0, '')"))
 
 
 def test_one_service_an_archive(archive: Archive, tmp_path: Path) -> None:
