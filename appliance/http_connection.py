@@ -32,6 +32,12 @@ HANDSHAKE_S = 10.0
 HEAD_S = 10.0
 BODY_SILENCE_S = 30.0
 
+#: What one request's head takes of memory, and its trailers, and requests that do not wait for an answer: uvicorn keeps
+#: all that comes. A browser's head has some 20 lines and 2 kB, and browsers wait; Apache takes 100 lines.
+HEAD_BYTES = 64 * 1024
+HEAD_LINES = 100
+IN_ADVANCE = 8
+
 
 class Entrance(socket.socket):
     """
@@ -70,7 +76,7 @@ class Entrance(socket.socket):
             self.guests[peer] = guest
             return guest, peer
         plain.close()
-        self._tell("turned away", address, "no place is free for this address")
+        self.tell("turned away", address, "no place is free for this address")
         raise ConnectionAbortedError
 
     @property
@@ -91,10 +97,11 @@ class Entrance(socket.socket):
             return False
         longest = min(waiting, key=lambda guest: (-crowds[guest.address], guest.since))
         longest.leave()
-        self._tell("made way", longest.address, "all places are taken, and nothing was said on this connection")
+        self.tell("made way", longest.address, "all places are taken, and nothing was said on this connection")
         return True
 
-    def _tell(self, event: str, address: str, reason: str) -> None:
+    def tell(self, event: str, address: str, reason: str) -> None:
+        """Say in the log what became of a connection; once a minute for each address."""
         if self.told.is_news(address):
             log.warning(event, address=address, reason=reason, port=self.port)
 
@@ -155,12 +162,14 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 class HttpConnection(HttpToolsProtocol):
-    """uvicorn's connection, which itself would wait for a request's head and body for ever."""
+    """uvicorn's connection, which itself would wait for a request's head and body for ever, however long they are."""
 
     entrance: Entrance
     _guest: Guest | None = None
     _patience: asyncio.TimerHandle | None = None
     _in_body = False
+    _head_bytes = 0
+    _excess = ""
 
     @classmethod
     def at(cls, entrance: Entrance) -> type[HttpConnection]:
@@ -191,19 +200,41 @@ class HttpConnection(HttpToolsProtocol):
 
     def _is_answering(self) -> bool:
         """Whether a request is whole and its answer is not out."""
-        is_due = self.cycle is not None and not self.cycle.response_complete and not self._in_body
-        return is_due or self.transport.get_write_buffer_size() > 0
+        return (self._is_due() and not self._in_body) or self.transport.get_write_buffer_size() > 0
+
+    def _is_due(self) -> bool:
+        """Whether a request's head is whole and its answer is not out."""
+        return self.cycle is not None and not self.cycle.response_complete
 
     def data_received(self, data: bytes) -> None:
-        """Take a piece. A body may take its time; a head may not, however it is cut up."""
+        """Take a piece. A body may take its time; a head may not, however it is cut up, nor may both be endless."""
         if self._in_body:
             self._wait(BODY_SILENCE_S)
+        self._head_bytes += len(data)
         super().data_received(data)
+        if self._head_bytes > HEAD_BYTES:
+            self._excess = "a request's head, or what follows its body, is too long"
+        if self._excess:
+            self._cut_off()
+        elif self._patience is None and not self._is_due():  # an empty line, which begins nothing
+            self._wait(HEAD_S)
 
     def on_message_begin(self) -> None:
         """A request begins; its head has its time from now."""
+        self._bound(len(self.pipeline), IN_ADVANCE, "too many requests that await no answer")
         super().on_message_begin()
+        self._head_bytes = 0
         self._wait(HEAD_S)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A line of the head, or of the trailers."""
+        self._bound(len(self.headers), HEAD_LINES, "too many lines in a request's head, or after its body")
+        super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body, whose length `guards.SmallBody` sees to."""
+        self._head_bytes = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
@@ -216,6 +247,16 @@ class HttpConnection(HttpToolsProtocol):
         self._in_body = False
         self._wait(None)
         super().on_message_complete()
+
+    def _bound(self, count: int, most: int, excess: str) -> None:
+        """Stop the parser, which knows no end of a piece but an error, at what is one too many."""
+        if count >= most:
+            self._excess = excess
+            raise ValueError(excess)
+
+    def _cut_off(self) -> None:
+        self.entrance.tell("cut off", plain_address(self.client[0]) if self.client else "", self._excess)
+        self.transport.abort()
 
     def _wait(self, seconds: float | None) -> None:
         if self._patience is not None:

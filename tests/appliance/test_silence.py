@@ -142,6 +142,60 @@ def test_who_stops_in_the_middle_is_given_up(erode: ApplianceProcess) -> None:
     assert erode.health() is not None
 
 
+START = b"POST /api/session HTTP/1.1\r\nHost: erode\r\nContent-Type: application/json\r\n"
+
+#: What begins a request, and what of it never ends: its address, lines of its head, one of them, what comes after its
+#: body, what it says of a piece of its body; or requests that do not wait for an answer.
+ENDLESS = {
+    "address": (b"GET /", b"a"),
+    "head": (START, b"a:b\r\n"),
+    "line": (START + b"X: ", b"a"),
+    "trailers": (START + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"a:b\r\n"),
+    "piece": (START + b"Transfer-Encoding: chunked\r\n\r\n1;", b"a"),
+    "requests": (b"", b"GET /health HTTP/1.1\r\nHost: erode\r\n\r\n"),
+}
+ENDLESS_BYTES = 16 << 20
+
+
+def resident_mib(appliance: ApplianceProcess) -> int:
+    assert appliance.process is not None
+    status = Path(f"/proc/{appliance.process.pid}/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith("VmRSS:")]
+    return int(line.split()[1]) // 1024
+
+
+def sent_until_cut(connection: socket.socket, begin: bytes, again: bytes) -> int:
+    """How many bytes were taken before the other side hung up; all there are, where it did not."""
+    piece, sent = again * (65536 // len(again)), 0
+    try:
+        connection.sendall(begin)
+        while sent < ENDLESS_BYTES:
+            connection.sendall(piece)
+            sent += len(piece)
+    except OSError:
+        pass
+    return sent
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+def test_what_never_ends_is_cut_off_and_fills_no_memory(erode: ApplianceProcess, what: str) -> None:
+    assert erode.health() is not None
+    before = resident_mib(erode)
+    with socket.create_connection((erode.address, HTTP), timeout=60) as connection:
+        assert sent_until_cut(connection, *ENDLESS[what]) < ENDLESS_BYTES
+        assert resident_mib(erode) - before < 32
+    assert erode.health() is not None
+    assert any(line["event"] == "cut off" for line in erode.lines())
+
+
+def test_an_empty_line_after_an_answer_holds_no_place(erode: ApplianceProcess) -> None:
+    with socket.create_connection((erode.address, HTTP), timeout=60) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: erode\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        connection.sendall(b"\r\n")
+        until(lambda: is_over(connection))
+
+
 def test_what_is_slow_and_goes_on_is_answered(erode: ApplianceProcess, tmp_path: Path) -> None:
     """A request whose body comes in pieces over TLS, on a connection that was used before."""
     trust = ssl.create_default_context(cafile=root_file(erode, tmp_path))
