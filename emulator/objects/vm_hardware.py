@@ -45,7 +45,7 @@ def _system(cloud: Cloud, disks: list[dict[str, str]]) -> Path | None:
     """The content of the first OS image; one that was made under another driver is taken into its datastore now."""
     images = (cloud.store.get("image", whole(disk.get("IMAGE_ID"))) for disk in disks)
     image = next((each for each in images if each is not None and each.body["TYPE"] == OS), None)
-    if image is None or not image.body["PATH"]:
+    if image is None or not image.body["PATH"] or not cloud.driver.boots_images:
         return None
     with suppress(OSError):  # the driver then says that the file is not there
         image_content.take(cloud, image)

@@ -129,8 +129,13 @@ def test_image_that_was_made_without_machines_is_taken_by_the_first(cloud: Cloud
     cloud.driver.stop(vm, hard=True)
 
 
-def test_nobody_waits_for_a_copy_that_no_machine_boots(make_cloud: Callable[..., Cloud]) -> None:
-    cloud = make_cloud(driver="none")
+@pytest.mark.parametrize("driver", ["none", "process"])
+def test_nobody_waits_for_a_copy_that_no_machine_boots(make_cloud: Callable[..., Cloud], driver: str) -> None:
+    """Neither when the image is made nor when a machine starts that has it."""
+    cloud = make_cloud(driver=driver, command=("sh", "-c", "exec sleep infinity"))
     one = pyone.OneServer(cloud.endpoint, session=cloud.session)
     front_end_file(cloud, b"A" * MIB)
-    assert not stored(cloud, allocated(one)).exists()
+    image = allocated(one)
+    vm = one.vm.allocate(MACHINE.format(image, one.vn.allocate(NETWORK, 0)), False)
+    until(lambda: one.vm.info(vm).LCM_STATE == RUNNING)
+    assert not stored(cloud, image).exists()
