@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from appliance.index.models import DONE, FAILED, NONE, PENDING, Instance, Rendition
 from appliance.pictures.share import named_instances, place_of
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from appliance.keeping.archive import Archive
     from appliance.pictures.drawing import Drawing
     from converter.results import Picture
+
+_ROWS_AT_A_TIME = 100
 
 log = structlog.get_logger("appliance.pictures.rendering")
 
@@ -75,9 +77,18 @@ def try_failed_again(archive: Archive, version: str) -> None:
 
 def clear_halves(archive: Archive) -> None:
     """Remove what a killed process had half written beside the pictures of instances that are pending."""
-    for folder in {task.folder for task in next_pending(archive, -1, ())}:
+    for folder in _pending_folders(archive):
         for half in folder.glob(".*.part"):
             half.unlink(missing_ok=True)
+
+
+def _pending_folders(archive: Archive) -> Iterator[Path]:
+    """The folder of each series of which an instance is pending, a few rows in memory at a time."""
+    first = select(func.min(Instance.id)).where(Instance.state == PENDING).group_by(Instance.series_key)
+    rows = named_instances().where(Instance.id.in_(first)).execution_options(yield_per=_ROWS_AT_A_TIME)
+    with archive.index.session() as session:
+        for instance, series, study, patient in session.execute(rows):
+            yield _task(archive, instance, series, study, patient).folder
 
 
 def _task(archive: Archive, instance: Instance, series: Series, study: Study, patient: Patient) -> Task:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 import os
 import resource
+import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from appliance.index.models import DONE, FAILED, PENDING, Instance
 from appliance.keeping.archive import Archive, open_archive
 from appliance.pictures.drawing import memory_mib
 from appliance.pictures.rendering import Processes, Rendering
+from appliance.pictures.renditions import clear_halves
 from converter.limits import LIMITS, MIB
 from tests.appliance.hospital import ct
 from tests.waiting import until
@@ -94,3 +96,18 @@ def test_a_picture_too_large_for_the_machine_is_told_and_costs_the_others_nothin
     keep(archive, of_size(64, 64))
     too_large = (FAILED, "given up: it is too large for the memory of this machine")
     assert drawn(archive) == [too_large, (DONE, "")]
+
+
+def test_what_is_pending_is_looked_through_a_few_at_a_time(archive: Archive) -> None:
+    """A hundred thousand took 381 MiB in the service."""
+    keep(archive, of_size(8, 8))
+    with archive.index.writing() as session:
+        first = session.get_one(Instance, 1)
+        alike = {column.key: getattr(first, column.key) for column in Instance.__table__.columns}
+        rows = ({**alike, "id": number, "sop_instance_uid": f"1.2.3.{number}"} for number in range(2, 20_000))
+        session.execute(insert(Instance), list(rows))
+    tracemalloc.start()
+    clear_halves(archive)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * MIB
