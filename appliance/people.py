@@ -21,6 +21,8 @@ from appliance.inbox.inbox import PAUSE_S as INBOX_PAUSE_S
 from appliance.inbox.inbox import Inbox
 from appliance.loop import Loop
 from appliance.referral.branch import Branch
+from appliance.referral.outbox_watch import PAUSE_S as OUTBOX_PAUSE_S
+from appliance.referral.outbox_watch import OutboxWatch
 from appliance.referral.receiving import Receiving
 from appliance.referral.request import Desk
 from appliance.referral.sending import Sending
@@ -93,12 +95,14 @@ class People:
         sending = Sending(me, index, exchange, outbox, self.directory, self.audit)
         receiving = Receiving(me, archive, exchange, outbox, self.directory, self.settings, self.audit)
         self._receiving = receiving
+        self.outbox = OutboxWatch(context.outbox)
         self.inbox = Inbox(archive, context.branch, self.settings, self.audit)
         sending_loop = Loop("sending", sending.step, lambda: sending.pause_s)
         self._loops = (
             Loop("enrolment", self.enrolment.step, lambda: self.enrolment.pause_s),
             sending_loop,
             Loop("receiving", receiving.step, lambda: receiving.pause_s),
+            Loop("outbox", self.outbox.step, lambda: OUTBOX_PAUSE_S),
             Loop("inbox", self.inbox.step, lambda: INBOX_PAUSE_S),
             Loop("shared folder", SmbAccounts(index, archive.folder, self.inbox.shares).publish, lambda: PAUSE_S),
         )

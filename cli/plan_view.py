@@ -114,7 +114,8 @@ def invitation_table(invitations: Iterable[NewInvitation]) -> Table:
 
 MIB = 1 << 20
 FLEET = (
-    "branch", "VM", "host", "HTTP", "C-ECHO", "drift", "CPU", "memory", "disk", "archive", "free", "outbox", "backup",
+    "branch", "VM", "host", "HTTP", "C-ECHO", "drift", "CPU", "memory", "disk", "archive", "datastore free", "outbox",
+    "backup",
 )  # fmt: skip
 
 
@@ -134,7 +135,7 @@ def fleet_table(lines: Iterable[FleetLine], echoes: Mapping[str, bool]) -> Table
             str(line.cpu),
             _of_gib(line.memory_mib),
             _of_gib(line.disk_mib),
-            f"{line.archive_mib / 1024:g} GiB",
+            _archive(line),
             f"{line.datastore_free_mib / 1024:.0f} GiB",
             _outbox(line),
             str(line.last_backup or "never"),
@@ -144,8 +145,15 @@ def fleet_table(lines: Iterable[FleetLine], echoes: Mapping[str, bool]) -> Table
 
 def _service(status: BranchStatus) -> str:
     given_up = f", {status.referrals_given_up} referrals given up" if status.referrals_given_up else ""
-    needs = given_up or status.clock_unset or status.restart_wanted
+    needs = given_up or status.words != "ready"
     return _coloured(status.words + given_up, good=status.ready and not needs)
+
+
+def _archive(line: FleetLine) -> str:
+    """How much is used, where the appliance says so; its file system has a little less than its disk."""
+    status, size = line.status, f"{line.archive_mib / 1024:g} GiB"
+    used = (status.archive_bytes - status.archive_free_bytes) / 2**30
+    return _coloured(f"{used:.0f}/{size}", good=not status.archive_nearly_full) if status.archive_bytes else size
 
 
 def _outbox(line: FleetLine) -> str:

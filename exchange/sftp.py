@@ -111,6 +111,17 @@ class SftpFolder(Writer):
                 self._make("/".join(parts[:depth]))
             self._check_folders(parts)
 
+    def give_folder(self, name: str, owner: int) -> bool:
+        """Change its owner, which on most servers is root's alone."""
+        with _translated(name):
+            self._check_folders(parts_of(name))
+            if self._client.lstat(self._path(name)).st_uid != owner:
+                try:
+                    self._client.chown(self._path(name), owner, owner)
+                except PermissionError:
+                    return False
+        return True
+
     def remove_folder(self, name: str) -> None:
         """Remove the folder unless something lies in it."""
         path = self._path(name)

@@ -70,17 +70,21 @@ def mount_folder(machine: Machine, folder: Folder) -> bool:
         access = "ro" if folder.read_only else "rw"
         done = attempt(["mount", "-t", kind, "-o", f"{access},{SAFE}{options}", folder.tag, str(point)])
         if done.returncode == 0:
-            _let_service_write(folder, point)
+            if not _let_service_write(folder, point):
+                machine.trouble(
+                    f"no referral leaves: {folder.point} is another user's of the file server, see `gurney status`"
+                )
             return True
         words.append(last_line(done.stderr))
     raise Trouble(f"the folder {folder.tag!r} cannot be mounted at {folder.point}: {'; '.join(words)}")
 
 
-def _let_service_write(folder: Folder, point: Path) -> None:
-    """An outbox that the host made for this VM's root becomes the service's."""
+def _let_service_write(folder: Folder, point: Path) -> bool:
+    """An outbox that the host made for this VM's root becomes the service's; false where it is somebody else's."""
     group = service_group()
     if not folder.read_only and group and point.stat().st_uid != group:
         try:
             os.chown(point, group, group)
         except PermissionError:
-            return
+            return False
+    return True

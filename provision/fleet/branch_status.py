@@ -10,6 +10,7 @@ from exchange.certificate import Certificate
 from exchange.revocation_list import RevocationList
 from exchange.trust import trust_in
 from provision.fleet.health import DICOM_PORT, HTTP_PORT, HTTPS_PORT, Health, Strange, health_of, in_url
+from provision.kinds.folder import declared_for, giving
 from provision.vm_state import address_of, state_name, state_words
 
 if TYPE_CHECKING:
@@ -51,6 +52,12 @@ class BranchStatus:
         Whether the directory says so: nobody waits for it.
     outbox_bytes, outbox_limit_bytes
         What its referrals that are on their way need of its outbox, and how much that may hold, 0 for any number.
+    outbox_unwritable
+        Whether it cannot write in its outbox: no referral leaves.
+    archive_bytes, archive_free_bytes
+        The size of its archive's disk, and what of that is free; 0 where it does not say.
+    archive_nearly_full
+        Whether less than a tenth is.
     referrals_given_up
         How many ended its service each time that they were taken: its admin may let them be tried again.
     clock_unset, restart_wanted
@@ -73,11 +80,15 @@ class BranchStatus:
     revoked: bool = False
     outbox_bytes: int = 0
     outbox_limit_bytes: int = 0
+    outbox_unwritable: bool = False
+    archive_bytes: int = 0
+    archive_free_bytes: int = 0
     referrals_given_up: int = 0
     clock_unset: bool = False
     restart_wanted: bool = False
     directory_known: int = 0
     settings_known: int = 0
+    archive_nearly_full: bool = False
 
 
 def directories_known(now: Found) -> list[int]:
@@ -146,12 +157,16 @@ def _status(
         dicom=f"{community.branches[name].ae_title}@{in_url(address)}:{DICOM_PORT}",
         enrolled=enrolled,
         ready=not late,
-        words=late or (_newer(now, health) if health and vouched else "") or _ready(health),
+        words=late or (_newer(now, health) if health and vouched else "") or _ready(community, name, health),
         answers=health is not None,
         certificate_until=Certificate(certificate).until if certificate else None,
         revoked=_is_revoked(now, name),
         outbox_bytes=health.outbox_bytes if health else 0,
         outbox_limit_bytes=health.outbox_limit_bytes if health else 0,
+        outbox_unwritable=health is not None and health.outbox_unwritable,
+        archive_bytes=health.archive_bytes if health else 0,
+        archive_free_bytes=health.archive_free_bytes if health else 0,
+        archive_nearly_full=health is not None and health.archive_nearly_full,
         referrals_given_up=health.referrals_given_up if health else 0,
         clock_unset=health is not None and health.clock_unset,
         restart_wanted=health is not None and health.restart_wanted,
@@ -160,11 +175,16 @@ def _status(
     )
 
 
-def _ready(health: Health | None) -> str:
-    """That it is ready, and what its machine needs nevertheless."""
+def _ready(community: Community, name: str, health: Health | None) -> str:
+    """That it is ready, and what it needs nevertheless."""
+    if health is None:
+        return "ready"
+    given = giving(declared_for(community, name))
     needs = {
-        "no time server has set its clock": health is not None and health.clock_unset,
-        "updates wait until its machine is started again": health is not None and health.restart_wanted,
+        f"no referral leaves, since it cannot write in its outbox: {given}": health.outbox_unwritable,
+        "its archive is nearly full": health.archive_nearly_full,
+        "no time server has set its clock": health.clock_unset,
+        "updates wait until its machine is started again": health.restart_wanted,
     }
     return "; ".join(["ready", *(words for words, holds in needs.items() if holds)])
 

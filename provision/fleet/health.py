@@ -30,6 +30,10 @@ class Health:
     outbox_bytes, outbox_limit_bytes
         What referrals on their way need of its outbox, and how much it may hold, 0 for any number; both 0 where the
         appliance is too old to say.
+    outbox_unwritable
+        Whether it cannot write in its outbox: no referral leaves.
+    archive_bytes, archive_free_bytes
+        The size of its archive's disk, and what of that is free; both 0 where the appliance is too old to say.
     referrals_given_up
         How many ended its service each time that they were taken, and wait for the branch's admin.
     clock_unset
@@ -47,10 +51,18 @@ class Health:
     dicom: bool
     outbox_bytes: int = 0
     outbox_limit_bytes: int = 0
+    outbox_unwritable: bool = False
+    archive_bytes: int = 0
+    archive_free_bytes: int = 0
     referrals_given_up: int = 0
     clock_unset: bool = False
     restart_wanted: bool = False
     distrust: str = ""
+
+    @property
+    def archive_nearly_full(self) -> bool:
+        """Whether less than a tenth of its archive's disk is free."""
+        return self.archive_free_bytes * 10 < self.archive_bytes
 
 
 @dataclass(frozen=True)
@@ -122,10 +134,20 @@ def _health_in(told: Any) -> Health:
     if not isinstance(branch, str) or not branch.isprintable() or len(branch) > LONGEST:
         raise ValueError(branch)
     versions = _number(told["directory"]), _number(told["settings"])
-    outbox = _number(told.get("outbox_bytes", 0)), _number(told.get("outbox_limit_bytes", 0))
-    given_up = _number(told.get("referrals_given_up", 0))
-    machine = told.get("clock_set") is False, told.get("restart_wanted") is True
-    return Health(branch, told["enrolled"] is True, *versions, told["dicom"] is True, *outbox, given_up, *machine)
+    return Health(
+        branch,
+        told["enrolled"] is True,
+        *versions,
+        told["dicom"] is True,
+        outbox_bytes=_number(told.get("outbox_bytes", 0)),
+        outbox_limit_bytes=_number(told.get("outbox_limit_bytes", 0)),
+        archive_bytes=_number(told.get("archive_bytes", 0)),
+        archive_free_bytes=_number(told.get("archive_free_bytes", 0)),
+        referrals_given_up=_number(told.get("referrals_given_up", 0)),
+        outbox_unwritable=told.get("outbox_writable") is False,
+        clock_unset=told.get("clock_set") is False,
+        restart_wanted=told.get("restart_wanted") is True,
+    )
 
 
 def _number(value: object) -> int:

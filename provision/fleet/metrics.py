@@ -26,6 +26,14 @@ GAUGES: dict[str, tuple[str, Callable[[FleetLine], float]]] = {
     "gurney_quota_memory_used_bytes": ("Memory that the branch uses", lambda line: line.memory_mib.used * 2**20),
     "gurney_quota_disk_used_bytes": ("Disk that the branch uses", lambda line: line.disk_mib.used * 2**20),
     "gurney_archive_size_bytes": ("Size of the archive disk", lambda line: line.archive_mib * 2**20),
+    "gurney_archive_free_bytes": (
+        "Free on the archive's disk, as the appliance says; 0 where it does not",
+        lambda line: line.status.archive_free_bytes,
+    ),
+    "gurney_outbox_unwritable": (
+        "1 where the appliance cannot write in its outbox, so that no referral leaves",
+        lambda line: line.status.outbox_unwritable,
+    ),
     "gurney_outbox_used_bytes": ("Outbox that referrals on their way need", lambda line: line.status.outbox_bytes),
     "gurney_outbox_limit_bytes": (
         "What the outbox may hold; 0 where it has no limit",

@@ -51,7 +51,7 @@ def visiting(desk: Desk, community: Community, host: str) -> Iterator[dict[str, 
         staff = [(member.login, member.role) for member in wanted.staff] + [(LOGIN, ROLE)] * guest
         devices = settings.devices_of(wanted) + [Modality(AE_TITLE, host)] * guest
         first, own = community.first_name(name), community.community
-        news = publish_settings(desk.store, keys, first, own, staff, devices, wanted.outbox_bytes, inbox=wanted.inbox)
+        news = publish_settings(desk.store, keys, own, first, staff, devices, wanted.outbox_bytes, inbox=wanted.inbox)
         return next((each.code for each in news if each.login == LOGIN), "")
 
     try:

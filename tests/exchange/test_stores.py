@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pytest_mock import MockerFixture
+
     from exchange.store import Writer
     from tests.exchange.conftest import Kongu
 
@@ -303,6 +305,22 @@ def test_a_key_that_the_host_does_not_take_is_a_clear_line(sshd: Sshd, tmp_path:
 def test_a_host_that_is_down_is_a_clear_line(sshd: Sshd, tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match="cannot be reached"):
         SftpFolder(f"sftp://nobody@127.0.0.1:{free_port()}/srv", sshd.known_hosts, sshd.identity).read("name", 1)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_folder_is_given_to_a_user_of_the_server(
+    sshd: Sshd, tmp_path: Path, mocker: MockerFixture, refused: bool
+) -> None:
+    if refused:  # as by every server whose user is not root
+        mocker.patch("exchange.sftp_session.SftpSession.chown", side_effect=PermissionError)
+    elif os.geteuid() != 0:
+        pytest.skip("only root may")
+    store = sshd.store(tmp_path)
+    store.make_folder("out/erode")
+    assert [store.give_folder("out/erode", 100800) for _ in range(2)] == [not refused] * 2
+    status = (tmp_path / "out" / "erode").stat()
+    assert (status.st_uid, status.st_gid) == ((os.geteuid(), os.getegid()) if refused else (100800, 100800))
+    store.close()
 
 
 def test_links_are_not_followed_over_sftp(sshd: Sshd, tmp_path: Path) -> None:
