@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
-import time
+import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from emulator.faults import Faults
 from provision.declaring.reading import parse
 from provision.upload.front_end import CHUNK
 from provision.upload.uploads import Uploads
@@ -20,7 +22,7 @@ from tests.provision.test_upload import MIB, address, folder, image, sshd  # noq
 from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from provision.upload.sending import Sent
@@ -28,11 +30,29 @@ if TYPE_CHECKING:
     from tests.provision.conftest import Office
 
 
-def press(times: int) -> None:
-    """Press Ctrl-C, and give the program time to take note of each."""
-    for _ in range(times):
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(1)
+@pytest.fixture(autouse=True)
+def wakeable() -> Iterator[None]:
+    """A signal that comes just before the main thread begins to wait is seen at the next one only."""
+    before = signal.signal(signal.SIGWINCH, lambda _number, _frame: None)
+    yield
+    signal.signal(signal.SIGWINCH, before)
+
+
+def press(taken: Callable[[], bool]) -> None:
+    """Press Ctrl-C once, and see it taken note of."""
+
+    def woken() -> bool:
+        os.kill(os.getpid(), signal.SIGWINCH)
+        return taken()
+
+    os.kill(os.getpid(), signal.SIGINT)
+    until(woken, "what Ctrl-C does")
+
+
+def waits_for_its_steps() -> bool:
+    """Whether the apply waits in the main thread for its steps to end."""
+    frames = traceback.walk_stack(sys._current_frames()[threading.main_thread().ident or 0])
+    return any(frame.f_code is threading.Thread.join.__code__ for frame, _ in frames)
 
 
 def uploading(office: Office, sshd: Sshd, image: Path, folder: Path, watch: Callable[[Sent], None]) -> Office:  # noqa: F811
@@ -51,14 +71,19 @@ def os_images(office: Office) -> int:
     return sum(node.number("TYPE") == 0 for node in office.found().pools.nodes["image"])
 
 
-def press_at(office: Office, call: str) -> None:
-    """Press Ctrl-C while a call is on its way, which takes its time."""
+class PressedAt(Faults):
+    """Ctrl-C is pressed while the first call of a method is on its way: it is done afterwards."""
 
-    def wait() -> None:
-        until(lambda: office.desk.cloud.calls[call] > 0, call)
-        press(1)
+    def __init__(self, call: str) -> None:
+        super().__init__()
+        self.call = call
 
-    threading.Thread(target=wait).start()
+    def strike(self, method: str) -> frozenset[str]:
+        """Nothing strikes."""
+        if method == self.call:
+            self.call = ""
+            press(waits_for_its_steps)
+        return frozenset()
 
 
 def documents(office: Office) -> list[str]:
@@ -80,7 +105,7 @@ def test_once_ends_the_upload_and_the_next_apply_goes_on_from_there(
     def watch(sent: Sent) -> None:
         if not seen and sent.done:
             seen.append(sent.done)
-            press(1)
+            press(waits_for_its_steps)
         elif seen:
             seen.append(sent.done)
 
@@ -109,7 +134,8 @@ def test_twice_lets_nothing_be_changed_after_the_lock_is_gone(
 
     def watch(sent: Sent) -> None:
         if sent.done == sent.total:
-            press(2)
+            press(waits_for_its_steps)
+            press(lambda: not documents(office))
 
     office = uploading(office, sshd, image, folder, watch)
     with pytest.raises(KeyboardInterrupt):
@@ -132,10 +158,10 @@ def test_what_is_marked_by_a_second_call_is_marked(
     new_office: Callable[..., Office], example_text: str, call: str, change: tuple[str, str]
 ) -> None:
     """Nobody would know it again: the next apply would take it for another's of the same name."""
-    office = new_office(faults=(f"{call}:3000ms@1",))
+    office = new_office()
     hospitals(office)
     text = example_text.replace(*change)
-    press_at(office, call)
+    office.embedded.faults = PressedAt(call)
     with pytest.raises(KeyboardInterrupt):
         office.apply(text)
     assert office.desk.cloud.calls["template.instantiate"] == 0, "it was stopped early"
