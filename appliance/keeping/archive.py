@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import threading
 from collections import deque
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -172,17 +173,20 @@ def open_archive(folder: Path) -> Archive:
     Raises
     ------
     ArchiveUnusable
-        The folder is missing, not writable, or another service has it open.
+        The folder is missing, not writable, or another service has it open; or its index is lost or damaged.
     """
     if not folder.is_dir():
         raise ArchiveUnusable(f"{folder}: no such directory: is the archive's disk mounted?")
     try:
-        lock = _lock(folder)
-        kept = KeptFiles(folder)
-        kept.make_folders()
-        index = open_index(folder / "index.sqlite")
-        with index.session() as session:
-            cleared = kept.sweep(lambda uid: is_kept(session, uid))
+        with ExitStack() as opened:
+            lock = opened.enter_context(_lock(folder))
+            kept = KeptFiles(folder)
+            kept.make_folders()
+            index = open_index(folder / "index.sqlite")
+            opened.callback(index.close)
+            with index.session() as session:
+                cleared = kept.sweep(lambda uid: is_kept(session, uid))
+            opened.pop_all()
     except OSError as error:
         raise ArchiveUnusable(f"{folder}: the archive cannot be opened: {error.strerror or error}") from error
     if cleared:

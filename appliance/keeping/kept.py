@@ -8,6 +8,8 @@ import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import structlog
+
 from appliance.errors import Unreadable
 from appliance.keeping.header import read_header
 from appliance.keeping.spool import Arriving
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appliance.keeping.spool import Arrival
+
+log = structlog.get_logger("appliance.keeping.kept")
 
 #: The archive's folders; only what is shared may be entered by others than the service.
 PRIVATE_FOLDERS = ("instances", "spool", "conflicts", "keys")
@@ -60,14 +64,21 @@ class KeptFiles:
         return Arriving(self.spool)
 
     def place(self, arrival: Arrival) -> None:
-        """Link an arrival to its place; durable after `flush`. What lay there was in no index, and goes."""
+        """Link an arrival to its place; durable after `flush`. What lay there, and is in no index, is set aside."""
         path = self.path_of(arrival.header.sop_instance_uid)
         try:
             os.link(arrival.path, path)
         except FileExistsError:
-            path.unlink()
+            self._make_way(path)
             os.link(arrival.path, path)
         self._touched.add(path.parent)
+
+    def _make_way(self, path: Path) -> None:
+        """An older index, say, was put back: what has come since may be the only copy. Its inode is nobody else's."""
+        aside = self.conflicts / f"{path.stem}-unindexed-{path.lstat().st_ino}.dcm"
+        path.rename(aside)
+        self._touched.add(self.conflicts)
+        log.warning("set aside", file=aside.name, reason="it lay in the place of an image and was in no index")
 
     def heal(self, arrival: Arrival) -> None:
         """Put a copy where a kept file is lost or spoilt; durable after `flush`, never withdrawn: the index has it."""

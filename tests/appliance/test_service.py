@@ -140,6 +140,11 @@ def with_a_foreign_index(appliance: ApplianceProcess) -> None:
     (appliance.archive / "index.sqlite").write_bytes(b"not a database" * 100)
 
 
+def with_a_lost_index(appliance: ApplianceProcess) -> None:
+    (appliance.archive / "instances" / "00").mkdir(parents=True)
+    (appliance.archive / "instances" / "00" / f"{0:064}.dcm").touch()
+
+
 def with_a_newer_index(appliance: ApplianceProcess) -> None:
     import sqlite3
 
@@ -157,6 +162,7 @@ def with_a_newer_index(appliance: ApplianceProcess) -> None:
         (without_archive, "is the archive's disk mounted"),
         (without_exchange, "MOUNT_TAG=exchange is not mounted"),
         (with_a_foreign_index, "not a usable index"),
+        (with_a_lost_index, "lost or empty, while images lie in"),
         (with_a_newer_index, "written by a newer version"),
     ],
 )
