@@ -144,8 +144,9 @@ class Inbox:
             log.warning("not in the audit", reason=str(error), action=action, who=login, subject=subject, **detail)
 
     def _clear(self) -> None:
-        """Remove the oldest import's files that were not filed; its report and its reasons stay."""
-        batches = [each for each in self.folder.glob(f"*/{NOT_FILED}/*") if each.is_dir() and not each.is_symlink()]
+        """Remove the files that were not filed of the oldest import of somebody who may import; its texts stay."""
+        found = (each for login in self._people for each in (self.folder / login / NOT_FILED).glob("*"))
+        batches = [each for each in found if each.is_dir() and not each.is_symlink()]
         any(_is_removed(batch) for batch in sorted(batches, key=lambda each: each.name))
 
 

@@ -240,6 +240,23 @@ def test_what_was_not_filed_goes_however_deep_it_lies(erode: Hospital, inbox: In
     assert len(erode.kept()) == 1
 
 
+def test_what_a_dismissed_person_has_left_stays_while_the_disk_is_full(
+    erode: Hospital, inbox: Inbox, mocker: MockerFixture
+) -> None:
+    """Files that were not filed go of those alone who may import."""
+    older = place(inbox) / "not filed" / "2026-01-01 00.00.00"
+    newer = inbox.folder / "k.mani" / "not filed" / "2026-01-02 00.00.00"
+    for batch in (older, newer):
+        batch.mkdir(parents=True)
+        (batch / "viewer.exe").write_bytes(b"MZ")
+    allow(erode, {"k.mani": "radiographer"})
+    mocker.patch("appliance.inbox.inbox.inbox_margins", return_value=0.4)
+    for _ in range(2):
+        inbox.step()
+    assert (older / "viewer.exe").exists()
+    assert not newer.exists()
+
+
 def _deepen(folder: Path, depth: int) -> None:
     at = os.open(folder, os.O_RDONLY)
     for _ in range(depth):
