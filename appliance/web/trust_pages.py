@@ -26,6 +26,7 @@ def trust_page(request: Request) -> Response:
         request,
         "trust.html",
         None,
+        in_clear=request.url.scheme == "http",
         fingerprint=root.fingerprint if root is not None else "",
         until=f"{root.until:%Y-%m-%d}" if root is not None else "",
         coming=coming.fingerprint if coming is not None else "",

@@ -96,6 +96,7 @@ def test_the_authority_is_downloaded_at_the_page(erode: ApplianceProcess, tmp_pa
     root = erode.community.authority_certificate()
     page = httpx.get(f"http://{erode.address}:{HTTP}/trust", trust_env=False)
     assert root.fingerprint in page.text
+    assert "You see this page in clear" in page.text
     for ending, form in (("crt", "DER"), ("pem", "PEM")):
         file = tmp_path / f"authority.{ending}"
         file.write_bytes(httpx.get(f"http://{erode.address}:{HTTP}/trust/authority.{ending}", trust_env=False).content)

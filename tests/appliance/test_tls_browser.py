@@ -69,6 +69,7 @@ def test_with_the_authority_installed_a_doctor_logs_in(
         assert browser.run("window.isSecureContext") is True
         browser.go(f"https://{erode.address}:8443/trust")
         assert erode.community.authority_certificate().fingerprint in browser.text
+        assert "in clear" not in browser.text
 
 
 def is_refused(browser: Browser, url: str) -> bool:
