@@ -245,7 +245,7 @@ def _tell(desk: Desk, community: Community, keys: CommunityKeys, name: str, *, a
     devices = settings.devices_of(wanted)
     first, own = community.first_name(name), community.community
     made = publish_settings(
-        desk.store, keys, first, own, staff, devices, wanted.outbox_bytes, inbox=wanted.inbox, above=above
+        desk.store, keys, own, first, staff, devices, wanted.outbox_bytes, inbox=wanted.inbox, above=above
     )
     told = [replace(each, branch=name) for each in made]
     desk.invitations.extend(told)

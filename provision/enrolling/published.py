@@ -63,7 +63,7 @@ def published(store: Writer, community: str, keys: CommunityKeys) -> Published:
     latest = _directory(store, community, keys)
     if latest is None:
         return Published()
-    found = {each.name: _settings(store, keys, community, each.name) for each in latest.value.branches}
+    found = {each.name: settings_as_published(store, keys, community, each.name) for each in latest.value.branches}
     settings = {name: each for name, each in found.items() if each is not None}
     return Published(latest.value, settings, latest.warnings)
 
@@ -119,7 +119,7 @@ def publish_directory(
         kept = [branch for branch in known if branch.name not in wanted and branch.name not in forgotten]
         following = directories.Directory(
             community=community,
-            version=_next_version(store, places.DIRECTORY, max(above, before.version if before else 0)),
+            version=next_version(store, places.DIRECTORY, max(above, before.version if before else 0)),
             issued=now,
             expires=now + directories.LIFETIME,
             branches=tuple(sorted((*mine, *kept), key=lambda branch: branch.name)),
@@ -152,8 +152,8 @@ def _as_of_now(
 def publish_settings(
     store: Writer,
     keys: CommunityKeys,
-    branch: str,
     community: str,
+    branch: str,
     staff: Iterable[tuple[str, str]],
     modalities: Iterable[Modality],
     outbox_bytes: int = 0,
@@ -176,13 +176,13 @@ def publish_settings(
     wanted, devices = list(staff), tuple(modalities)
     invitations: list[NewInvitation] = []
     for _ in range(TRIES):
-        key = _sealing_key(store, keys, community, branch, even_revoked=not wanted)
-        before = _settings(store, keys, community, branch)
+        key = sealing_key(store, keys, community, branch, even_revoked=not wanted)
+        before = settings_as_published(store, keys, community, branch)
         members, news = _invited(branch, wanted, before)
         following = all_settings.Settings(
             community=community,
             branch=branch,
-            version=_next_version(store, places.settings_of(branch), max(above, before.version if before else 0)),
+            version=next_version(store, places.settings_of(branch), max(above, before.version if before else 0)),
             staff=tuple(members),
             modalities=devices,
             sealed_to=key,
@@ -192,12 +192,12 @@ def publish_settings(
         with suppress(AlreadyThere):
             all_settings.publish(store, following, keys.sign, [key, keys.seal.public])
             invitations += news
-            if _sealing_key(store, keys, community, branch, even_revoked=True) == key:
+            if sealing_key(store, keys, community, branch, even_revoked=True) == key:
                 return invitations
     raise Busy(f"other admins publish settings or keys of {branch} all the time: try again")
 
 
-def _sealing_key(store: Writer, keys: CommunityKeys, community: str, branch: str, *, even_revoked: bool) -> str:
+def sealing_key(store: Writer, keys: CommunityKeys, community: str, branch: str, *, even_revoked: bool) -> str:
     """The branch's key as the directory names it now."""
     latest = _directory(store, community, keys)
     entry = latest.value.find(branch) if latest is not None else None
@@ -206,7 +206,7 @@ def _sealing_key(store: Writer, keys: CommunityKeys, community: str, branch: str
     return entry.keys.seal
 
 
-def _next_version(store: Writer, folder: str, newest: int) -> int:
+def next_version(store: Writer, folder: str, newest: int) -> int:
     """One more than the newest valid version, and than invalid ones that follow it: a name is never used again.
 
     Invalid ones are those of a community before this one, with other keys. A stray file far above is passed by: one
@@ -220,7 +220,8 @@ def _next_version(store: Writer, folder: str, newest: int) -> int:
     return following
 
 
-def _settings(store: Writer, keys: CommunityKeys, community: str, branch: str) -> Settings | None:
+def settings_as_published(store: Writer, keys: CommunityKeys, community: str, branch: str) -> Settings | None:
+    """The newest settings of a branch; None where it has none."""
     try:
         return all_settings.latest(store, community, branch, keys.trusted, keys.seal).value
     except NotThere:

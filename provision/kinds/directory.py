@@ -158,7 +158,7 @@ def remove(act: Act, _found: Existing) -> None:
     store, keys = act.desk.store, act.opened_keys()
     for branch in directory.branches:
         if branch.name in act.published.settings:
-            publish_settings(store, keys, branch.name, act.community, [], [])
+            publish_settings(store, keys, act.community, branch.name, [], [])
     names = frozenset(branch.name for branch in directory.branches)
     publish_directory(store, keys, act.community, [], [], forgotten=names, above=act.newest_directory())
 

@@ -117,8 +117,8 @@ def publish(act: Act, resource: Resource, _number: int, _found: Existing | None)
     invitations = publish_settings(
         act.desk.store,
         act.opened_keys(),
-        resource.name,
         act.community,
+        resource.name,
         [(member.login, member.role) for member in spec.staff],
         devices_of(spec),
         spec.outbox_bytes,

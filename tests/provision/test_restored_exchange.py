@@ -50,7 +50,7 @@ def published_anew(office: Office, times: int) -> None:
     assert now.keys is not None
     for _ in range(times):
         publish_directory(office.desk.store, now.keys, "kongu", [], [])
-        publish_settings(office.desk.store, now.keys, "erode", "kongu", [("dr.anbu", "doctor")], [])
+        publish_settings(office.desk.store, now.keys, "kongu", "erode", [("dr.anbu", "doctor")], [])
     until(lambda: (health(office).directory, health(office).settings) == (1 + times, 1 + times), "reading")
 
 

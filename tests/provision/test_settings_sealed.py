@@ -100,7 +100,7 @@ def test_a_branch_that_is_revoked_meanwhile_gets_none(office: Office, keys: Bran
     community = office.found().keys
     assert community is not None
     with pytest.raises(ProvisionError, match="erode is not in the directory any more"):
-        publish_settings(office.desk.store, community, "erode", "kongu", [("dr.late", "doctor")], [])
+        publish_settings(office.desk.store, community, "kongu", "erode", [("dr.late", "doctor")], [])
     assert told(office, keys).version == 1
     apply(office.desk, the_plan)
     assert told(office, keys).version == 1
