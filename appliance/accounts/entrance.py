@@ -71,12 +71,13 @@ class Entrance:
         return member
 
     def accept(self, login: str, code: str, password: str, address: str) -> None:
-        """Accept an invitation.
+        """Accept an invitation. A password too weak to be set guesses at nothing: it is no attempt.
 
         Raises
         ------
         InvitationRefused, TooManyAttempts
         """
+        self.staff.weigh(login, password)
         try:
             with self._attempt(login, address):
                 self.staff.accept(login, code, password)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,15 +20,17 @@ class Patience:
     free: int
     longest_s: float
 
-    def wait_s(self, failures: int) -> float:
-        """Seconds to wait after so many failures."""
-        over = failures - self.free
+    def wait_s(self, failures: float) -> float:
+        """Seconds to wait after so many failures; one that is forgiven in part counts whole."""
+        over = ceil(failures) - self.free
         return 0.0 if over <= 0 else min(2.0 ** min(over, 30), self.longest_s)
 
 
 #: A login waits a minute at most: whoever knows a doctor's login must not be able to keep the doctor out for long.
-#: An address waits up to a quarter of an hour: it may be a ward's only PC, so more failures are free.
-PATIENCE = {"login": Patience(free=5, longest_s=60), "address": Patience(free=20, longest_s=900)}
+#: An address waits up to five minutes: it may be a ward's only PC, so more failures are free.
+PATIENCE = {"login": Patience(free=5, longest_s=60), "address": Patience(free=20, longest_s=300)}
+#: One failure is forgiven in so long, that of a ward that mistypes all day; all of them after an hour without any.
+FORGIVEN_S = 180.0
 FORGOTTEN_AFTER_S = 3600.0
 REMEMBERED = 10_000
 #: How long an attempt waits for others that are under way: looking at a password takes a tenth of a second, and nearly
@@ -37,10 +40,15 @@ UNDER_WAY_S = 30.0
 
 @dataclass(frozen=True)
 class Failures:
-    """What is known of one login or address."""
+    """What is known of one login or address: how many failures were not forgiven when the last one came, and when."""
 
-    count: int = 0
+    count: float = 0
     last: float = float("-inf")
+
+    def left(self, now: float) -> float:
+        """How many are not forgiven yet."""
+        since = now - self.last
+        return 0 if since > FORGOTTEN_AFTER_S else max(0, self.count - since / FORGIVEN_S)
 
 
 class Lockout:
@@ -89,19 +97,18 @@ class Lockout:
 
     def _count(self, keys: tuple[tuple[str, str], ...]) -> None:
         for key in keys:
-            before = self._known.pop(key, Failures())
-            self._known[key] = Failures(before.count + 1, self._clock())
+            now = self._clock()
+            self._known[key] = Failures(self._known.pop(key, Failures()).left(now) + 1, now)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
 
     def _wait_s(self, key: tuple[str, str], more: int = 0) -> float:
         """How long this one waits; how long it would, if so many more failed now."""
-        known = self._known.get(key, Failures())
-        since = self._clock() - known.last
-        if since > FORGOTTEN_AFTER_S:
+        known, now, patience = self._known.get(key, Failures()), self._clock(), PATIENCE[key[0]]
+        left = known.left(now)
+        if left == 0:
             self._known.pop(key, None)
-            known = Failures()
-        return max(0.0, PATIENCE[key[0]].wait_s(known.count + more) - (0.0 if more else since))
+        return patience.wait_s(left + more) if more else max(0.0, patience.wait_s(known.count) - (now - known.last))
 
 
 def _keys(login: str, address: str) -> tuple[tuple[str, str], tuple[str, str]]:

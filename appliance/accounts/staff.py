@@ -56,6 +56,11 @@ class Staff:
         account = self._account(login) if member else None
         return member if matches(account.password_hash if account else None, password) else None
 
+    def weigh(self, login: str, password: str) -> None:
+        """Raise `InvitationRefused` where a password is too weak to be set, whoever wants to set it."""
+        if faults := objections(password, login, self._names):
+            raise InvitationRefused(*faults)
+
     def accept(self, login: str, code: str, password: str) -> StaffMember:
         """Accept an invitation: set the password and end the person's sessions.
 
@@ -64,8 +69,7 @@ class Staff:
         InvitationRefused
             Wrong, used or expired code, unknown login (which of these is not told), or a password that is too weak.
         """
-        if faults := objections(password, login, self._names):
-            raise InvitationRefused(*faults)
+        self.weigh(login, password)
         member = self._invited(login, code)
         password_hash, smb_hash = hashed(password), nt_hash(password)
         with self._index.writing() as session:

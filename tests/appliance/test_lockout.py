@@ -75,6 +75,29 @@ def test_failures_are_forgotten_after_an_hour() -> None:
     assert failing(lockout, "dr.anbu", HERE) == 0
 
 
+def test_a_ward_that_mistypes_now_and_then_all_week_never_waits() -> None:
+    """One PC for everybody: a typo every ten minutes, each followed by the right password."""
+    clock = Clock()
+    lockout = Lockout(clock)
+    for number in range(7 * 24 * 6):
+        clock.now += 600
+        assert failing(lockout, f"login{number % 12}", HERE) == 0
+        assert lockout.attempt(f"login{number % 12}", HERE) == 0
+        lockout.ended(f"login{number % 12}", HERE, well=True)
+
+
+def test_an_address_that_goes_on_guessing_waits_minutes_for_each_guess() -> None:
+    clock = Clock()
+    lockout = Lockout(clock)
+    waits, guesses, begun = [], 0, clock.now
+    while clock.now < begun + 24 * 3600:
+        waits.append(failing(lockout, f"login{guesses}", HERE))
+        guesses += waits[-1] == 0
+        clock.now += waits[-1]
+    assert guesses < 20 + 24 * 25
+    assert max(waits) <= 300
+
+
 def test_memory_is_bounded(monkeypatch) -> None:
     monkeypatch.setattr("appliance.accounts.lockout.REMEMBERED", 10)
     lockout = Lockout(Clock())

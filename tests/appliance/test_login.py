@@ -73,6 +73,15 @@ def test_a_weak_password_is_not_taken_and_the_code_stays_good(erode: Hospital) -
     assert accept(client, login="dr.anbu", code=erode.codes["dr.anbu"], password=PASSWORD).status_code == 204
 
 
+def test_weak_passwords_of_many_at_one_pc_keep_nobody_out(erode: Hospital) -> None:
+    client = erode.client()
+    for number in range(25):
+        weak = accept(client, login=f"nurse{number}", code="AAAA-AAAA-AAAA-AAAA", password="hospital123")
+        assert weak.status_code == 422
+    assert accept(client, login="dr.anbu", code=erode.codes["dr.anbu"], password=PASSWORD).status_code == 204
+    assert [entry[0] for entry in entries(erode)] == ["invitation"]
+
+
 def test_a_new_invitation_sets_a_new_password_and_ends_sessions(erode: Hospital) -> None:
     erode.accept_all()
     before = erode.client("dr.anbu")
