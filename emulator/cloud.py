@@ -212,10 +212,6 @@ class Cloud:
         self.store.remove_events("schedule", 0)
         self.later(self.pace.schedule_s, "schedule", 0)
 
-    def wake(self) -> None:
-        """Look at the events again; `later` does it by itself."""
-        self._news.set()
-
     def advance(self, horizon_s: float = 3600.0) -> bool:
         """Wind the clock to the next event and let it happen; False when there is none within the horizon."""
         happened = self._advance(horizon_s)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from emulator.cloud import Cloud
     from emulator.registry import Method
     from emulator.store import Store
-
-log = logging.getLogger(__name__)
 
 PATH = "/RPC2"
 UNKNOWN_METHOD = -506

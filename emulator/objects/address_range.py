@@ -16,8 +16,6 @@ from emulator.errors import Code, Refused
 from emulator.template import is_yes, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from emulator.record import Body
 
 MAC_PREFIX = 0x0200
@@ -248,11 +246,3 @@ def updated(one: Range, asked: dict[str, str]) -> None:
     if old["TYPE"] in {"ETHER", "IP6"}:
         others.pop("IP", None)
     one["attributes"] = {**kept, **others, "SIZE": str(new_size)}
-
-
-def holders(ranges: list[Range], kind: str) -> Iterator[int]:
-    """Ids of the holders of a kind (VM, VNET, VROUTER) in ranges, with repetitions."""
-    for one in ranges:
-        for holder in one["leases"].values():
-            if kind in holder:
-                yield holder[kind]

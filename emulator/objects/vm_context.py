@@ -30,7 +30,6 @@ VARIABLES = {
 }  # fmt: skip
 VECTOR = re.compile(r"\$(USER|NETWORK|IMAGE|TEMPLATE)\[\s*(\w+)\s*(?:,[^\]]*)?\]")
 PLAIN = re.compile(r"\$(\w+)")
-COMPUTED = ("DISK_ID", "TARGET", "VMID", "ONEGATE_ENDPOINT")
 
 
 def build(call: Call, vm: Record, template: Body) -> None:

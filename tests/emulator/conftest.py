@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-CloudMaker = "Callable[..., Cloud]"
-
 
 @pytest.fixture
 def make_cloud(tmp_path: Path) -> Iterator[Callable[..., Cloud]]:
