@@ -16,6 +16,7 @@ from converter.layout import person
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -26,18 +27,27 @@ _ADDRESS = re.compile(r"([0-9]{1,18})-([0-9.]+)")
 
 
 @dataclass(frozen=True)
+class Named:
+    """Whom a Patient ID was first seen with, as it was sent."""
+
+    name: str
+    birth_date: str
+
+
+@dataclass(frozen=True)
 class StudyRow:
     """
     A study, whose it is, and how much there is of it; `key` tells two studies of one UID apart.
 
-    `first_named` says whom the Patient ID was first seen with, where this study names somebody else.
+    `first` says whom the Patient ID was first seen with, where this study names somebody else. Nobody knows how many
+    instances of a study are still to come: `last_arrival` says when the last of those that are here came.
     """
 
     key: int
     study_instance_uid: str
     patient_id: str
     patient_name: str
-    first_named: str
+    first: Named | None
     issuer: str
     study_date: str
     description: str
@@ -49,6 +59,15 @@ class StudyRow:
     pictures: int
     pending: int
     failed: int
+    last_arrival: datetime
+
+    @property
+    def first_named(self) -> str:
+        """`first` in words for programs."""
+        if self.first is None:
+            return ""
+        name = person(self.first.name) or "a patient without a name"
+        return f"{name}, born {self.first.birth_date}" if self.first.birth_date else name
 
     @property
     def address(self) -> str:
@@ -196,7 +215,7 @@ def _study_rows(session: Session, page: Select[*tuple[Any, ...]]) -> list[StudyR
 
 
 def _counts(session: Session, keys: Sequence[int]) -> dict[int, Any]:
-    """Per study: how many series, instances, pending, failed; the modalities and sources."""
+    """Per study: how many series, instances, pending, failed; the modalities, the sources and the last arrival."""
     question = (
         select(
             Series.study_key,
@@ -206,6 +225,7 @@ def _counts(session: Session, keys: Sequence[int]) -> dict[int, Any]:
             func.sum(case((Instance.state == FAILED, 1), else_=0)),
             func.group_concat(Series.modality.distinct()),
             func.group_concat(Instance.source.distinct()),
+            func.max(Instance.arrived),
         )
         .join(Instance, Instance.series_key == Series.id)
         .where(Series.study_key.in_(keys))
@@ -226,14 +246,14 @@ def _picture_counts(session: Session, keys: Sequence[int]) -> dict[int, int]:
 
 
 def _study_row(study: Study, patient: Patient, counts: Any, pictures: int) -> StudyRow:
-    series, instances, pending, failed, modalities, sources = counts
+    series, instances, pending, failed, modalities, sources, last_arrival = counts
     another = is_another(study, patient)
     return StudyRow(
         key=study.id,
         study_instance_uid=study.study_instance_uid,
         patient_id=patient.patient_id,
         patient_name=name_of(study, patient),
-        first_named=_named(patient) if another else "",
+        first=Named(patient.name, patient.birth_date) if another else None,
         issuer=patient.issuer,
         study_date=study.study_date,
         description=study.description,
@@ -245,12 +265,8 @@ def _study_row(study: Study, patient: Patient, counts: Any, pictures: int) -> St
         pictures=pictures,
         pending=pending,
         failed=failed,
+        last_arrival=last_arrival,
     )
-
-
-def _named(patient: Patient) -> str:
-    name = person(patient.name) or "a patient without a name"
-    return f"{name}, born {patient.birth_date}" if patient.birth_date else name
 
 
 def _split(joined: str) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ class StudyFacts(Out):
     """
     What is told of every study; `pending` counts instances whose pictures are still to be made.
 
+    Nobody knows how many instances of a study are still to come: `last_arrival` is when the last of them came.
     `first_named` is not empty where the study names another person than the one first seen with its Patient ID.
     `address` names this study under `/api/studies/`, also where other patients have one of the same UID.
     """
@@ -55,6 +56,7 @@ class StudyFacts(Out):
     instances: int
     pictures: int
     pending: int
+    last_arrival: datetime
 
 
 class StudyOut(StudyFacts):

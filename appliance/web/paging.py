@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: The largest number that the index takes (SQLite's INTEGER); a page far beyond the list is an empty one.
+#: The largest number that the index takes (SQLite's INTEGER).
 MOST = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Paging:
-    """Page `number`, counted from 1, of a list of `total`, `size` a page."""
+    """The page that was asked for, counted from 1, of a list of `total`, `size` a page."""
 
-    number: int
+    asked: int
     size: int
     total: int
+
+    @property
+    def number(self) -> int:
+        """Its number; who asks for one beyond the list, which may have been longer, has the last."""
+        return min(self.asked, self.pages)
 
     @property
     def offset(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import datetime
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
@@ -16,6 +17,7 @@ from sqlalchemy import select
 
 from appliance.index.models import FAILED, Instance
 from appliance.people_tables import AuditEntry
+from appliance.web.words import moment
 from tests.appliance.hospital import Hospital, ct, hospitals
 
 if TYPE_CHECKING:
@@ -90,6 +92,45 @@ def test_the_list_is_searched_and_paged(two) -> None:
     assert "Murugan, Selvi" in found.links
     assert "1 study for “selvi”" in found.words
     assert "Nothing is found for “zz&lt;”" in client.get("/?q=zz<").text
+
+
+def test_a_page_beyond_the_list_is_its_last(two) -> None:
+    client = two[0].client("dr.anbu")
+    beyond = read(client, "/?page=99")
+    assert "Page 2 of 2" in beyond.words
+    assert beyond.links["Previous"] == "/?q=&page=1"
+    assert "No study has arrived yet" not in beyond.words
+    study = read(client, read(client, "/?q=selvi").links["Murugan, Selvi"])
+    assert len(read(client, study.links["All 20 pictures"] + "?page=99").pictures) == 20
+
+
+def test_how_much_arrived_is_told_and_nobody_claims_that_it_is_all(two) -> None:
+    """Of five images three were kept: the list cannot know of the others."""
+    erode, _ = two
+    client = erode.client("r.devi")
+    images = ct("ER-7000", "Half^Way", 5)
+    erode.keep(images[:3])
+    erode.render()
+    came = client.get("/api/studies", params={"text": "ER-7000"}).json()[0]["last_arrival"]
+    words = read(client, "/?q=ER-7000").words
+    assert f"1 3 3 drawn last image {moment(datetime.fromisoformat(came))}" in words
+    assert "complete" not in words
+    erode.keep(images[3:4])
+    words = read(client, "/?q=ER-7000").words
+    assert "1 4 3 1 being made last image" in words
+    assert client.get("/api/studies", params={"text": "ER-7000"}).json()[0]["last_arrival"] > came
+    study = read(client, read(client, "/?q=ER-7000").links["Half, Way"])
+    assert "4 images, the last arrived" in study.words
+
+
+def test_the_browsers_history_keeps_no_name(two) -> None:
+    client = two[0].client("dr.anbu")
+    study = read(client, "/?q=selvi").links["Murugan, Selvi"]
+    series = read(client, study).links["All 20 pictures"]
+    for path in ("/?q=selvi", study, series, f"{series}/1", "/refer?patient_id=ER-5000&issuer=erode", "/referrals"):
+        (title,) = re.findall(r"<title>(.*?)</title>", client.get(path).text)
+        assert title.endswith(" · Erode Town Hospital")
+        assert not {"murugan", "selvi"} & set(re.findall(r"\w+", title.lower())), path
 
 
 def test_a_study_leads_to_its_pictures(two) -> None:
