@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import repeat
 from typing import TYPE_CHECKING
 
-from converter.clock import Clock, TooSlow
+from converter.clock import Clock, StoodStill, TooSlow
 from converter.conversion import convert_file
 from converter.errors import ConversionError
 from converter.limits import LIMITS, MIB
@@ -76,8 +76,8 @@ def _in_time(file: SourceFile, target: Target, options: Options) -> Iterator[Res
             for result in convert_file(file, target, options):
                 yield result
                 clock.restart()
-    except TooSlow:
-        yield Failure(file.name, f"it took longer than {LIMITS.file_seconds:g} s for a picture")
+    except (TooSlow, StoodStill) as limit:
+        yield Failure(file.name, f"it took longer than {limit} for a picture")
 
 
 def _results(future: Future[list[Result]], batch: Batch, suspects: deque[SourceFile]) -> list[Result]:

@@ -26,7 +26,7 @@ class Limits:
     inflated_ratio : int
         Unpacked to packed size. Deflate itself ends at 1032, which a black image reaches, so small results are let by.
     file_seconds : float
-        Time between two pictures of a file in a worker process before the file is given up.
+        Processor time between two pictures of a file in a worker process before the file is given up.
     worker_memory_mib : int
         What a worker process may add to the memory that it started with; mapped files do not count.
     """

@@ -36,6 +36,20 @@ def leave_room(folder: Path | int, size: int = 0) -> None:
         raise OSError(errno.ENOSPC, "what is left of the disk is kept for logins and the audit log")
 
 
+def leave_files(folder: Path | int) -> None:
+    """
+    Refuse one more picture where a disk has few files left: an eighth of all that it can hold is for what is received.
+
+    Raises
+    ------
+    OSError
+        ENOSPC, as if the disk were full.
+    """
+    disk = os.statvfs(folder)
+    if disk.f_favail < disk.f_files // _LARGEST_PART:
+        raise OSError(errno.ENOSPC, "what is left of the disk's files is kept for images that arrive")
+
+
 def inbox_margins(folder: Path, size: int = 0) -> float:
     """
     How much room is left to fill, in margins of an inbox, with so many bytes more: below 1 nobody may copy more.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -37,6 +38,9 @@ GATHERING_S = 0.05
 
 #: Idle for so long, the drawing processes are let go: an appliance is idle most of the day, and its memory small.
 IDLE_S = 30.0
+
+#: So often may an instance stand still, for five minutes each time, before it is to blame and not the disk.
+MOST_STILL = 3
 
 _STOP_S = 2.0
 
@@ -78,6 +82,7 @@ class Rendering:
         self._handed_out: dict[Future[Drawing], Task] = {}
         self._suspects: list[Task] = []
         self._alone: Task | None = None
+        self._still: Counter[int] = Counter()
         archive.listen(self.wake)
 
     def start(self) -> None:
@@ -182,7 +187,17 @@ class Rendering:
             results[dead.pop()] = Drawing(reason="given up: the process that drew it died")
         self._suspects.extend(dead)
         self._alone = None if self._alone in done.values() else self._alone
-        record(self._archive, results)
+        record(
+            self._archive, {task: drawing for task, drawing in results.items() if not self._comes_again(task, drawing)}
+        )
+
+    def _comes_again(self, task: Task, drawing: Drawing) -> bool:
+        """Whether it stood still, and not for the last time: it is pending, and is drawn again."""
+        self._still[task.key] += drawing.stood_still
+        comes_again = drawing.stood_still and self._still[task.key] < MOST_STILL
+        if not comes_again:
+            del self._still[task.key]
+        return comes_again
 
 
 def _result(future: Future[Drawing]) -> Drawing:

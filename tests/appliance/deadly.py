@@ -1,4 +1,4 @@
-"""Drawing processes in which some files end the process, meet a fault of the program or a full disk, or take long."""
+"""Drawing processes in which some files end the process, meet a fault or a full disk, take long or stand still."""
 
 from __future__ import annotations
 
@@ -53,3 +53,20 @@ class LateProcesses(Processes):
         assert fn is draw
         self.begun.append(source.name)
         return super().submit(draw_late, *self.given, source, *arguments, **options)
+
+
+def stand_still(*_: Any) -> Drawing:
+    return Drawing(reason="still", stood_still=True)
+
+
+class StillProcesses(Processes):
+    """Some files stand still, so many times each."""
+
+    def __init__(self, times: dict[Path, int], begun: list[str]) -> None:
+        super().__init__(1)
+        self.times, self.begun = times, begun
+
+    def submit(self, fn: Any, source: Path, /, *arguments: Any, **options: Any) -> Future[Any]:
+        self.begun.append(source.name)
+        left = self.times[source] = self.times[source] - 1
+        return super().submit(fn if left < 0 else stand_still, source, *arguments, **options)
