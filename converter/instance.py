@@ -11,7 +11,7 @@ import numpy as np
 from converter.dicom import part10, tags
 from converter.dicom.elements import UNDEFINED
 from converter.dicom.fragments import EncapsulatedFrames, NativeFrames, encapsulated_frames, native_frames
-from converter.dicom.syntaxes import LOSSY
+from converter.dicom.syntaxes import LOSSY, check_frames
 from converter.errors import ConversionError
 from converter.gray.choice import PERCENTILES, modality
 from converter.gray.padding import padding, without
@@ -55,7 +55,7 @@ class Instance:
     NotAnImage
         Where the object has no pixels by its nature.
     ConversionError
-        Where the Image Pixel module is wrong, or an image's pixels are gone.
+        Where the Image Pixel module is wrong, an image's pixels are gone, or they are video.
     """
 
     def __init__(self, file: DicomFile) -> None:
@@ -68,6 +68,7 @@ class Instance:
         self.sop_instance_uid = self.header.text(tags.SOP_INSTANCE_UID)
         self._automatic: dict[tuple[float, float], Window] = {}
         try:
+            check_frames(file.syntax)
             self.pixels = pixel_format(self.header, self.pixel_tag)
         except ConversionError as error:
             error.at(file=file.name)

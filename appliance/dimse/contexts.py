@@ -8,6 +8,8 @@ from pydicom import uid
 from pynetdicom import build_context
 from pynetdicom.sop_class import _STORAGE_CLASSES
 
+from converter.dicom import syntaxes as converted
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -29,14 +31,25 @@ _PREFERRED = (
     uid.HTJ2KLossless,
     uid.JPEG2000Lossless,
 )
+#: Nothing is lost by these either, but they are larger, and hide their VRs, or are slow to read.
 _LAST_RESORT = (uid.DeflatedExplicitVRLittleEndian, uid.ImplicitVRLittleEndian, uid.ExplicitVRBigEndian)
 
-#: Every transfer syntax that pydicom names, in the order in which we choose where a peer offers several:
-#: plain and explicit first (it is drawn the fastest), what loses nothing before what may, what hides its VRs last.
-TRANSFER_SYNTAXES: tuple[str, ...] = tuple(
-    dict.fromkeys(
-        (*_PREFERRED, *(syntax for syntax in uid.AllTransferSyntaxes if syntax not in _LAST_RESORT), *_LAST_RESORT)
-    )
+#: Those of the standard that the header is read of: an instance in another one could not be filed (JPIP has its pixels
+#: at a server, SMPTE ST 2110 is for streams). Video is kept, and has no pictures.
+_KEPT = tuple(syntax for syntax in map(str, uid.AllTransferSyntaxes) if syntax in converted.TRANSFER_SYNTAXES)
+_LOSSY = tuple(
+    syntax
+    for syntax in _KEPT
+    if syntax in converted.LOSSY or converted.TRANSFER_SYNTAXES[syntax].codec == converted.VIDEO
+)
+
+#: Every one that is kept, in the order in which we choose where a peer offers several: plain and explicit first (it is
+#: drawn the fastest), then what loses nothing, and only then what may.
+TRANSFER_SYNTAXES: tuple[str, ...] = (
+    *dict.fromkeys(
+        (*_PREFERRED, *(syntax for syntax in _KEPT if syntax not in (*_LAST_RESORT, *_LOSSY)), *_LAST_RESORT)
+    ),
+    *_LOSSY,
 )
 
 

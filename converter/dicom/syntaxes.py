@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from converter.dicom.elements import Encoding
+from converter.dicom.tags import TRANSFER_SYNTAX_UID
 from converter.errors import ConversionError
 
 EXPLICIT = Encoding()
@@ -18,7 +19,8 @@ class TransferSyntax:
     Attributes
     ----------
     codec : str
-        Key of `converter.pixels.codecs.CODECS`; `"native"` where pixels are not encapsulated.
+        Key of `converter.pixels.codecs.CODECS`; `"native"` where pixels are not encapsulated, and `"video"` of what a
+        player is needed for: the header can be read, and no frame.
     deflated : bool
         Whether the whole dataset is deflated (PS3.5 A.5).
     """
@@ -35,7 +37,15 @@ class TransferSyntax:
         return self.codec != "native"
 
 
+VIDEO = "video"
+
 _ROOT = "1.2.840.10008.1.2"
+_VIDEOS = {
+    100: "MPEG-2",
+    101: "MPEG-2",
+    **dict.fromkeys(range(102, 107), "MPEG-4 AVC/H.264"),
+    **dict.fromkeys((107, 108), "HEVC/H.265"),
+}
 _TABLE = (
     TransferSyntax(_ROOT, "Implicit VR Little Endian", encoding=IMPLICIT),
     TransferSyntax(f"{_ROOT}.1", "Explicit VR Little Endian"),
@@ -63,22 +73,19 @@ _TABLE = (
     TransferSyntax(f"{_ROOT}.4.203", "HTJ2K", "htj2k"),
     TransferSyntax(f"{_ROOT}.5", "RLE Lossless", "rle"),
     TransferSyntax(f"{_ROOT}.8.1", "Deflated Image Frame Compression", "deflate"),
+    *(
+        TransferSyntax(f"{_ROOT}.4.{number}{part}", f"{name} video", VIDEO)
+        for number, name in _VIDEOS.items()
+        for part in ("", ".1")
+    ),
 )
 TRANSFER_SYNTAXES = {syntax.uid: syntax for syntax in _TABLE}
 
 # What comes out of these is near what went in, and may lie a little beyond it (PS3.6 annex A).
 LOSSY = frozenset(f"{_ROOT}.4.{number}" for number in (50, 51, 53, 55, 81, 91, 93, 112, 203))
 
-# Registered, and no kept decoder exists: video needs a player, JPIP a server.
-REFUSED = {
-    f"{_ROOT}.4.94": "JPIP: the pixels are at another server",
-    f"{_ROOT}.4.95": "JPIP: the pixels are at another server",
-    f"{_ROOT}.4.204": "JPIP: the pixels are at another server",
-    f"{_ROOT}.4.205": "JPIP: the pixels are at another server",
-    **dict.fromkeys(
-        (f"{_ROOT}.4.{n}{part}" for n in range(100, 109) for part in ("", ".1")), "video: play it with a video player"
-    ),
-}
+# Registered, and nothing of them is read: the pixels are at a server.
+REFUSED = {f"{_ROOT}.4.{number}": "JPIP: the pixels are at another server" for number in (94, 95, 204, 205)}
 
 
 def transfer_syntax(uid: str) -> TransferSyntax:
@@ -87,10 +94,26 @@ def transfer_syntax(uid: str) -> TransferSyntax:
     Raises
     ------
     ConversionError
-        Where no decoder is kept for it.
+        Where no reader is kept for it.
     """
     known = TRANSFER_SYNTAXES.get(uid)
     if known is None:
         why = REFUSED.get(uid, "no decoder is known for it; have the sender use Explicit VR Little Endian")
-        raise ConversionError(f"transfer syntax {uid} cannot be converted ({why})", tag=0x00020010)
+        raise _not_converted(uid, why)
     return known
+
+
+def check_frames(syntax: TransferSyntax) -> None:
+    """Refuse a transfer syntax whose frames no decoder is kept for.
+
+    Raises
+    ------
+    ConversionError
+        It is video.
+    """
+    if syntax.codec == VIDEO:
+        raise _not_converted(syntax.uid, "video: play it with a video player")
+
+
+def _not_converted(uid: str, why: str) -> ConversionError:
+    return ConversionError(f"transfer syntax {uid} cannot be converted ({why})", tag=TRANSFER_SYNTAX_UID)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
-from pydicom.uid import ImplicitVRLittleEndian, generate_uid
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 from pynetdicom import AE
 from pynetdicom.dimse_messages import C_STORE_RQ
 from pynetdicom.dimse_primitives import C_STORE
@@ -62,10 +62,10 @@ def ct_files(folder: Path, count: int = 3) -> list[Path]:
 
 
 @contextmanager
-def associated(address: str, sop_class_uid: str) -> Iterator[Association]:
+def associated(address: str, sop_class_uid: str, *syntaxes: str) -> Iterator[Association]:
     """An association of pynetdicom's, for what DCMTK's clients will not send."""
     entity = AE("CT1")
-    entity.add_requested_context(sop_class_uid, [ImplicitVRLittleEndian, "1.2.840.10008.1.2.1"])
+    entity.add_requested_context(sop_class_uid, list(syntaxes or (ImplicitVRLittleEndian, ExplicitVRLittleEndian)))
     association = entity.associate(address, 11112, ae_title="ERODE")
     assert association.is_established
     connection = association.dul.socket.socket

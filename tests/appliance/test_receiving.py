@@ -8,7 +8,6 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,14 +19,11 @@ from pynetdicom import evt
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.sop_class import CTImageStorage, MRImageStorage
 
-from appliance.audit import Audit
-from appliance.dimse.desk import StorageDesk
-from appliance.dimse.server import LIMITS, DicomServer
+from appliance.dimse.server import LIMITS
 from appliance.index.queries import studies
-from appliance.keeping.archive import Archive, open_archive
 from exchange.settings import Modality
 from tests.appliance.hospital import ct
-from tests.appliance.process import free_address
+from tests.appliance.receiving import Reception, receiving
 from tests.appliance.scanner import (
     associated,
     c_store_request,
@@ -50,33 +46,10 @@ SUCCESS = "Success"
 NETWORK_OF_ITS_OWN = ("unshare", "--map-root-user", "--net")
 
 
-@dataclass
-class Reception:
-    """A DICOM server over a real archive, for the branch erode; settings may change while it runs."""
-
-    archive: Archive
-    address: str
-    modalities: tuple[Modality, ...] = (Modality("CT1", "10.20.1.50"),)
-    files: list[Path] = field(default_factory=list)
-
-    def kept(self) -> list[Path]:
-        return [path for path in self.archive.kept.instances.rglob("*") if path.is_file()]
-
-    def spooled(self) -> list[Path]:
-        return list(self.archive.spool.iterdir())
-
-
 @pytest.fixture
 def reception(tmp_path: Path) -> Iterator[Reception]:
-    folder = tmp_path / "archive"
-    folder.mkdir()
-    reception = Reception(open_archive(folder), free_address())
-    desk = StorageDesk(reception.archive, "erode", lambda: reception.modalities)
-    server = DicomServer("ERODE", desk, Audit(reception.archive.index))
-    server.listen(reception.address, 11112)
-    yield reception
-    server.stop()
-    reception.archive.close()
+    with receiving(tmp_path / "archive") as opened:
+        yield opened
 
 
 def test_anyone_may_ask_whether_it_answers(reception: Reception) -> None:

@@ -57,7 +57,7 @@ def test_syntaxes_without_a_decoder_are_refused_by_name(uid: str) -> None:
     padded = uid.encode() + b"\0" * (len(uid) % 2)
     changed = content[: old - 2] + struct.pack("<H", len(padded)) + padded + content[old + 20 :]
     with pytest.raises(ConversionError, match=f"transfer syntax {uid} cannot be converted") as refused:
-        part10.read(changed)
+        converter.open(changed)
     assert refused.value.tag_text == "(0002,0010)"
 
 
