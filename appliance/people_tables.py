@@ -27,6 +27,11 @@ class AuditEntry(Base):
     digest: Mapped[str]
 
 
+#: Whose images an entry speaks of, where it does: the Patient ID among its further facts (sqlite.org/expridx.html).
+PATIENT_OF_ENTRY = "CASE WHEN json_valid(detail) THEN json_extract(detail, '$.patient') END"
+_of_a_patient = DDL(f"CREATE INDEX ix_audit_patient ON audit ({PATIENT_OF_ENTRY})")  # type: ignore[no-untyped-call]  # SQLAlchemy gives it no types
+event.listen(AuditEntry.__table__, "after_create", _of_a_patient)
+
 for _deed in ("UPDATE", "DELETE"):
     _refusal = DDL(  # type: ignore[no-untyped-call]  # SQLAlchemy gives it no types
         f"CREATE TRIGGER audit_no_{_deed.lower()} BEFORE {_deed} ON audit "

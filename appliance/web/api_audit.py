@@ -3,12 +3,11 @@
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
-from sqlalchemy import select
+from fastapi import APIRouter, Depends, Query, Request
 
 from appliance.people_tables import AuditEntry
 from appliance.web.api_models import AuditOut
-from appliance.web.paging import MOST
+from appliance.web.audit_wanted import Wanted
 from appliance.web.visitor import Auditor, people_of
 
 router = APIRouter(prefix="/api/audit", tags=["audit"])
@@ -18,15 +17,17 @@ router = APIRouter(prefix="/api/audit", tags=["audit"])
 def entries(
     request: Request,
     visitor: Auditor,  # noqa: ARG001 - whoever may
-    before: Annotated[int | None, Query(ge=1, le=MOST)] = None,
+    wanted: Annotated[Wanted, Depends()],
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> list[AuditOut]:
-    """The newest entries, or those before a number, newest first."""
-    chosen = select(AuditEntry).order_by(AuditEntry.number.desc()).limit(limit)
-    if before is not None:
-        chosen = chosen.where(AuditEntry.number < before)
+    """
+    The newest entries, newest first; those before a number, of a person, of a patient, of some days.
+
+    `patient` is a Patient ID: entries of looks at that patient's studies and of referrals have it among their facts.
+    `since` and `until` are days (`2026-11-20`, UTC), both included.
+    """
     with people_of(request).index.session() as session:
-        return [_out(entry) for entry in session.scalars(chosen)]
+        return [_out(entry) for entry in wanted.entries(session, limit)]
 
 
 def _out(entry: AuditEntry) -> AuditOut:

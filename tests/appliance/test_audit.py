@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import create_engine, event, select, text
 from sqlalchemy.exc import IntegrityError
 
 from appliance.audit import Audit, broken_at
 from appliance.index.engine import open_index
+from appliance.index.migrations.upgrade import run_steps
 from appliance.people_tables import AuditEntry
+from appliance.web.audit_wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,3 +106,33 @@ def test_threads_that_record_at_once_make_one_chain(index: Index, audit: Audit) 
     assert broken(index) is None
     with index.session() as session:
         assert session.scalar(select(AuditEntry.number).order_by(AuditEntry.number.desc()).limit(1)) == 85
+
+
+def test_a_patient_is_found_by_an_index(index: Index, audit: Audit) -> None:
+    wanted = Wanted(patient="ER-1")
+    audit.record(action="view", who="dr.anbu", subject="1.2.9", detail={"patient": "ER-1"})
+    with index.session() as session:
+        asked: list[str] = []
+        event.listen(session.connection(), "before_cursor_execute", lambda *told: asked.append(told[2]))
+        assert [entry.subject for entry in wanted.entries(session, 10)] == ["1.2.9"]
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[0]}", ("ER-1", 10, 0)).all()
+    assert "USING INDEX ix_audit_patient" in plan[0][-1]
+
+
+def test_entries_of_before_are_found_by_patient_and_stay_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "older.sqlite"
+    engine = create_engine(f"sqlite:///{path}")
+    run_steps(engine, "0010")
+    engine.dispose()
+    told = [{"patient": "ER-1"}, {"patient": "ER-2"}, {}]
+    with sqlite3.connect(path) as behind:
+        for number, detail in enumerate([*map(json.dumps, told), "no JSON"], start=1):
+            values = (number, "2026-11-20", "dr.anbu", "", "view", f"1.2.{number}", "done", detail, "", "")
+            behind.execute(f"INSERT INTO audit VALUES ({', '.join('?' * len(values))})", values)
+        before = behind.execute("SELECT * FROM audit").fetchall()
+    behind.close()
+    opened = open_index(path)
+    with opened.session() as session:
+        assert [entry.subject for entry in Wanted(patient="ER-2").entries(session, 10)] == ["1.2.2"]
+        assert [tuple(row) for row in session.execute(text("SELECT * FROM audit"))] == before
+    opened.close()

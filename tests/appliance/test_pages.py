@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
@@ -219,6 +219,62 @@ def test_an_admin_reads_the_audit_log(two) -> None:
     assert "dr.anbu" in views
     assert "issuer erode · patient ER-5000" in views
     assert "No entry matches" in read(admin, "/audit?who=nobody").words
+
+
+def test_who_saw_a_patient_s_images_is_asked_by_patient_id_and_days(two) -> None:
+    erode, _ = two
+    for login, patient in (("dr.anbu", "ER-4705"), ("r.devi", "ER-4706")):
+        client = erode.client(login)
+        read(client, next(link for link in read(client, f"/?q={patient}").links.values() if "/studies/" in link))
+    erode.client("dr.anbu").post("/api/referrals", json={"patient_id": "ER-4705", "to": "salem"}).raise_for_status()
+    admin = erode.client("k.mani")
+    page = read(admin, "/audit?patient=ER-4705")
+    assert page.fields["patient"] == "ER-4705"
+    assert "issuer erode · patient ER-4705" in page.words
+    assert "ER-4706" not in page.words
+    asked = admin.get("/api/audit", params={"patient": " ER-4705 "}).json()
+    assert [(one["action"], one["who"]) for one in asked] == [("refer", "dr.anbu"), ("view", "dr.anbu")]
+    assert [one["action"] for one in admin.get("/api/audit?patient=ER-4705&who=dr.anbu&action=view").json()] == ["view"]
+    assert admin.get("/api/audit?patient=ER-470").json() == []
+
+
+def test_the_audit_log_is_asked_by_days(two) -> None:
+    admin = two[0].client("k.mani")
+    assert admin.get("/api/audit").json()
+    with two[0].archive.index.session() as session:
+        newest = session.scalars(select(AuditEntry.at).order_by(AuditEntry.number.desc()).limit(1)).one()
+    day = date.fromisoformat(newest[:10])
+    before, after = day - timedelta(days=1), day + timedelta(days=1)
+    for since, until, found in (
+        (day, "", True),
+        (before, after, True),
+        ("", day, True),
+        (after, "", False),
+        ("0001-01-01", before - timedelta(days=1), False),
+        ("", "9999-12-31", True),
+    ):
+        asked = {"since": str(since), "until": str(until), "limit": 5}
+        assert bool(admin.get("/api/audit", params=asked).json()) is found, asked
+        page = read(admin, f"/audit?who=&action=&subject=&patient=&since={since}&until={until}")
+        assert ("No entry matches" not in page.words) is found
+        assert (page.fields["since"], page.fields["until"]) == (str(since), str(until))
+    assert admin.get("/audit?since=yesterday").status_code == 422
+    assert admin.get("/api/audit?until=2026-13-01").status_code == 422
+
+
+def test_earlier_entries_are_of_the_same_patient(two) -> None:
+    erode, _ = two
+    for number in range(101):
+        erode.people.audit.record(
+            action="view", who="dr.anbu", subject="1.2", detail={"patient": "ER/9 &", "n": number}
+        )
+    admin = erode.client("k.mani")
+    first = read(admin, "/audit?patient=ER%2F9+%26")
+    earlier = read(admin, first.links["Earlier"])
+    assert "patient ER/9 &amp;" in earlier.words
+    assert "n 0" in earlier.words
+    assert "n 1 " not in earlier.words
+    assert "Earlier" not in earlier.links
 
 
 def test_a_view_is_recorded_once_however_many_pictures_it_has(two) -> None:
