@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.console import print_json
-from cli.desk import JSON
+from cli.desk import JSON, TAKE_OVER
 from cli.inviting import made_at, never_lost
 from cli.inviting import show as show_made
 from cli.visit import visiting
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cli.visit import Visit
     from provision.declaring.community import Community
     from provision.desk import Desk
+    from provision.errors import ProvisionError
     from provision.visit.far_side import FarSide
     from provision.visit.rounds import Round
     from provision.visit.shell import Machine, Shell
@@ -39,6 +40,7 @@ EXISTING = click.Path(exists=True, path_type=Path)
 @click.option("--image", "by_image", is_flag=True, help="Exchange root disks for the image of the community file.")
 @click.option("--all", "everywhere", is_flag=True, help="In every branch.")
 @click.option("--keep-going", is_flag=True, help="Go on even after a branch that was left not serving.")
+@TAKE_OVER
 @click.option(
     "--patience", "patience_s", type=click.FloatRange(5),
     help="Seconds that a version may take until it answers.  [default: 180; with --image 900]",
@@ -46,7 +48,7 @@ EXISTING = click.Path(exists=True, path_type=Path)
 @click.argument("branches", nargs=-1, metavar="[NAME]...")
 def upgrade(
     visit: Visit, wheel: Path | None, wheels: Path | None, patience_s: float | None, branches: tuple[str, ...],
-    *, by_image: bool, as_json: bool, everywhere: bool, keep_going: bool,
+    *, by_image: bool, as_json: bool, everywhere: bool, keep_going: bool, take_over: bool,
 ) -> None:  # fmt: skip
     """Put appliances on another version, one after the other; one that does not answer then is rolled back by itself.
 
@@ -61,6 +63,8 @@ def upgrade(
         raise click.UsageError("name branches, or say --all")
     if by_image == (wheel is not None):
         raise click.UsageError("give --wheel FILE.whl, or say --image")
+    if take_over and not by_image:
+        raise click.UsageError("--take-over goes with --image: no other admin's apply holds up --wheel")
     community, desk = visit.where.opened()
     machines = visit.machines_of(community, desk, branches)
     with never_lost(desk, as_json=as_json):
@@ -70,16 +74,25 @@ def upgrade(
         else:
             limit_s = patience_s or IMAGE_PATIENCE_S
             work = community, desk
-            done = exchange_in_turn(work, machines, patience_s=limit_s, quiet=as_json, keep_going=keep_going)
+            done = exchange_in_turn(
+                work, machines, patience_s=limit_s, quiet=as_json, keep_going=keep_going, take_over=take_over
+            )
     show(done, None if wheel else desk, as_json=as_json)
     done.check()
 
 
 def exchange_in_turn(
-    work: tuple[Community, Desk], machines: Sequence[Machine], *, patience_s: float, quiet: bool, keep_going: bool
+    work: tuple[Community, Desk],
+    machines: Sequence[Machine],
+    *,
+    patience_s: float,
+    quiet: bool,
+    keep_going: bool,
+    take_over: bool = False,
 ) -> Round[Upgraded]:
     """Exchange root disks one after the other, with a line of progress for each."""
     from cli.enrolling import lines
+    from provision.applying.holding import clear_away_the_dead
     from provision.errors import ProvisionError
     from provision.planning.found import found
     from provision.visit.far_side import FarSide
@@ -89,6 +102,7 @@ def exchange_in_turn(
 
     community, desk = work
     require_nothing_else(community, found(desk, community.community))
+    clear_away_the_dead(desk, community.community, take_over=take_over)
     by_name = {each.name: each for each in machines}
 
     def moved(machine: Machine) -> Machine:
@@ -140,11 +154,18 @@ def show(done: Round[Upgraded], desk: Desk | None, *, as_json: bool) -> None:
     """Print what became of each branch, and what was made at a desk that also enrols, for people to keep."""
     if as_json:
         branches = {name: vars(each) for name, each in done.answers.items()}
-        failures = {name: {"outcome": "failed", "error": str(error)} for name, error in done.failures.items()}
-        left = {name: {"outcome": "left"} for name in done.left}
+        failures = {name: _failed(error) for name, error in done.failures.items()}
+        left = {name: {"outcome": "not tried"} for name in done.left}
         print_json({**branches, **failures, **left, **(made_at(desk) if desk else {})})
         return
     for name, each in done.answers.items():
         click.echo(f"{name}: {each}")
     if desk is not None:
         show_made(desk, as_json=False)
+
+
+def _failed(error: ProvisionError) -> dict[str, str | bool]:
+    """A failure, for programs: whether the branch serves as it did, or was stopped and is not known to serve again."""
+    from provision.visit.errors import Unsettled
+
+    return {"outcome": "failed", "error": str(error), "serves_as_before": not isinstance(error, Unsettled)}

@@ -92,7 +92,7 @@ def apply(
     refuse(the_plan, allow)
     desk.identity.keep()
     if not the_plan:
-        clear_away_the_dead(desk, the_plan.community)
+        clear_away_the_dead(desk, the_plan.community, take_over=take_over)
         return Applied(0, the_plan)
     say = on_progress or _silent
     new = new_branches(the_plan) if rollback else frozenset()

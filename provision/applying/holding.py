@@ -90,11 +90,18 @@ def undo_only(desk: Desk, number: int, branches: Iterable[str]) -> None:
     desk.cloud.call("document.lock", number, LOCK_ALL, True)
 
 
-def clear_away_the_dead(desk: Desk, community: str) -> None:
-    """Take away the Documents of applies on this machine that are certainly over."""
+def clear_away_the_dead(desk: Desk, community: str, *, take_over: bool = False) -> None:
+    """Take away the Documents of applies on this machine that are certainly over; all of them, to take over."""
     for node in _documents(desk, community):
-        if _is_over(node):
+        if take_over or _is_over(node):
             _withdraw(desk, node.id)
+
+
+def require_nobody_applies(desk: Desk, community: str) -> None:
+    """Look before something is begun that an apply ends; raises `Busy` when another admin applies."""
+    for node in _documents(desk, community):
+        if not _is_over(node):
+            raise _busy(node)
 
 
 def still_holding(desk: Desk, community: str, number: int) -> None:
@@ -148,8 +155,7 @@ def _settle(desk: Desk, community: str, number: int, undoing: Iterable[str], *, 
     before = [node for node in _documents(desk, community) if node.id < number]
     for node in before:
         if not (take_over or _is_over(node)):
-            words = f"another admin applies: {holder_of(node)}"
-            raise Busy(f"{words}. Wait, or if that is certainly over, use --take-over")
+            raise _busy(node)
     left = frozenset(name for node in before for name in undoing_in(node))
     if left:
         text = render("undoing", undoing=" ".join(sorted({*undoing, *left})))
@@ -157,6 +163,11 @@ def _settle(desk: Desk, community: str, number: int, undoing: Iterable[str], *, 
     for node in before:
         _withdraw(desk, node.id)
     return left
+
+
+def _busy(node: Node) -> Busy:
+    words = f"another admin applies: {holder_of(node)}"
+    return Busy(f"{words}. Wait, or if that is certainly over, use --take-over")
 
 
 def _documents(desk: Desk, community: str) -> list[Node]:

@@ -86,10 +86,10 @@ class Plan:
 
 def plan(community: Community, found: Found) -> Plan:
     """The steps from what was found to what a community declares."""
-    return plan_towards(tuple(declared_resources(community)), _former(community, found), found)
+    return plan_towards(tuple(declared_resources(community)), former_names(community, found), found)
 
 
-def _former(community: Community, found: Found) -> dict[str, str]:
+def former_names(community: Community, found: Found) -> dict[str, str]:
     """What the branches are called in the cloud that are called otherwise now; each is known by its first name."""
     called = {name: found.view.present_name(community.first_name(name)) for name in community.branches}
     return {name: before for name, before in called.items() if before != name}

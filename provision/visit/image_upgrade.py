@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from exchange.errors import ExchangeError
 from provision.applying.apply import apply
-from provision.applying.holding import clear_away_the_dead
+from provision.applying.holding import require_nobody_applies
 from provision.applying.watch import Watch
 from provision.enrolling.enrolment import enrol
-from provision.errors import CloudUnreachable, NotFinished, ProvisionError
+from provision.errors import Busy, CloudChanged, CloudUnreachable, NotFinished, ProvisionError
 from provision.kinds.appliance import wait_for_images
 from provision.planning.found import found
 from provision.planning.resource import Ref
@@ -20,7 +20,7 @@ from provision.visit.errors import NotServing, NotUpgraded
 from provision.visit.rolling import declared_image, former_image, plan_to_bring, plan_with_images, present_images
 from provision.visit.rounds import TROUBLE
 from provision.visit.shell import BROKEN, shell_in
-from provision.visit.upgrade import ALREADY, LEFT, UPGRADED, Upgraded
+from provision.visit.upgrade import ALREADY, LEFT, UPGRADED, Upgraded, require_nobody_upgrades
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ BACK_S = 900.0
 
 
 #: Trouble that may be over the next time.
-PASSING = (ExchangeError, OSError, CloudUnreachable, NotFinished)
+PASSING = (ExchangeError, OSError, CloudUnreachable, NotFinished, Busy, CloudChanged)
 
 
 class _NewerIndex(Exception):  # noqa: N818 - named for what it says
@@ -104,6 +104,7 @@ class Exchange:
         before = None
         if any(step.ref.kind == "appliance" and step.action == "delete" for step in plan):
             self._bring(tell)
+            self._require_nobody_applies()
             before = self._prepare(machine, tell)
         try:
             self._apply(machine, plan, tell)
@@ -124,10 +125,18 @@ class Exchange:
         except TROUBLE as error:
             raise NotUpgraded(f"the new image is not there, and nothing was stopped for it: {_words(error)}") from error
 
+    def _require_nobody_applies(self) -> None:
+        """Nothing stops for an exchange that would have to wait for another admin."""
+        try:
+            require_nobody_applies(self.desk, self.community.community)
+        except Busy as error:
+            raise NotUpgraded(f"nothing was stopped: {error}") from error
+
     def _prepare(self, machine: Machine, tell: Callable[[str], None]) -> State:
         """Let it take in nothing more: what it had acknowledged before, either disk can serve."""
         with shell_in(machine) as shell:
             before = self.far.state(shell)
+            require_nobody_upgrades(before)
             with self._settling(machine):
                 if before.under_way:
                     self.far.settle(shell)
@@ -162,14 +171,15 @@ class Exchange:
     def _require_way_back(self, machine: Machine, before: State | None, reason: str) -> None:
         """Going back is safe while the new one is closed; once it has opened, only where the old one reads the index.
 
-        A version that was installed over the image is removed when the new one opens, so the index may be its.
+        A version that was installed over the image is removed when the new one opens with its own, and the index may be
+        of that version. Where it serves still, it serves on either disk, or this is the disk that was never exchanged.
         """
         try:
             with shell_in(self._present(machine)) as shell:
                 now = self.far.state(shell)
         except ProvisionError:
             return  # it cannot be asked: should it have opened, the image before will tell
-        if now.under_way or (before is not None and now.schema == before.schema and not before.digest):
+        if now.under_way or (before is not None and (now.schema, now.digest) == (before.schema, before.digest)):
             return
         raise NotServing(
             f"{reason}: it has answered in itself and opened, and is not put back, since the version before cannot "
@@ -206,33 +216,33 @@ class Exchange:
 
         What was begun counts, though nothing be left of it: all may have been done before something failed.
         """
-        end, begun = 0.0, False
+        since, begun, said = 0.0, False, ""
         while True:
             try:
                 plan = self._plan_to(branch, image)
+                if plan and not begun:
+                    tell(words)
                 begun = begun or any(step.ref == Ref("appliance", branch) for step in plan)
-                self._carry_out(plan, words, tell)
+                apply(self.desk, plan)
             except TROUBLE as error:
-                end = end or time.monotonic() + self.patience_s  # the exchange itself may have taken longer
-                if not isinstance(error, PASSING) or time.monotonic() > end:
+                since = since or time.monotonic()  # the exchange itself may have taken longer
+                if not isinstance(error, PASSING) or time.monotonic() > since + self._patience_with(error):
                     raise NotServing(f"{reason}: and it could not be put on another image: {_words(error)}") from error
-                tell(_words(error))
+                if _words(error) != said:
+                    said = _words(error)
+                    tell(said)
                 time.sleep(PAUSE_S)
             else:
                 return begun
+
+    def _patience_with(self, error: Exception) -> float:
+        """How long it is tried again; the branch does not serve meanwhile, and another admin's apply may take long."""
+        return max(self.patience_s, BACK_S) if isinstance(error, Busy) else self.patience_s
 
     def _plan_to(self, branch: str, image: Ref) -> Plan:
         """What puts one branch on an image, whatever its machine says."""
         now = self._found()
         return plan_with_images(self.community, now, present_images(self.community, now) | {branch: image})
-
-    def _carry_out(self, plan: Plan, words: str, tell: Callable[[str], None]) -> None:
-        """Do what is left to do; where nothing is, other admins do not wait for what failed before."""
-        if not plan:
-            clear_away_the_dead(self.desk, self.community.community)
-            return
-        tell(words)
-        apply(self.desk, plan)
 
     def _require_its_index(self, machine: Machine) -> None:
         """Nothing is waited for where an image is back that cannot read what was taken in meanwhile."""

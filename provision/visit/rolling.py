@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from provision.kinds.image import declared_os, os_image_key
 from provision.kinds.machine import Disk
 from provision.kinds.table import declared_resources
-from provision.planning.plan import plan_towards
+from provision.planning.plan import former_names, plan_towards
 from provision.planning.resource import Ref, Resource
 from provision.visit.errors import NotUpgraded
 from provision.vm_state import address_of
@@ -30,10 +30,11 @@ def declared_image(community: Community) -> Ref:
 
 
 def present_images(community: Community, now: Found) -> dict[str, Ref]:
-    """Branch to the image of its VM; of its template, where its VM is gone."""
-    images = {}
+    """Branch to the image of its VM; of its template, where its VM is gone. A branch may be called otherwise there."""
+    images, former = {}, former_names(community, now)
     for name in community.branches:
-        standing = (now.resources.get(Ref(kind, name)) for kind in ("appliance", "template"))
+        called = former.get(name, name)
+        standing = (now.resources.get(Ref(kind, called)) for kind in ("appliance", "template"))
         disks = next((each.spec.disks for each in standing if each is not None), ())
         if disks and disks[0].image.kind == IMAGE:
             images[name] = disks[0].image
@@ -87,7 +88,7 @@ def former_image(community: Community, now: Found, branch: str) -> Ref | None:
 
 
 def _plan(community: Community, now: Found, images: Mapping[str, Ref], needed: Iterable[Resource]) -> Plan:
-    return plan_towards(tuple(_declared(community, now, images, needed)), {}, now)
+    return plan_towards(tuple(_declared(community, now, images, needed)), former_names(community, now), now)
 
 
 def _declared(

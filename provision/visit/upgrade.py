@@ -68,8 +68,7 @@ def upgrade(shell: Shell, far: FarSide, version: NewVersion, tell: Callable[[str
         The line broke while it was at it: it goes on alone, or undoes what was begun.
     """
     state = far.state(shell)
-    if state.running:
-        raise NotUpgraded("another upgrade of this appliance is under way: wait until it has ended")
+    require_nobody_upgrades(state)
     if state.under_way:
         tell("undoes an upgrade that was cut off")
         with _touching():
@@ -92,6 +91,12 @@ def upgrade(shell: Shell, far: FarSide, version: NewVersion, tell: Callable[[str
     if "outcome" not in ended:
         raise _failed(ended, heard)
     return Upgraded(ended["outcome"], ended["before"], ended["after"])
+
+
+def require_nobody_upgrades(state: State) -> None:
+    """Raise `NotUpgraded` where somebody is at it now: it is not touched."""
+    if state.running:
+        raise NotUpgraded("another upgrade of this appliance is under way: wait until it has ended")
 
 
 @contextmanager

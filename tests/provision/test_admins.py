@@ -84,6 +84,14 @@ def test_an_admin_elsewhere_is_respected_until_told_otherwise(office: Office, pl
     assert [node.name for node in office.found().pools.nodes["document"]] == ["kongu.keys"]
 
 
+def test_taking_over_frees_the_community_though_nothing_is_to_be_done(office: Office) -> None:
+    office.apply()
+    announced(office, "another")
+    assert not office.plan()
+    office.apply(take_over=True)
+    assert [node.name for node in office.found().pools.nodes["document"]] == ["kongu.keys"]
+
+
 def test_a_dead_apply_on_this_machine_is_cleared_away(office: Office) -> None:
     announced(office, this_process().place)
     assert not office.apply().after

@@ -119,6 +119,20 @@ def test_nothing_begins_while_something_else_has_drifted(office: Office, moved: 
         require_nothing_else(other, office.found())
 
 
+def test_a_branch_that_is_called_otherwise_is_named_as_a_change_and_not_as_a_loss(
+    office: Office, moved: Community, example_text: str
+) -> None:
+    """A name and an image were changed in one edit: what is refused is the name alone, and no archive is in danger."""
+    text = example_text.replace(IMAGE, NEXT).replace("  erode:\n", "  erode-town:\n    was: erode\n")
+    text = text.replace("from: erode", "from: erode-town").replace("[erode", "[erode-town")
+    called = parse(text.replace(", erode", ", erode-town"))
+    assert present_images(called, office.found())["erode-town"] == declared_image(office.community)
+    with pytest.raises(NotUpgraded, match=r"not as declared otherwise.*update appliance kongu.erode-town") as told:
+        require_nothing_else(called, office.found())
+    assert "delete" not in str(told.value)
+    assert "create" not in str(told.value)
+
+
 class FailingOnce:
     """The exchange, which cannot be looked into once, when `due` falls to 0."""
 

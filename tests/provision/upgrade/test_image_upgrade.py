@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import threading
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -21,11 +23,12 @@ from provision.visit.far_side import FarSide
 from provision.visit.image_upgrade import Exchange
 from provision.visit.rolling import declared_image, former_image, present_images
 from tests.exchange.test_stores import Sshd
+from tests.provision.test_admins import announced
 from tests.provision.test_enrolment import report
 from tests.provision.test_rolling import IMAGE, NEXT, move, moved, vms, with_next_image
 from tests.provision.test_visit import fingerprint
-from tests.provision.upgrade.standin import MIGRATION, OLD, in_service
-from tests.provision.upgrade.test_cut_off import NAMES
+from tests.provision.upgrade.standin import MIGRATION, OLD, in_service, program_wheel
+from tests.provision.upgrade.test_cut_off import NAMES, stage
 from tests.provision.upgrade.test_exchange import NEW, Disks, disks
 from tests.waiting import until
 
@@ -333,9 +336,12 @@ def test_a_cloud_that_fails_when_all_is_done_does_not_hide_that_it_went_back(
     assert applying(office) == []
 
 
+@pytest.mark.parametrize("installed", [False, True], ids=["the image's own", "a version installed over it"])
 def test_a_machine_that_was_never_moved_is_not_said_to_be_though_the_cloud_failed_twice(
-    office: Office, moved: Community, admin: Admin, guest: StandIn, disks: Disks
+    office: Office, moved: Community, admin: Admin, guest: StandIn, disks: Disks, tmp_path: Path, *, installed: bool
 ) -> None:
+    if installed:
+        assert guest.upgrade("install", str(stage(guest, program_wheel(tmp_path, "0.2.0"))))[0] == 0
     before, heard = vms(office), []
 
     def tell(words: str) -> None:
@@ -347,5 +353,82 @@ def test_a_machine_that_was_never_moved_is_not_said_to_be_though_the_cloud_faile
         exchange(office, moved, guest).upgrade("erode", admin.machine, tell)
     assert not isinstance(told.value, Unsettled), "it takes in again"
     assert [words for words in heard if "documentpool.info" in words]
-    until(lambda: in_service(guest, OLD))
+    until(lambda: in_service(guest, "0.2.0" if installed else OLD))
+    assert vms(office) == before
+
+
+def test_a_version_that_the_new_disk_has_removed_does_not_come_back(
+    office: Office, moved: Community, admin: Admin, guest: StandIn, disks: Disks, tmp_path: Path
+) -> None:
+    """The new disk opened with its own version, of the same tables; what was installed over the old one is gone."""
+    assert guest.upgrade("install", str(stage(guest, program_wheel(tmp_path, "0.2.0"))))[0] == 0
+    disks.make(NEW, {})
+
+    def boots(words: str) -> None:
+        if words == "boots from the new image":
+            disks.put_in(NEW)
+            disks.boot()
+            assert guest.upgrade("judge") == (0, [{"opened": True}])
+
+    with pytest.raises(NotServing, match=r"opened, and is not put back"):
+        exchange(office, moved, guest).upgrade("erode", admin.machine, boots)
+    assert present_images(moved, office.found())["erode"] == declared_image(moved)
+
+
+def test_a_branch_where_another_upgrade_runs_is_left_to_it(
+    office: Office, moved: Community, admin: Admin, guest: StandIn, disks: Disks
+) -> None:
+    before, heard = vms(office), list[str]()
+    with (guest.programs / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(NotUpgraded, match=r"^another upgrade of this appliance is under way") as told:
+            exchange(office, moved, guest).upgrade("erode", admin.machine, heard.append)
+    assert not isinstance(told.value, Unsettled), "it was not touched, and the round goes on"
+    assert "stops taking in" not in heard
+    assert in_service(guest, OLD)
+    assert vms(office) == before
+
+
+def withdraw(office: Office) -> None:
+    """The other admin has done."""
+    for node in office.found().pools.nodes["document"]:
+        if node.name == "kongu.applying":
+            office.raw("document.unlock", node.id)
+            office.raw("document.delete", node.id)
+
+
+def test_another_admin_who_applies_is_no_reason_to_give_up_the_way_back(
+    office: Office, moved: Community, admin: Admin, guest: StandIn, disks: Disks
+) -> None:
+    """The hospital is down: whoever holds the lock is waited for, longer than the new image was."""
+    heard: list[str] = []
+    over = threading.Timer(3.0, withdraw, (office,))
+
+    def tell(words: str) -> None:
+        heard.append(words)
+        if words == "boots from the new image":
+            announced(office, "another")
+        if words.startswith("another admin applies: anita"):
+            over.start()
+        elif "goes back to the image that it had" in heard[:-1]:
+            raise KeyboardInterrupt  # it is on its way: none of these machines becomes ready
+
+    with pytest.raises(KeyboardInterrupt):
+        exchange(office, moved, guest).upgrade("erode", admin.machine, tell)
+    over.join()
+    assert len([words for words in heard if words.startswith("another admin applies")]) == 1
+    assert present_images(moved, office.found())["erode"] == declared_image(office.community)
+
+
+def test_nothing_stops_while_another_admin_applies(
+    office: Office, moved: Community, admin: Admin, guest: StandIn, disks: Disks
+) -> None:
+    move(office, moved, ["salem"])  # the new image is there
+    before, heard = vms(office), list[str]()
+    announced(office, "another")
+    with pytest.raises(NotUpgraded, match=r"^nothing was stopped: another admin applies: anita") as told:
+        exchange(office, moved, guest).upgrade("erode", admin.machine, heard.append)
+    assert not isinstance(told.value, Unsettled)
+    assert heard == []
+    assert guest.log().count("stopping") == 0
     assert vms(office) == before
