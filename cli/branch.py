@@ -1,4 +1,4 @@
-"""The commands that look after branches in the directory: enrol, revoke, list, and the authority's certificate."""
+"""The commands that look after branches and their people: enrol, revoke, invite, list, the authority's certificate."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import click
 from cli.authority import authority
 from cli.consent import consent
 from cli.console import print_json, results
-from cli.desk import JSON, YES, at_desk
+from cli.desk import JSON, YES, at_desk, check_names
 from cli.discarding import discard_keys
 from cli.group import Group
-from cli.inviting import never_lost
+from cli.inviting import never_lost, show
 from cli.table import Table
 from cli.visit import IDENTITY, PORT
 
@@ -50,7 +50,7 @@ def by_branch(given: Sequence[tuple[str, str]], names: Sequence[str], option: st
 
 @click.group(cls=Group)
 def branch() -> None:
-    """Enrol, revoke and list the branches of a community; print its authority's certificate, or replace it."""
+    """Enrol, revoke and list branches; invite people anew; print the authority's certificate, or replace it."""
 
 
 @branch.command()
@@ -113,6 +113,26 @@ def revoke(where: Where, names: tuple[str, ...], *, as_json: bool, yes: bool) ->
         print_json({"revoked": list(names), "directory_version": version})
     else:
         results().print(f"Revoked in version {version} of the directory: {', '.join(names)}.")
+
+
+@branch.command()
+@at_desk
+@JSON
+@click.argument("name", metavar="BRANCH")
+@click.argument("login")
+def invite(where: Where, name: str, login: str, *, as_json: bool) -> None:
+    """Make another code for a person who has forgotten the password, or whose code was lost or ran out.
+
+    A code of before is worth nothing any more; a password holds until the new code is used. The code is shown this
+    once, and good for 14 days, at the page of the branch's appliance (/invitation).
+    """
+    from provision.enrolling.inviting import invite_again
+
+    community, desk = where.opened()
+    check_names([name], community)
+    with never_lost(desk, as_json=as_json):
+        invite_again(desk, community, name, login)
+    show(desk, as_json=as_json)
 
 
 @branch.command("list")

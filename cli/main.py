@@ -47,7 +47,7 @@ COMMANDS: dict[str, Entry] = {
     "refer": Entry("cli.refer:refer", "Refer a patient's images to another branch."),
     "convert": Entry("cli.convert:convert", "Convert DICOM to PNG."),
     "tags": Entry("cli.tags:tags", "Show the data elements of a DICOM file."),
-    "branch": Entry("cli.branch:branch", "Enrol, revoke and list the branches of a community."),
+    "branch": Entry("cli.branch:branch", "Enrol, revoke and list branches; invite people anew."),
     "appliance": Entry("cli.appliance:appliance", "Run a branch's appliance service."),
     "emulator": Entry("cli.emulator:emulator", "Run the embedded cloud."),
 }

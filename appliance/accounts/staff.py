@@ -31,7 +31,10 @@ class InvitationRefused(ApplianceError):  # noqa: N818 - a verdict, not a fault
         self.reasons = reasons
 
 
-NOT_INVITED = "This login and this code do not belong together, or the code was used already or has expired."
+NOT_INVITED = (
+    "This login and this code do not belong together, or the code was used already or has expired. "
+    "Your administrator can give you a new one."
+)
 
 
 class Staff:

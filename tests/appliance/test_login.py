@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+SAME_FOR_ALL = "This login and this code do not belong together, or the code was used already or has expired."
+
 
 @pytest.fixture
 def erode(tmp_path: Path) -> Iterator[Hospital]:
@@ -61,7 +63,7 @@ def test_an_invitation_is_for_its_login_only_and_tells_nothing(erode: Hospital) 
         accept(client, login="dr.anbu", code="AAAA-AAAA-AAAA-AAAA", password=PASSWORD),
     ]
     assert {(answer.status_code, answer.json()["detail"]) for answer in answers} == {
-        (422, "This login and this code do not belong together, or the code was used already or has expired.")
+        (422, f"{SAME_FOR_ALL} Your administrator can give you a new one.")
     }
 
 
