@@ -53,6 +53,7 @@ class Context:
     onegate: OneGate | None
     exchange: Path
     outbox: Path
+    time_zone: str = ""
 
 
 def read_context(folder: Path, mounts: Mapping[str, Path]) -> Context:
@@ -88,6 +89,7 @@ def read_context(folder: Path, mounts: Mapping[str, Path]) -> Context:
         onegate=_onegate(folder, variables),
         exchange=_mounted("exchange", places),
         outbox=_mounted("outbox", places),
+        time_zone=variables.get("GURNEY_TIME_ZONE", ""),
     )
 
 

@@ -21,6 +21,7 @@ from appliance.index.queries import pending_renditions
 from appliance.keeping.archive import Archive, open_archive
 from appliance.people import HttpPlace, People
 from appliance.pictures.rendering import Rendering
+from appliance.time_zone import live_in
 from appliance.web.app import web_app
 from appliance.web_server import WebServer
 
@@ -77,6 +78,7 @@ def run(places: Places) -> None:
     """
     quieten_libraries()
     context = read_context(places.context, places.mounts)
+    live_in(context.time_zone)
     with ExitStack() as opened:
         stop = opened.enter_context(_told_to_stop())
         archive = open_archive(places.archive)

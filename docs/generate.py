@@ -13,12 +13,13 @@ from cli.main import EXIT_CODES, gurney
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REFERENCE = Path(__file__).parent / "reference"
+DOCS = Path(__file__).parent
 
 
 def pages() -> dict[str, str]:
-    """Each generated page by its file name."""
-    return {"cli.md": cli_page(), "community.schema.json": schema_page()}
+    """Each generated page by its place below docs; editors look for the schema beside the example, too."""
+    schema = "community.schema.json"
+    return {"reference/cli.md": cli_page(), f"reference/{schema}": schema_page(), f"examples/{schema}": schema_page()}
 
 
 def cli_page() -> str:
@@ -49,6 +50,5 @@ def schema_page() -> str:
 
 
 if __name__ == "__main__":
-    REFERENCE.mkdir(exist_ok=True)
     for name, text in pages().items():
-        (REFERENCE / name).write_text(text)
+        (DOCS / name).write_text(text)

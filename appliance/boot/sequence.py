@@ -37,7 +37,7 @@ SERVICES = ("gurney.service", "smbd.service")
 WATCHERS = ("gurney-accounts.path", "gurney-accounts.service", "gurney-fingerprint.path")
 AGAIN_WAIT_S = 2.0
 #: A change of these needs the service to be started again; a change of any other does not disturb it.
-FOR_SERVICE = re.compile(rf"{'|'.join(REQUIRED)}|ONEGATE_ENDPOINT|GURNEY_EXCHANGE|DISK\d+_MOUNT_\w+")
+FOR_SERVICE = re.compile(rf"{'|'.join(REQUIRED)}|ONEGATE_ENDPOINT|GURNEY_EXCHANGE|GURNEY_TIME_ZONE|DISK\d+_MOUNT_\w+")
 
 
 def boot(machine: Machine | None = None, *, again: bool = False) -> int:

@@ -32,8 +32,9 @@ def date(text: str) -> str:
 
 
 def moment(at: datetime) -> str:
-    """A time to the minute, in the appliance's own zone."""
-    return at.astimezone().strftime("%Y-%m-%d %H:%M")
+    """A time to the minute, in the branch's zone; UTC is named, which no ward's clock shows."""
+    local = at.astimezone()
+    return f"{local:%Y-%m-%d %H:%M}{' UTC' if local.tzname() == 'UTC' else ''}"
 
 
 def count(number: int, one: str, more: str) -> str:

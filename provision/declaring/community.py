@@ -30,6 +30,7 @@ from provision.declaring.names import (
 from provision.declaring.sizes import Size, SizeText
 from provision.declaring.strict import STRICT
 from provision.declaring.time_server import TimeServer  # noqa: TC001 - as above
+from provision.declaring.time_zone import TimeZone  # noqa: TC001 - as above
 from provision.planning.storage import Backup, Datastores
 
 #: IEEE 802.1Q-2018 9.6: 0 and 4095 are reserved. RFC 7348: 24 bits for VXLAN.
@@ -186,6 +187,8 @@ class Branch:
     """Names of its own by which the appliance is reached, as the hospital's DNS has them: images.erode.example."""
     time: tuple[TimeServer, ...] = Field(default=(), max_length=8)
     """The time servers of this branch, in place of the community's."""
+    timezone: TimeZone | None = None
+    """The time zone of this branch, in place of the community's."""
     was: Label | None = None
     """The name with which this branch was made, if it is called otherwise now: it stays its name in the exchange."""
 
@@ -219,6 +222,8 @@ class Community:
     backup: Backup | None = None
     time: tuple[TimeServer, ...] = Field(default=(), max_length=8)
     """Whom appliances ask the time; left out: OneGate's host, their router and Debian's pool, whoever answers first."""
+    timezone: TimeZone | None = None
+    """In which zone staff read times, as Asia/Kolkata; left out: UTC."""
     referrals: tuple[ReferralRule, ...] | None = Field(default=None)
     """Who may refer to whom; left out: everyone to everyone."""
 

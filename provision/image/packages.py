@@ -40,6 +40,7 @@ WANTED = (
     "systemd",
     "systemd-sysv",
     "systemd-timesyncd",
+    "tzdata",
     "udev",
     "unattended-upgrades",
     "zstd",

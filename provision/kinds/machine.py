@@ -26,6 +26,8 @@ ADMIN_NETWORKS = "GURNEY_ADMIN_NETWORKS"
 REMOTE_EXCHANGE = "GURNEY_EXCHANGE"
 #: Whom an appliance asks the time.
 TIME_SERVERS = "NTP_SERVERS"
+#: In which zone its staff read times.
+TIME_ZONE = "GURNEY_TIME_ZONE"
 #: Entries of the context that Gurney writes; all others are OpenNebula's.
 OURS = (
     "SET_HOSTNAME",
@@ -35,6 +37,7 @@ OURS = (
     ADMIN_NETWORKS,
     REMOTE_EXCHANGE,
     TIME_SERVERS,
+    TIME_ZONE,
     *PUBLIC_KEYS,
 )
 
@@ -105,6 +108,8 @@ def declared_machine(community: Community, name: str) -> dict[str, Any]:
         context[REMOTE_EXCHANGE] = f"nfs://{community.exchange.server}{community.exchange.path}"
     if servers := branch.time or community.time:
         context[TIME_SERVERS] = " ".join(servers)
+    if zone := branch.timezone or community.timezone:
+        context[TIME_ZONE] = zone
     return {
         "cpu": capacity.cpu,
         "memory_mib": capacity.memory.mib,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: What of the context is told: a START_SCRIPT or a password that somebody wrote into it is not.
 TOLD = (
-    "GURNEY_(COMMUNITY|BRANCH|AE_TITLE|COMMUNITY_KEY|RECOVERY_KEY|EXCHANGE|(ADMIN|BRANCH)_NETWORKS|TIME_SERVERS)|"
+    "GURNEY_(COMMUNITY|BRANCH|AE_TITLE|COMMUNITY_KEY|RECOVERY_KEY|EXCHANGE|(ADMIN|BRANCH)_NETWORKS|TIME_ZONE)|"
     "(ETH|DISK)[0-9]+_[A-Z0-9_]+|(SET_)?HOSTNAME|VMID|DNS|SEARCH_DOMAIN|NTP_SERVERS|ONEGATE_ENDPOINT"
 )
 #: Read as the appliance reads it: a line of a value that runs over several may look like a variable of its own.
