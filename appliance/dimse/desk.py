@@ -37,14 +37,16 @@ class Conflict(ApplianceError):  # noqa: N818 - named for what it says
 
 
 SUCCESS = 0x0000
-PROCESSING_FAILURE = 0x0110
+#: 0x0110 and 0x0111, which PS3.7 Annex C has by these names, are for other services: C-STORE has Cxxx instead.
+CONFLICT = 0xC111
+PROCESSING_FAILURE = 0xC110
 
-#: PS3.4 Table B.2-1 and PS3.7 Annex C: error to the status of the answer.
+#: PS3.4 Table B.2-1 and PS3.7 9.1.1.1.9: error to the status of the answer.
 STATUSES: dict[type[Exception], int] = {
     ArchiveFull: 0xA700,
     Mismatch: 0xA900,
     Unreadable: 0xC000,
-    Conflict: 0x0111,
+    Conflict: CONFLICT,
     NotSupported: 0x0122,
     NotAllowed: 0x0124,
 }

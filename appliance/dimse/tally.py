@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from appliance.errors import ApplianceError
+from appliance.keeping.header import is_uid
 
 if TYPE_CHECKING:
     from appliance.dimse.callers import Caller
@@ -18,7 +19,10 @@ log = structlog.get_logger("appliance.dimse")
 
 
 #: What the audit calls a refusal, where it is not simply one.
-ACTIONS = {"0x0111": "conflict"}
+ACTIONS = {"0xC111": "conflict"}
+
+#: So many of the instances that were refused for one reason are named in the audit; the machine's journal names all.
+NAMED = 20
 
 
 class Recorder(Protocol):
@@ -36,6 +40,7 @@ class Tally:
         self._recorder = recorder
         self._kept: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
+        self._named: defaultdict[str, list[str]] = defaultdict(list)
 
     def count(self, arrival: Arrival | None) -> None:
         """Count an instance that is kept; None is one that was kept before."""
@@ -55,17 +60,19 @@ class Tally:
         else:
             line.error("instance refused", exc_info=error)
         self._refused[f"0x{status:04X}"] += 1
+        named = self._named[f"0x{status:04X}"]
+        if len(named) < NAMED and is_uid(request.sop_instance_uid):
+            named.append(request.sop_instance_uid)
 
     def close(self) -> None:
         """Write the sums down; the association is over."""
-        kept, refused = self._kept, self._refused
-        self._kept, self._refused = Counter(), Counter()
+        kept, refused, named = self._kept, self._refused, self._named
+        self._kept, self._refused, self._named = Counter(), Counter(), defaultdict(list)
         for study, instances in kept.items():
             self._record("import", study, {"instances": instances}, "done")
         for status, instances in refused.items():
-            self._record(
-                ACTIONS.get(status, "import-refused"), "", {"instances": instances, "status": status}, "refused"
-            )
+            detail = {"instances": instances, "status": status, "sop_instance_uids": named[status]}
+            self._record(ACTIONS.get(status, "import-refused"), "", detail, "refused")
         if kept or refused:
             log.info(
                 "association ended",

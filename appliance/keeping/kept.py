@@ -106,6 +106,11 @@ class KeptFiles:
             os.link(arrival.path, self.conflicts / f"{name}-{arrival.sha256[:16]}.dcm")
         self._touched.add(self.conflicts)
 
+    def count_aside(self) -> int:
+        """How many files lie aside, for a person to look at."""
+        with os.scandir(self.conflicts) as entries:
+            return sum(1 for _ in entries)
+
     def sweep(self, is_kept: Callable[[str], bool]) -> int:
         """
         Clear the spool of what a killed process left; what it had linked but not indexed goes too.

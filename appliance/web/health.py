@@ -20,8 +20,10 @@ class HealthOut(BaseModel):
     upgrade judges it. `outbox_bytes` is what referrals on their way need of the outbox, at most `outbox_limit_bytes` (0
     for any number); where it is not `outbox_writable` none leaves. The archive's disk has `archive_bytes`, of which
     `archive_free_bytes` are free. `referrals_given_up` ended the service each time that they were taken, and rest
-    a while before they are tried again. `clock_set` tells whether a time server has set the machine's clock, null where
-    it has no time service of its own; `restart_wanted`, whether updates wait for the machine to be started again.
+    a while before they are tried again. `set_aside` counts the files in the archive's folder `conflicts`: what came
+    under the UID of another image, for a person to look at. `clock_set` tells whether a time server has set the
+    machine's clock, null where it has no time service of its own; `restart_wanted`, whether updates wait for the
+    machine to be started again.
     """
 
     branch: str
@@ -38,6 +40,7 @@ class HealthOut(BaseModel):
     archive_bytes: int
     archive_free_bytes: int
     referrals_given_up: int
+    set_aside: int
     clock_set: bool | None
     restart_wanted: bool
 
@@ -64,6 +67,7 @@ def health(request: Request) -> HealthOut:
         archive_bytes=disk.total,
         archive_free_bytes=disk.free,
         referrals_given_up=given_up,
+        set_aside=people.archive.kept.count_aside(),
         clock_set=machine.clock_set,
         restart_wanted=machine.restart_wanted,
     )

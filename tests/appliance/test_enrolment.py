@@ -200,7 +200,7 @@ def test_health_tells_where_it_stands(erode: Hospital) -> None:
     nothing = {"branch": "erode", "enrolled": False, "directory": 0, "settings": 0}
     nothing |= {"dicom": True, "pending_renditions": 0, "closed": False, "secure": False}
     nothing |= {"outbox_bytes": 0, "outbox_limit_bytes": 0, "referrals_given_up": 0}
-    nothing |= {"outbox_writable": True}
+    nothing |= {"outbox_writable": True, "set_aside": 0}
     nothing |= {"clock_set": None, "restart_wanted": False}
 
     def told() -> dict[str, object]:

@@ -102,6 +102,7 @@ def test_another_image_under_a_uid_is_set_aside(erode: Hospital, inbox: Inbox) -
     assert "0 of 1 images arrived" in report(inbox)
     assert "another image is kept under the same SOP Instance UID" in reasons(inbox)
     assert len(list(erode.archive.conflicts.iterdir())) == 1
+    assert erode.serve().client().get("/health").json()["set_aside"] == 1
 
 
 def test_a_zip_is_unpacked(erode: Hospital, inbox: Inbox, tmp_path: Path) -> None:

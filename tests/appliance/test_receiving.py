@@ -18,9 +18,11 @@ from pydicom.uid import generate_uid
 from pynetdicom import evt
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.sop_class import CTImageStorage, MRImageStorage
+from sqlalchemy import select
 
 from appliance.dimse.server import LIMITS
 from appliance.index.queries import studies
+from appliance.people_tables import AuditEntry
 from exchange.settings import Modality
 from tests.appliance.hospital import ct
 from tests.appliance.receiving import Reception, receiving
@@ -89,10 +91,24 @@ def test_another_data_set_under_a_kept_uid_is_set_aside(reception: Reception, tm
     first = reception.archive.path_of(dataset.SOPInstanceUID).read_bytes()
     dataset.PatientName = "Somebody^Else"
     said = storescu(reception.address, *written(tmp_path / "second", dataset))
-    assert statuses(said) == ["Unknown Status: 0x111"]
+    assert "Error: CannotUnderstand" in said
+    assert "0xc111" in storescu(reception.address, *written(tmp_path / "second", dataset), options=("-d",))
     assert reception.archive.path_of(dataset.SOPInstanceUID).read_bytes() == first
     (aside,) = reception.archive.conflicts.iterdir()
     assert pydicom.dcmread(aside).PatientName == "Somebody^Else"
+    until(lambda: len(told(reception, "conflict")) == 2)
+    assert told(reception, "conflict")[0] == {
+        "instances": 1,
+        "status": "0xC111",
+        "sop_instance_uids": [dataset.SOPInstanceUID],
+        "peer": "127.0.0.1",
+    }
+
+
+def told(reception: Reception, action: str) -> list[dict[str, object]]:
+    """What the audit says of each such action."""
+    with reception.archive.index.session() as session:
+        return [json.loads(each) for each in session.scalars(select(AuditEntry.detail).filter_by(action=action))]
 
 
 @pytest.mark.parametrize(
