@@ -67,16 +67,15 @@ def disc_in_the_drive(cloud: Cloud, vm: int) -> bytes:
     assert isinstance(cloud.driver, Machines)
     process = cloud.driver._machines[vm].process
     assert process is not None
-    opened = Path(f"/proc/{process.pid}/fd").iterdir()
-    return b"".join(path.read_bytes() for path in opened if "context" in readlink(path))
+    return b"".join(map(disc_behind, Path(f"/proc/{process.pid}/fd").iterdir()))
 
 
-def readlink(path: Path) -> str:
-    """Where a descriptor leads; one that was just closed leads nowhere."""
+def disc_behind(descriptor: Path) -> bytes:
+    """What qemu has open by a descriptor, if that is a disc; one that was just closed leads nowhere."""
     try:
-        return path.readlink().name
+        return descriptor.read_bytes() if "context" in descriptor.readlink().name else b""
     except FileNotFoundError:
-        return ""
+        return b""
 
 
 def test_new_context_is_on_the_disc_of_a_machine_that_runs(cloud: Cloud, one: Any, vm: int) -> None:

@@ -23,7 +23,7 @@ from emulator.cloud import Cloud
 from emulator.objects.vm_guest import guest_of
 from emulator.settings import Settings
 from tests.emulator.guest import PORT
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -203,7 +203,7 @@ def test_command_stops_cleanly(tmp_path: Path) -> None:
         one = pyone.OneServer(told["endpoint"], session=(state / "one_auth").read_text().strip())
         assert one.system.version() == "7.4.0"
         cloud.send_signal(signal.SIGTERM)
-        assert cloud.wait(20) == 0
+        assert cloud.wait(PATIENCE_S) == 0
     assert not (state / "endpoint.json").exists()
 
 

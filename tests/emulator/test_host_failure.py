@@ -12,6 +12,7 @@ import pytest
 from emulator.clock import WoundClock
 from emulator.cloud import Cloud
 from emulator.errors import EmulatorError
+from emulator.faults import Faults
 from emulator.settings import Pace, Settings
 from tests.waiting import until
 
@@ -105,12 +106,14 @@ def test_monitoring_goes_on(tmp_path: Path) -> None:
 def test_fault_loses_sight_of_a_host(make_cloud: Callable[..., Cloud]) -> None:
     """A host that only cannot be seen for a while has its machines still, and they are found running."""
     pace = Pace(host_s=0.02, host_monitor_s=0.3, vm_step_s=0.01, schedule_s=0.01)
-    cloud = make_cloud(hosts=("a-b",), pace=pace, faults=("monitor.a-b:fail@8-9",))
+    cloud = make_cloud(hosts=("a-b",), pace=pace)
     one = client(cloud)
     vm = one.vm.allocate(MACHINE)
     assert runs_on(one, vm) == 0
+    cloud.faults.add("monitor.a-b:fail")
     until(lambda: one.host.info(0).STATE == ERROR)
     until(lambda: state(one, vm) == (ACTIVE, UNKNOWN))
+    cloud.faults = Faults()
     until(lambda: one.host.info(0).STATE == MONITORED)
     assert runs_on(one, vm) == 0
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 from pyone import OneActionException, OneServer
 
-from emulator.settings import Pace
+from emulator.clock import WoundClock
+from emulator.cloud import Cloud
+from emulator.settings import Pace, Settings
 from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from typing import Any
-
-    from emulator.cloud import Cloud
 
 PACE = Pace(image_s=0.02, host_s=0.02, schedule_s=0.02, vm_step_s=0.02, poll_s=0.02)
 READY, USED, ERROR = 1, 8, 5
@@ -26,10 +27,10 @@ def client(cloud: Cloud) -> Any:
     return OneServer(cloud.endpoint, session=cloud.session)
 
 
-def machine(one: Any) -> tuple[int, int]:
+def machine(one: Any, reached: Callable[[Callable[[], bool]], None] = until) -> tuple[int, int]:
     """A machine with a persistent disk, and the disk's image."""
     image = one.image.allocate('NAME="a"\nTYPE="DATABLOCK"\nSIZE="1"\nPERSISTENT="YES"', 1)
-    until(lambda: one.image.info(image).STATE == READY)
+    reached(lambda: one.image.info(image).STATE == READY)
     return one.vm.allocate(f'NAME="vm"\nCPU="1"\nMEMORY="64"\nDISK=[IMAGE_ID="{image}"]'), image
 
 
@@ -80,14 +81,20 @@ def test_what_was_not_carried_back_is_in_error(
     assert one.image.info(image).STATE == READY
 
 
-def test_a_guest_that_ignores_its_shutdown_is_ended_the_hard_way(make_cloud: Callable[..., Cloud]) -> None:
-    one = client(make_cloud(pace=Pace(image_s=0.02, host_s=0.02, schedule_s=0.02, vm_step_s=0.5)))
-    vm, image = machine(one)
-    until(lambda: state(one, vm) == RUNNING)
-    one.vm.action("terminate", vm)
-    until(lambda: state(one, vm) == SHUTDOWN)
-    with pytest.raises(OneActionException, match="not available for state SHUTDOWN"):
+def test_a_guest_that_ignores_its_shutdown_is_ended_the_hard_way(tmp_path: Path) -> None:
+    with Cloud(Settings(state=tmp_path / "cloud", driver="none", port=0), WoundClock()) as cloud:
+
+        def step_until(holds: Callable[[], bool]) -> None:
+            while not holds():
+                assert cloud.advance()
+
+        one = client(cloud)
+        vm, image = machine(one, step_until)
+        step_until(lambda: state(one, vm) == RUNNING)
         one.vm.action("terminate", vm)
-    one.vm.action("terminate-hard", vm)
-    until(lambda: one.vm.info(vm).STATE == 6)
-    assert one.image.info(image).STATE == READY
+        step_until(lambda: state(one, vm) == SHUTDOWN)
+        with pytest.raises(OneActionException, match="not available for state SHUTDOWN"):
+            one.vm.action("terminate", vm)
+        one.vm.action("terminate-hard", vm)
+        step_until(lambda: one.vm.info(vm).STATE == 6)
+        assert one.image.info(image).STATE == READY

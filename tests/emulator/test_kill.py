@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from xml.parsers.expat import ExpatError as ParseError
@@ -83,16 +84,18 @@ def test_killed_again_and_again(state: Path) -> None:
                     'NAME="n"\nVN_MAD="bridge"\nAR=[TYPE="IP4",IP="10.0.0.1",SIZE="60000"]', 0
                 )
             threads = [threading.Thread(target=one.work, args=(state, net), daemon=True) for one in customers]
+            wanted = made_by(customers) + 1
             for thread in threads:
                 thread.start()
-            time.sleep(lot.uniform(0.05, 0.6))
+            until(partial(at_least, wanted, customers), "a machine")
+            time.sleep(lot.uniform(0, 0.5))
         finally:
             process.kill()
             process.communicate()
         for thread in threads:
             thread.join(20)
     made = set().union(*(one.made for one in customers))
-    assert len(made) == sum(len(one.made) for one in customers) > ROUNDS  # no id was given twice
+    assert len(made) == made_by(customers) >= ROUNDS  # no id was given twice
     assert not [words for one in customers for words in one.failed]
     with Cloud(Settings(state=state, driver="none", port=0)) as cloud:
         machines = {vm.oid: vm for vm in cloud.store.all("vm")}
@@ -101,6 +104,14 @@ def test_killed_again_and_again(state: Path) -> None:
         assert all(machines[oid].state == 6 for one in customers for oid in one.ended)
         with cloud.store.lock:
             check(cloud)
+
+
+def made_by(customers: list[Customer]) -> int:
+    return sum(len(one.made) for one in customers)
+
+
+def at_least(wanted: int, customers: list[Customer]) -> bool:
+    return made_by(customers) >= wanted
 
 
 def settled(vm: Any) -> bool:
@@ -119,13 +130,14 @@ def test_killed_before_it_was_ready(state: Path, monkeypatch: pytest.MonkeyPatch
             Cloud(Settings(state=state, driver="none", port=0))
     with Cloud(Settings(state=state, driver="none", port=0)):
         assert client(state).user.info(-1).NAME == "oneadmin"
-    for moment in (0.2, 0.35, 0.5, 0.8):
+    for name in ("lock", "state.sqlite", "network", "one_auth"):
+        folder = state.with_name(f"{state.name} {name}")
         process = subprocess.Popen(
-            [sys.executable, "-m", "cli", "emulator", "--state", f"{state}{moment}", "--driver", "none", "--port", "0"],
+            [sys.executable, "-m", "cli", "emulator", "--state", str(folder), "--driver", "none", "--port", "0"],
             stdout=subprocess.DEVNULL,
         )
-        time.sleep(moment)
+        until((folder / name).exists, name)
         process.kill()
         process.wait()
-        with Cloud(Settings(state=state.with_name(f"{state.name}{moment}"), driver="none", port=0)) as cloud:
+        with Cloud(Settings(state=folder, driver="none", port=0)) as cloud:
             assert pyone.OneServer(cloud.endpoint, session=cloud.session).user.info(-1).NAME == "oneadmin"

@@ -6,7 +6,7 @@ import json
 import shutil
 import socket
 import subprocess
-import time
+import threading
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +21,13 @@ from emulator.drivers.qemu_files import prepare
 from emulator.errors import EmulatorError
 from emulator.settings import Pace, Settings
 from tests.emulator.qemu import needs_qemu
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pytest_mock import MockerFixture
 
 CARD = Card("02:00:0a:14:01:0a", "10.20.1.10", "10.20.1.0/24")
 ONEGATE = "http://127.20.255.254:5030"
@@ -127,9 +129,7 @@ def test_state_folder_may_lie_deep(tmp_path: Path) -> None:
 def test_guest_that_cannot_start_says_why(tmp_path: Path) -> None:
     machines = Machines()
     machines.start(guest_in(tmp_path, system=tmp_path / "missing.qcow2"))
-    end = time.monotonic() + 20
-    while machines.is_starting(7) and time.monotonic() < end:
-        time.sleep(0.05)
+    until(lambda: not machines.is_starting(7))
     assert "missing.qcow2" in machines.failure(7)
     assert not machines.is_there(7)
     machines.stop(7, hard=True)
@@ -144,14 +144,13 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
         yield made
 
 
-def settled(one: pyone.OneServer, number: int, *states: tuple[int, int]) -> tuple[int, int]:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        vm = one.vm.info(number)
-        if (vm.STATE, vm.LCM_STATE) in states:
-            return (vm.STATE, vm.LCM_STATE)
-        time.sleep(0.1)
-    pytest.fail(f"the VM is {vm.STATE, vm.LCM_STATE}")
+def state(one: pyone.OneServer, number: int) -> tuple[int, int]:
+    vm = one.vm.info(number)
+    return vm.STATE, vm.LCM_STATE
+
+
+def settled(one: pyone.OneServer, number: int, wanted: tuple[int, int]) -> None:
+    until(lambda: state(one, number) == wanted, f"the state {wanted}")
 
 
 RUNNING, BOOT_FAILURE, POWEROFF, DONE = (3, 3), (3, 36), (8, 0), (6, 0)
@@ -163,9 +162,7 @@ def allocated(cloud: Cloud, one: pyone.OneServer, content: bytes) -> int:
     image.parent.mkdir(parents=True)
     image.write_bytes(content)
     number = one.image.allocate('NAME="os"\nTYPE="OS"\nPATH="/var/tmp/disk"', 1)
-    end = time.monotonic() + 10
-    while one.image.info(number).STATE != 1 and time.monotonic() < end:
-        time.sleep(0.05)
+    until(lambda: one.image.info(number).STATE == 1, "the image")
     image.unlink()  # the datastore has its own
     vm: int = one.vm.allocate(f'NAME="a"\nCPU="1"\nMEMORY="64"\nDISK=[IMAGE_ID="{number}"]\nCONTEXT=[A="b"]', False)
     return vm
@@ -191,7 +188,7 @@ def test_states_follow_a_machine_that_ends_by_itself(cloud: Cloud) -> None:
 
 
 @needs_qemu
-def test_machine_that_starts_anew_runs_all_the_time(cloud: Cloud) -> None:
+def test_machine_that_starts_anew_runs_all_the_time(cloud: Cloud, mocker: MockerFixture) -> None:
     """By itself it stays the same process; told to by the cloud it is another one."""
     one = pyone.OneServer(cloud.endpoint, session=cloud.session)
     vm = allocated(cloud, one, bytes(1 << 20))
@@ -200,13 +197,12 @@ def test_machine_that_starts_anew_runs_all_the_time(cloud: Cloud) -> None:
     assert isinstance(driver, Machines)
     first = driver._machines[vm]
     reset(first.guest)
-    time.sleep(4 * cloud.settings.pace.monitor_s)
-    assert (one.vm.info(vm).STATE, one.vm.info(vm).LCM_STATE) == RUNNING
+    looks = mocker.spy(driver, "is_there")
+    until(lambda: looks.call_count > 3, "looks at the machine")
+    assert state(one, vm) == RUNNING
     assert driver._machines[vm] is first
     one.vm.action("reboot-hard", vm)
-    end = time.monotonic() + 60
-    while (driver._machines.get(vm, first) is first or driver.is_starting(vm)) and time.monotonic() < end:
-        time.sleep(0.1)
+    until(lambda: driver._machines.get(vm, first) is not first and not driver.is_starting(vm), "another machine")
     settled(one, vm, RUNNING)
     second = driver._machines[vm].process
     assert second is not None
@@ -222,9 +218,11 @@ def test_machine_that_is_stopped_while_it_starts_does_not_run(
 ) -> None:
     """Also the one that it was to follow is gone at the end."""
     seen: list[subprocess.Popen[bytes]] = []
+    begun = threading.Event()
 
     def popen(*arguments: Any, **named: Any) -> subprocess.Popen[bytes]:
         seen.append(real(*arguments, **named))
+        begun.set()
         return seen[-1]
 
     (tmp_path / "image").write_bytes(bytes(1 << 20))
@@ -234,9 +232,7 @@ def test_machine_that_is_stopped_while_it_starts_does_not_run(
     machines, real = Machines(), subprocess.Popen
     monkeypatch.setattr("emulator.drivers.qemu_machine.subprocess.Popen", popen)
     machines.start(guest)
-    end = time.monotonic() + 20
-    while not seen and time.monotonic() < end:
-        time.sleep(0.002)
+    assert begun.wait(PATIENCE_S)
     machines.stop(7, hard=hard)
     until(lambda: not machines.is_there(7))
     machines.start(guest)
