@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
 from exchange.errors import Tampered
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 PARCEL_BYTES = 64 << 20
 """A parcel holds no more, unless a single instance is larger: what is repeated after a crash stays small."""
 _PIECE = 1 << 17
+
+#: What is wrong with this process or machine, and not with the file that it wanted to read.
+_NOT_OF_THE_FILE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN})
 
 
 class KeptFile(Protocol):
@@ -35,6 +39,9 @@ class KeptFile(Protocol):
     @property
     def sha256(self) -> str:
         """In hexadecimal."""
+
+
+File = TypeVar("File", bound=KeptFile)
 
 
 def packed(sizes: Sequence[int], limit: int) -> tuple[slice, ...]:
@@ -69,7 +76,7 @@ class Joined(io.RawIOBase):
     Raises
     ------
     Tampered
-        From reading: a file is not what the index says.
+        From reading: a file is not what the index says, or cannot be read.
     """
 
     def __init__(self, files: Sequence[KeptFile]) -> None:
@@ -98,16 +105,39 @@ def joined(files: Sequence[KeptFile]) -> BinaryIO:
     return io.BufferedReader(Joined(files), buffer_size=_PIECE)
 
 
+def damaged(files: Sequence[File]) -> tuple[File, ...]:
+    """Those of the files that are not, or cannot be read to be, what the index says."""
+    return tuple(file for file in files if not _is_whole(file))
+
+
+def _is_whole(file: KeptFile) -> bool:
+    try:
+        for _ in _checked(file):
+            pass
+    except Tampered:
+        return False
+    return True
+
+
 def _checked_pieces(files: Sequence[KeptFile]) -> Generator[bytes, None, None]:
     for file in files:
-        digest, size = hashlib.sha256(), 0
+        yield from _checked(file)
+
+
+def _checked(file: KeptFile) -> Generator[bytes, None, None]:
+    digest, size = hashlib.sha256(), 0
+    try:
         with file.path.open("rb") as stream:
             for piece in pieces_of(stream):
                 digest.update(piece)
                 size += len(piece)
                 yield piece
-        if (size, digest.hexdigest()) != (file.size, file.sha256):
-            raise Tampered(f"{file.path} is not what the index says: {size} bytes for {file.size}, or another digest")
+    except OSError as error:
+        if error.errno in _NOT_OF_THE_FILE:
+            raise
+        raise Tampered(f"{file.path} cannot be read: {error.strerror}") from error
+    if (size, digest.hexdigest()) != (file.size, file.sha256):
+        raise Tampered(f"{file.path} is not what the index says: {size} bytes for {file.size}, or another digest")
 
 
 class Splitter(io.RawIOBase):

@@ -49,9 +49,9 @@ def send(
     NotAllowed
         The directory does not allow the pair any more: withdraw.
     Tampered
-        A file of the archive, or a parcel that was written before, is not what it was.
+        A file of the archive, or a parcel that was written before, is not what it was, or cannot be read.
     OSError
-        A file of the archive cannot be read, or the outbox is full.
+        The outbox is full, or away.
     """
     directory.check_referral(outgoing.sender, outgoing.recipient)
     recipient = _recipient_keys(outgoing, directory)

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from exchange.outgoing import Outgoing
 
 
-def renew(session: Session, outgoing: Outgoing, reason: str, directory: Directory) -> str:
-    """Withdraw a referral and freeze its successor; the id of the successor."""
+def renew(session: Session, outgoing: Outgoing, reason: str, directory: Directory, missing: str = "") -> str:
+    """Withdraw a referral and freeze its successor, which tells what is `missing` from it; the id of the successor."""
     now = datetime.now(UTC)
     old = session.get_one(SentReferral, outgoing.referral_id)
+    before = old.refused
     newer = new_referral(
         directory,
         sender=outgoing.sender,
@@ -32,5 +33,7 @@ def renew(session: Session, outgoing: Outgoing, reason: str, directory: Director
         now=now,
     )
     if change_state(session, outgoing.referral_id, OPEN, state=WITHDRAWN, refused=f"{reason}; see {newer.referral_id}"):
-        session.add(sent_referral(newer, old.patient_name, old.requested_by))
+        successor = sent_referral(newer, old.patient_name, old.requested_by)
+        successor.refused = missing or before
+        session.add(successor)
     return newer.referral_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import structlog
 from sqlalchemy import select
 
 from appliance.people_tables import SentReferral
+from appliance.referral.damage import damage_told
 from appliance.referral.lost import Lost
 from appliance.referral.overdue import Overdue
 from appliance.referral.renewal import renew
@@ -17,8 +19,9 @@ from appliance.referral.request import change_state
 from appliance.referral.states import ANSWERABLE, ARRIVED, EXPIRED, OPEN, REFUSED, SENDING, SENT, UNWRITTEN
 from appliance.remarks import Remarks
 from exchange.acknowledgement import acknowledged, read_acknowledgement
-from exchange.errors import ExchangeError, KeyChanged, Refused
+from exchange.errors import ExchangeError, KeyChanged, Refused, Tampered
 from exchange.outgoing import Outgoing
+from exchange.parcel import damaged
 from exchange.sending import outstanding, send, withdraw
 
 if TYPE_CHECKING:
@@ -119,11 +122,28 @@ class Sending:
             log.info("referral not written", referral=row.referral_id, to=row.recipient, reason=str(word))
         except KeyChanged as error:
             self._renew(outgoing, str(error), directory)
-        except (Refused, FileNotFoundError) as error:
-            self._settle(row.referral_id, UNWRITTEN, REFUSED, f"not sent: {error}")
+        except Refused as error:
+            self._refuse_or_leave_out(outgoing, error, directory)
         else:
             if self._change(row.referral_id, UNWRITTEN, state=SENT):
                 log.info("referral written", referral=row.referral_id, to=row.recipient, instances=row.total)
+
+    def _refuse_or_leave_out(self, outgoing: Outgoing, error: Refused, directory: Directory) -> None:
+        """Where files are damaged, send the others under another id, for parcels lie in the outbox under this one."""
+        bad = damaged(outgoing.files) if isinstance(error, Tampered) else ()
+        log.error(
+            "not sent", referral=outgoing.referral_id, reason=str(error), damaged=[str(file.path) for file in bad]
+        )
+        with self._index.session() as session:
+            reason = damage_told(session, bad, of=len(outgoing.files)) if bad else str(error)
+        lost = {file.sop_instance_uid for file in bad}
+        whole = tuple(file for file in outgoing.files if file.sop_instance_uid not in lost)
+        if not (bad and whole):
+            self._settle(outgoing.referral_id, UNWRITTEN, REFUSED, f"not sent: {reason}")
+            return
+        studies = {file.study_instance_uid for file in whole}
+        left = tuple(study for study in outgoing.studies if study.study_instance_uid in studies)
+        self._renew(replace(outgoing, files=whole, studies=left), reason, directory, missing=reason)
 
     def _outgoing(self, row: SentReferral) -> Outgoing:
         with self._index.session() as session:
@@ -139,10 +159,10 @@ class Sending:
         """Send under another id what is lost from the exchange: no name in it is used for other content."""
         self._renew(self._outgoing(row), "it was lost from the exchange", directory)
 
-    def _renew(self, outgoing: Outgoing, reason: str, directory: Directory) -> None:
+    def _renew(self, outgoing: Outgoing, reason: str, directory: Directory, missing: str = "") -> None:
         """Replace a referral by one of the same instances that is sealed to the recipient's keys of now."""
         with self._index.writing() as session:
-            newer = renew(session, outgoing, reason, directory)
+            newer = renew(session, outgoing, reason, directory, missing)
         log.warning("referral renewed", referral=outgoing.referral_id, by=newer, reason=reason)
 
     def _take_acknowledgements(self, directory: Directory) -> None:
@@ -156,7 +176,8 @@ class Sending:
             self._exchange, self._branch, row.recipient, row.referral_id, self._keys, directory
         )
         state = REFUSED if answer.refused and not answer.arrived else ARRIVED
-        self._settle(row.referral_id, ANSWERABLE, state, answer.refused or "", answer)
+        missing = row.refused if row.state in OPEN else ""
+        self._settle(row.referral_id, ANSWERABLE, state, answer.refused or missing, answer)
 
     def _settle(
         self,

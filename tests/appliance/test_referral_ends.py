@@ -19,7 +19,7 @@ from tests.appliance.hospital import Hospital, ct, hospitals
 from tests.appliance.referring import ANBU, exchanged, outbox_files, refer, row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -158,17 +158,60 @@ def test_a_branch_that_lost_its_archive_gets_all_again(three, tmp_path: Path) ->
     assert again.kept() == erode.kept()
 
 
-def test_a_file_that_the_archive_lost_ends_in_a_clear_state(three) -> None:
+def lose(path: Path) -> None:
+    path.unlink()
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+
+
+def make_unreadable(path: Path) -> None:
+    """As a bad sector does, for whoever reads it: EISDIR in place of EIO."""
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("spoil", [lose, flip_a_bit, make_unreadable])
+def test_one_spoilt_file_keeps_no_other_from_arriving(three, spoil: Callable[[Path], None]) -> None:
     erode, salem, _ = three
     study = ct()
     erode.keep(study)
     referral_id = refer(erode, salem)
-    erode.archive.path_of(study[1].SOPInstanceUID).unlink()
+    spoil(erode.archive.path_of(study[1].SOPInstanceUID))
+    exchanged(erode, salem, rounds=3)
+    missing = f"1 of 3 images is damaged here and is not sent: image 2 of series 1, CT {study[1].StudyDate}"
+    assert row(erode, referral_id).state == WITHDRAWN
+    assert row(erode, referral_id).refused.startswith(f"{missing}; see ")
+    with erode.archive.index.session() as session:
+        (newer,) = (row for row in referrals(session, "erode") if row.referral_id != referral_id)
+    assert (newer.state, newer.arrived, newer.total, newer.refused) == (ARRIVED, 2, 2, missing)
+    assert len(salem.kept()) == 2
+    assert outbox_files(erode) == []
+
+
+def test_where_all_is_spoilt_nothing_is_sent_and_what_is_mended_goes_later(three) -> None:
+    erode, salem, _ = three
+    study = ct(count=6)
+    erode.keep(study)
+    files = [erode.archive.path_of(dataset.SOPInstanceUID) for dataset in study]
+    contents = [file.read_bytes() for file in files]
+    for file in files:
+        flip_a_bit(file)
+    referral_id = refer(erode, salem)
     exchanged(erode, salem)
     assert row(erode, referral_id).state == REFUSED
-    assert "not sent" in row(erode, referral_id).refused
-    assert salem.kept() == []
+    told = row(erode, referral_id).refused
+    assert told.startswith("not sent: 6 of 6 images are damaged here and are not sent: image 1 of series 1, CT ")
+    assert told.endswith("; and 1 more")
     assert outbox_files(erode) == []
+    for file, content in zip(files, contents, strict=True):
+        file.write_bytes(content)
+    mended = refer(erode, salem)
+    exchanged(erode, salem)
+    assert (row(erode, mended).state, row(erode, mended).arrived) == (ARRIVED, 6)
 
 
 def test_an_expired_directory_makes_new_referrals_wait(three) -> None:
