@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, literal, select, union_all
 
 from appliance.people_tables import ReceivedReferral, ReferralAttempt, SentReferral
 from appliance.referral.attempts import reason_of
@@ -14,9 +14,14 @@ from appliance.referral.states import GIVEN_UP, OPEN
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy import SQLColumnExpression, Subquery
     from sqlalchemy.orm import Session
 
 NEWEST = 500
+SENT_BY_US, RECEIVED, ATTEMPTED = "sent", "received", "attempted"
+#: A known sender vouches for it; what nobody vouches for is in the audit log only.
+_VOUCHED_FOR = ReceivedReferral.total > 0
+_RESTS = ReferralAttempt.given_up.is_(True)
 
 
 @dataclass(frozen=True)
@@ -50,17 +55,47 @@ class ReferralRow:
         return self.state == GIVEN_UP
 
 
-def referrals(session: Session, branch: str, limit: int = NEWEST) -> list[ReferralRow]:
-    """The newest referrals of this branch, newest first."""
-    sent = session.scalars(select(SentReferral).order_by(SentReferral.requested.desc()).limit(limit))
-    received = session.scalars(_named().order_by(ReceivedReferral.received.desc()).limit(limit))
-    given_up = session.scalars(_given_up().order_by(ReferralAttempt.begun.desc()).limit(limit))
-    rows = [
-        *(_sent(row, branch) for row in sent),
-        *(_received(row, branch) for row in received),
-        *(_attempted(row, branch) for row in given_up),
-    ]
-    return sorted(rows, key=lambda row: row.at, reverse=True)[:limit]
+def referrals(session: Session, branch: str, limit: int = NEWEST, offset: int = 0) -> list[ReferralRow]:
+    """Those on their way first, for they can be taken back; then the others; each newest first."""
+    entries = _entries()
+    order = (entries.c.state.in_(OPEN).desc(), entries.c.at.desc(), entries.c.sender, entries.c.referral_id)
+    keys = select(entries.c.kind, entries.c.sender, entries.c.referral_id).order_by(*order)
+    page = session.execute(keys.limit(limit).offset(offset)).all()
+    found = _rows(session, branch, [row.referral_id for row in page])
+    return [found[kind, sender, referral_id] for kind, sender, referral_id in page]
+
+
+def count_referrals(session: Session) -> int:
+    """How many there are in all."""
+    return session.scalar(select(func.count()).select_from(_entries())) or 0
+
+
+def _entries() -> Subquery:
+    """What every referral is found and put in order by, in one list."""
+    sent, received, attempt = SentReferral, ReceivedReferral, ReferralAttempt
+    return union_all(
+        _entry(SENT_BY_US, literal(""), sent.referral_id, sent.requested, sent.state),
+        _entry(RECEIVED, received.sender, received.referral_id, received.received, received.state).where(_VOUCHED_FOR),
+        _entry(ATTEMPTED, attempt.sender, attempt.referral_id, attempt.begun, literal(GIVEN_UP)).where(_RESTS),
+    ).subquery()
+
+
+def _entry(kind: str, *columns: SQLColumnExpression[Any]) -> Select[*tuple[Any, ...]]:
+    names = ("sender", "referral_id", "at", "state")
+    labelled: list[Any] = [column.label(name) for column, name in zip(columns, names, strict=True)]
+    return select(literal(kind).label("kind"), *labelled)
+
+
+def _rows(session: Session, branch: str, ids: list[str]) -> dict[tuple[str, str, str], ReferralRow]:
+    """All referrals of these ids, by kind, sender and id: two branches may use one."""
+    sent = session.scalars(select(SentReferral).where(SentReferral.referral_id.in_(ids)))
+    received = session.scalars(_named().where(ReceivedReferral.referral_id.in_(ids)))
+    given_up = session.scalars(_given_up().where(ReferralAttempt.referral_id.in_(ids)))
+    return {
+        **{(SENT_BY_US, "", row.referral_id): _sent(row, branch) for row in sent},
+        **{(RECEIVED, row.sender, row.referral_id): _received(row, branch) for row in received},
+        **{(ATTEMPTED, row.sender, row.referral_id): _attempted(row, branch) for row in given_up},
+    }
 
 
 def referral(session: Session, branch: str, referral_id: str) -> ReferralRow | None:
@@ -75,12 +110,11 @@ def referral(session: Session, branch: str, referral_id: str) -> ReferralRow | N
 
 
 def _named() -> Select[ReceivedReferral]:
-    """Those that a known sender vouches for; what nobody does is in the audit log only."""
-    return select(ReceivedReferral).where(ReceivedReferral.total > 0)
+    return select(ReceivedReferral).where(_VOUCHED_FOR)
 
 
 def _given_up() -> Select[ReferralAttempt]:
-    return select(ReferralAttempt).where(ReferralAttempt.given_up)
+    return select(ReferralAttempt).where(_RESTS)
 
 
 def _attempted(row: ReferralAttempt, branch: str) -> ReferralRow:

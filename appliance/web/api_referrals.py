@@ -3,8 +3,9 @@
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from appliance.referral.attempts import try_again
-from appliance.referral.listing import referral, referrals
+from appliance.referral.listing import NEWEST, count_referrals, referral, referrals
 from appliance.web.api_models import ReferralIn, ReferralOut, RequestedOut, SenderIn
+from appliance.web.paging import TOTAL, Limit, Offset
 from appliance.web.visitor import Referrer, Retrier, Viewer, people_of
 from exchange.offers import Offer
 
@@ -21,11 +22,23 @@ def refer(request: Request, response: Response, visitor: Referrer, body: Referra
 
 
 @router.get("")
-def list_referrals(request: Request, visitor: Viewer) -> list[ReferralOut]:  # noqa: ARG001 - whoever may see
-    """The newest referrals, sent and received."""
+def list_referrals(
+    request: Request,
+    response: Response,
+    visitor: Viewer,  # noqa: ARG001 - whoever may see
+    limit: Limit = NEWEST,
+    offset: Offset = 0,
+) -> list[ReferralOut]:
+    """
+    Referrals, sent and received: those on their way first, then the others, each newest first.
+
+    `X-Total-Count` says how many there are in all.
+    """
     people = people_of(request)
     with people.index.session() as session:
-        return [ReferralOut.model_validate(row) for row in referrals(session, people.context.branch)]
+        response.headers[TOTAL] = str(count_referrals(session))
+        rows = referrals(session, people.context.branch, limit=limit, offset=offset)
+    return [ReferralOut.model_validate(row) for row in rows]
 
 
 @router.get("/{referral_id}")

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from appliance.index.queries import InstanceRow, SeriesRow, count_studies, studies
 from appliance.web.api_models import InstanceOut, PictureOut, SeriesOut, StudyContentOut, StudyOut
-from appliance.web.paging import MOST
+from appliance.web.paging import TOTAL, Limit, Offset
 from appliance.web.pictures import picture_url
 from appliance.web.seen import seen
 from appliance.web.visitor import Viewer, people_of
@@ -14,9 +14,6 @@ from appliance.web.visitor import Viewer, people_of
 router = APIRouter(prefix="/api/studies", tags=["studies"])
 
 Text = Annotated[str, Query(max_length=200)]
-Limit = Annotated[int, Query(ge=1, le=1000)]
-Offset = Annotated[int, Query(ge=0, le=MOST)]
-TOTAL = "X-Total-Count"
 
 
 @router.get("")

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Query
 
 #: The largest number that the index takes (SQLite's INTEGER).
 MOST = 2**31 - 1
+
+#: How much of a list a program asks for at once, and from where; and the header that says how much there is.
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Offset = Annotated[int, Query(ge=0, le=MOST)]
+TOTAL = "X-Total-Count"
+#: The page of a list that a browser asks for.
+Page = Annotated[int, Query(alias="page", ge=1, le=MOST)]
 
 
 @dataclass(frozen=True)

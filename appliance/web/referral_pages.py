@@ -7,24 +7,30 @@ from starlette.responses import RedirectResponse
 
 from appliance.referral.attempts import try_again
 from appliance.referral.contents import also_named, find_patient, kept_uids
-from appliance.referral.listing import referrals
+from appliance.referral.listing import count_referrals, referrals
 from appliance.web.page import page
+from appliance.web.paging import Page, Paging
 from appliance.web.visitor import Referrer, Retrier, Viewer, own_form, people_of
 from exchange.offers import Offer
 
 router = APIRouter(include_in_schema=False)
+
+REFERRALS_A_PAGE = 50
 
 Text = Annotated[str, Form(max_length=1024)]
 Asked = Annotated[str, Query(max_length=1024)]
 
 
 @router.get("/referrals")
-def referrals_page(request: Request, visitor: Viewer, note: Asked = "") -> Response:
-    """All referrals; while one is on its way, the page looks again by itself."""
+def referrals_page(request: Request, visitor: Viewer, note: Asked = "", number: Page = 1) -> Response:
+    """Referrals, a page at a time; while one of the first page is on its way, that page looks again by itself."""
     people = people_of(request)
     with people.index.session() as session:
-        rows = referrals(session, people.context.branch)
-    return page(request, "referrals.html", visitor, referrals=rows, nothing_new=note == "nothing-new")
+        paging = Paging(number, REFERRALS_A_PAGE, count_referrals(session))
+        rows = referrals(session, people.context.branch, limit=paging.size, offset=paging.offset)
+    moving = paging.number == 1 and any(row.open for row in rows)
+    facts = {"referrals": rows, "paging": paging, "moving": moving, "nothing_new": note == "nothing-new"}
+    return page(request, "referrals.html", visitor, **facts)
 
 
 @router.get("/refer")

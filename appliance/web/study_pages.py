@@ -6,7 +6,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from appliance.index.queries import SeriesRow, StudyRow, count_studies, studies
 from appliance.web.page import page
-from appliance.web.paging import MOST, Paging
+from appliance.web.paging import Page, Paging
 from appliance.web.seen import Ambiguous, seen
 from appliance.web.strip import Frame, frames_of, instances_without
 from appliance.web.visitor import Viewer, people_of
@@ -18,7 +18,6 @@ FRAMES_A_STRIP = 16
 FRAMES_A_PAGE = 96
 
 Text = Annotated[str, Query(max_length=200)]
-Page = Annotated[int, Query(alias="page", ge=1, le=MOST)]
 
 
 @router.get("/")

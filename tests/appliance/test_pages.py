@@ -121,6 +121,8 @@ def test_how_much_arrived_is_told_and_nobody_claims_that_it_is_all(two) -> None:
     assert client.get("/api/studies", params={"text": "ER-7000"}).json()[0]["last_arrival"] > came
     study = read(client, read(client, "/?q=ER-7000").links["Half, Way"])
     assert "4 images, the last arrived" in study.words
+    erode.render()
+    assert "1 4 4 drawn last image" in read(client, "/?q=ER-7000").words
 
 
 def test_the_browsers_history_keeps_no_name(two) -> None:
