@@ -92,7 +92,7 @@ def test_what_was_written_before_a_crash_is_used(kongu: Kongu, outgoing: Outgoin
 
 def test_the_manifest_is_written_last(kongu: Kongu, outgoing: Outgoing) -> None:
     outgoing.files[-1].path.unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(Tampered, match="cannot be read: No such file"):
         send(kongu.outbox("erode"), outgoing, kongu.keys["erode"], kongu.directory)
     assert sorted(path.name for path in place(kongu, outgoing).iterdir()) == PARCELS[:3]
     with pytest.raises(Incomplete):
