@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse
 
 from appliance.peer import plain_address
 from appliance.web_server import WebServer
+from tests.exchange.test_stores import free_port
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -35,20 +36,20 @@ async def who_asks(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse(scope["client"][0])(scope, receive, send)
 
 
-def test_web_server_on_all_addresses_knows_its_clients(free_port: int) -> None:
-    server = WebServer(who_asks, "::", free_port)
+def test_web_server_on_all_addresses_knows_its_clients(port: int) -> None:
+    server = WebServer(who_asks, "::", port)
     server.start()
     try:
-        assert httpx.get(f"http://127.0.0.1:{free_port}/", trust_env=False).text == "127.0.0.1"
-        assert httpx.get(f"http://[::1]:{free_port}/", trust_env=False).text == "::1"
+        assert httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).text == "127.0.0.1"
+        assert httpx.get(f"http://[::1]:{port}/", trust_env=False).text == "::1"
     finally:
         server.stop()
 
 
 @pytest.fixture
-def free_port() -> int:
+def port() -> int:
     try:
-        with socket.create_server(("::1", 0), family=socket.AF_INET6) as probe:
-            return int(probe.getsockname()[1])
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
         pytest.skip("this machine has no IPv6")
+    return free_port()

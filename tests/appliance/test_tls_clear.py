@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +12,6 @@ from tests.appliance.community import Community
 from tests.appliance.process import ApplianceProcess
 from tests.appliance.tls import root_file
 from tests.waiting import until
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WIRE = 'ip link set lo up && ip addr add 10.20.1.10/24 dev lo && exec "$@"'
 
@@ -25,14 +22,16 @@ def test_whoever_is_not_on_this_machine_is_led_to_tls(tmp_path: Path) -> None:
     own = ApplianceProcess(tmp_path / "erode", Community(tmp_path / "exchange"), address="10.20.1.10")
     own.start(wait=False, prefix=("unshare", "-n", "sh", "-c", WIRE, "sh"))
     assert own.process is not None
+    there = Path(f"/proc/{own.process.pid}/ns/net")
 
     def ask(url: str, *options: str) -> str:
         """Status, place that is pointed to, and text."""
-        command = ["nsenter", "-t", str(own.process.pid), "-n", "curl", "-sS", "--noproxy", "*", *options, url]  # type: ignore[union-attr]
+        command = ["nsenter", f"--net={there}", "curl", "-sS", "--noproxy", "*", "-m", "30", *options, url]
         told = ["-w", " %{http_code} %{redirect_url}"]
-        return subprocess.run([*command, *told], capture_output=True, text=True, timeout=30).stdout
+        return subprocess.run([*command, *told], capture_output=True, text=True).stdout
 
     try:
+        until(lambda: there.stat().st_ino != Path("/proc/self/ns/net").stat().st_ino, "a network of its own")
         until(lambda: ask("http://10.20.1.10:8080/health").endswith(" 200 "))
         assert ask("http://10.20.1.10:8080/login").endswith(" 200 "), "in clear as long as there is nothing else"
         until((own.archive / "keys" / "enrolment.json").exists)

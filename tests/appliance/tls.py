@@ -13,7 +13,7 @@ from exchange.certificate import Certificate
 from exchange.settings import Modality
 from tests.appliance.community import Community
 from tests.appliance.process import ApplianceProcess
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,5 +73,5 @@ def dcmtk(program: str, appliance: ApplianceProcess, root: str, *more: str | Pat
 
 def shown(appliance: ApplianceProcess, port: int = HTTPS) -> Certificate:
     """The certificate that is shown now, whatever it is worth."""
-    pem = ssl.get_server_certificate((appliance.address, port), timeout=10)
+    pem = ssl.get_server_certificate((appliance.address, port), timeout=PATIENCE_S)
     return Certificate("".join(pem.split("-----")[2].split()))

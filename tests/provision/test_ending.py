@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from emulator.faults import Faults
+from emulator.settings import Pace
 from provision.declaring.reading import parse
 from provision.errors import NotFinished
 from provision.kinds import ending
@@ -31,6 +33,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds in place of minutes."""
     for name, value in (("PATIENCE_S", 0.5), ("SETTLED_S", 0.5), ("TELL_S", 0.2)):
         monkeypatch.setattr(ending, name, value)
+    monkeypatch.setattr("provision.applying.watch.LAST_S", 0.1)
 
 
 @pytest.fixture
@@ -46,14 +49,36 @@ def small(new_office: Callable[..., Office]) -> Callable[..., Office]:
     return make
 
 
-def at_pace(office: Office, vm_step_s: float) -> None:
-    """Let each step of a VM take so long."""
-    settings = office.embedded.settings
-    office.embedded.settings = replace(settings, pace=replace(settings.pace, vm_step_s=vm_step_s))
+#: How long a step is held, in seconds, and what would come before it: the cloud's looks at its machines.
+HELD = Pace(vm_step_s=1800, monitor_s=3600, host_monitor_s=3600)
 
 
-def until_state(office: Office, state: str) -> None:
-    until(lambda: state_name(office.found().view.appliances["erode"]) == state, state)
+def hold(office: Office) -> None:
+    """Let each step of a VM take until it is let go."""
+    office.embedded.settings = replace(office.embedded.settings, pace=HELD)
+
+
+def let_go(office: Office) -> None:
+    """What is held ends now, and later steps soon."""
+    office.embedded.settings = replace(office.embedded.settings, pace=replace(HELD, vm_step_s=Pace().vm_step_s))
+    while office.embedded.advance(HELD.vm_step_s):
+        pass
+
+
+def has_been(state: str, progress: Progress) -> bool:
+    """Whether it is said that a VM that ends has been in a state for longer than any of the times above."""
+    said = re.fullmatch(rf"kongu.erode ends: {state} for (\d+) s", progress.words)
+    return said is not None and int(said[1]) >= 2
+
+
+def until_state(office: Office, state: str, *, step_by_step: bool = False) -> None:
+    def come() -> bool:
+        now = state_name(office.found().view.appliances["erode"])
+        if step_by_step and now != state:
+            office.embedded.advance()
+        return now == state
+
+    until(come, state)
 
 
 def archive(office: Office) -> tuple[int, bool]:
@@ -65,17 +90,19 @@ def archive(office: Office) -> tuple[int, bool]:
 def test_carrying_the_archive_back_may_take_longer_than_a_guest_may(small: Callable[..., Office]) -> None:
     office = small()
     office.until_running()
-    at_pace(office, 2.5)
-    words: list[str] = []
+    hold(office)
+    carried: list[str] = []
 
     def told(progress: Progress) -> None:
-        if "EPILOG" in progress.words:
-            at_pace(office, 0.02)  # of the new one
-        words.append(progress.words)
+        if "ends: SHUTDOWN for" in progress.words:
+            office.embedded.advance()
+        if has_been("EPILOG", progress):
+            carried.append(progress.words)
+            let_go(office)
 
     calls = office.desk.cloud.calls
     assert not office.apply(NEW_IMAGE, on_progress=told).after
-    assert any(each.startswith("kongu.erode ends: EPILOG for") for each in words)
+    assert carried
     assert calls["vm.recover"] == 0
     assert archive(office) == (USED, True)
 
@@ -83,12 +110,16 @@ def test_carrying_the_archive_back_may_take_longer_than_a_guest_may(small: Calla
 def test_a_guest_that_does_not_shut_down_is_ended_the_hard_way(small: Callable[..., Office]) -> None:
     office = small()
     office.until_running()
-    at_pace(office, 1.2)
+    hold(office)
     calls = office.desk.cloud.calls
     before = calls["vm.action"]
-    assert not office.apply(NEW_IMAGE).after
+
+    def told(progress: Progress) -> None:
+        if "ends: SHUTDOWN for 2 s" in progress.words:  # it has been told again meanwhile
+            let_go(office)
+
+    assert not office.apply(NEW_IMAGE, on_progress=told).after
     assert (calls["vm.action"] - before, calls["vm.recover"]) == (2, 0), "terminate, and then terminate-hard"
-    at_pace(office, 0.02)
     office.until_running()
     assert archive(office) == (USED, True)
 
@@ -106,18 +137,18 @@ def test_an_archive_that_cannot_be_carried_back_stays_where_it_is(small: Callabl
     """The disk lies on the host, whole: nothing is forced, and the next apply goes on when the host is there again."""
     office = small()
     office.until_running()
-    at_pace(office, 0.5)
+    hold(office)
     number = office.found().view.appliances["erode"].id
     office.raw("vm.action", "terminate", number)
-    until_state(office, "EPILOG")
+    until_state(office, "EPILOG", step_by_step=True)
     office.embedded.power.cut("embedded")
-    until_state(office, "EPILOG_FAILURE")
+    let_go(office)
+    until_state(office, "EPILOG_FAILURE", step_by_step=True)
     with pytest.raises(NotFinished, match=r"it is EPILOG_FAILURE: .*No route to host, and does not end \(its host may"):
         office.apply(NEW_IMAGE)
     assert office.found().view.appliances["erode"].id == number
     assert archive(office) == (USED, True)
     office.embedded.power.restore("embedded")
-    at_pace(office, 0.02)
     assert not office.apply(NEW_IMAGE).after
     office.until_running()
     assert archive(office) == (USED, True)

@@ -18,7 +18,7 @@ from provision.node import Node
 from provision.vm_state import address_of
 from tests.appliance.community import Community
 from tests.appliance.process import ApplianceProcess, free_address
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,16 +35,16 @@ def erode(tmp_path: Path) -> Iterator[ApplianceProcess]:
 
 
 def test_only_whom_the_authority_vouches_for_is_believed(erode: ApplianceProcess) -> None:
-    told = health_of(erode.address)
+    told = health_of(erode.address, timeout_s=PATIENCE_S)
     assert isinstance(told, Health)
     assert (told.branch, told.enrolled, told.distrust) == ("erode", False, "")
     erode.enrol()
     until(lambda: (erode.health() or {}).get("secure") is True)
     trust = trust_in(erode.community.authority_certificate())
-    told = health_of(erode.address, trust)
+    told = health_of(erode.address, trust, PATIENCE_S)
     assert isinstance(told, Health)
     assert (told.enrolled, told.distrust) == (True, "")
-    told = health_of(erode.address, trust_in(Authority.generate().root("kongu", {"erode"}, NOW)))
+    told = health_of(erode.address, trust_in(Authority.generate().root("kongu", {"erode"}, NOW)), PATIENCE_S)
     assert isinstance(told, Health)
     assert "verify failed" in told.distrust
     erode.community.certify("erode", NOW - LIFETIME - timedelta(days=2))
@@ -107,7 +107,7 @@ def test_a_machine_that_needs_something_is_told(
     with HTTPServer((free_address(), 0), handler) as server:
         monkeypatch.setattr("provision.fleet.health.HTTP_PORT", server.server_port)
         threading.Thread(target=server.handle_request, daemon=True).start()
-        health = health_of(server.server_address[0])
+        health = health_of(server.server_address[0], timeout_s=PATIENCE_S)
     assert isinstance(health, Health)
     assert (health.clock_unset, health.restart_wanted) == (unset, wanted)
 

@@ -14,7 +14,7 @@ from provision.enrolling.restored import MOST_AHEAD, newest_directory
 from provision.enrolling.revocation import revoke
 from provision.fleet.branch_status import statuses_of
 from provision.fleet.health import Health, health_of
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,9 +39,16 @@ def status(office: Office) -> BranchStatus:
 
 
 def health(office: Office) -> Health:
-    told = health_of(status(office).address)
-    assert isinstance(told, Health)
-    return told
+    """What the appliance says of itself, however long it takes to answer."""
+    answers: list[Health] = []
+
+    def answered() -> bool:
+        told = health_of(status(office).address, timeout_s=PATIENCE_S)
+        answers.extend([told] if isinstance(told, Health) else [])
+        return bool(answers)
+
+    until(answered, "an answer")
+    return answers[0]
 
 
 def published_anew(office: Office, times: int) -> None:

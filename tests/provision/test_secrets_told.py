@@ -7,18 +7,34 @@ import os
 import signal
 import subprocess
 import sys
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
 
+from emulator.faults import Faults
 from provision.errors import NotFinished
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from tests.provision.conftest import Office
+
+
+class Held(Faults):
+    """Calls of one method are on their way until they may go on."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__()
+        self._method, self.go_on = method, Event()
+
+    def strike(self, method: str) -> frozenset[str]:
+        """Nothing strikes."""
+        if method == self._method:
+            self.go_on.wait(PATIENCE_S)
+        return frozenset()
 
 
 @pytest.fixture
@@ -68,10 +84,12 @@ def test_an_apply_that_fails_says_where_the_secrets_lie(
 def test_an_apply_that_is_told_to_end_says_so_too(
     new_office: Callable[..., Office], with_eve: str, tmp_path: Path, ending: signal.Signals
 ) -> None:
-    office = new_office(faults=("template.instantiate:5000ms@1",))
+    office = new_office()
+    office.embedded.faults = held = Held("template.instantiate")
     with begin(office, tmp_path, with_eve) as apply:
         until(lambda: len(secrets_of(office)) == 2, "both secrets")
         apply.send_signal(ending)
+        held.go_on.set()
         out = apply.communicate(timeout=300)[0]
     assert apply.returncode == 130
     assert all(path in out for path in secrets_of(office))
