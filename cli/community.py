@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.branch import fail_for
 from cli.consent import consent
 from cli.console import print_json, progress_bar, progress_console, results
 from cli.desk import ALLOW, JSON, TAKE_OVER, YES, at_desk, planned
@@ -82,6 +83,7 @@ def apply(
         applied = carried_out(desk, the_plan, allow, take_over=take_over, rollback=rollback, quiet=as_json)
         enrolment = enrolled(desk, community, applied.after, new_keys, timeout_s if wait else None, quiet=as_json)
     report(applied, enrolment, as_json=as_json)
+    fail_for({name: words for name, words in enrolment.refused.items() if name in new_keys}, "not enrolled")
     if wait and not enrolment.ready:
         from provision.errors import NotReady
 

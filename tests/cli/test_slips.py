@@ -41,6 +41,16 @@ def test_a_branch_that_is_not_declared(words: list[str], tmp_path: Path, capsys:
     assert "declares no branch 'nobody'; there are erode, salem, karur" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("slip", "meant"), [("paln", "plan"), ("statsu", "status"), ("branch lsit", "list")])
+def test_a_command_that_is_none_is_told_with_those_like_it(
+    slip: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_of(slip.split()) == 2
+    said = capsys.readouterr().err.partition("Did you mean")
+    assert f"No such command '{slip.split()[-1]}'" in said[0]
+    assert f"'{meant}'" in said[2]
+
+
 @pytest.mark.parametrize("option", ["--endpoint", "--exchange"])
 @pytest.mark.parametrize("name", having("--endpoint"), ids=" ".join)
 def test_an_empty_text_is_nobody_s_default(
