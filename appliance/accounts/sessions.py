@@ -8,8 +8,11 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import structlog
 from sqlalchemy import delete, or_
+from sqlalchemy.exc import OperationalError
 
+from appliance.errors import ArchiveFull
 from appliance.people_tables import LoginSession
 
 if TYPE_CHECKING:
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from appliance.index.engine import Index
+
+log = structlog.get_logger("appliance.sessions")
 
 #: A ward's PC is shared: half an hour without a click ends a session, and a working day does in any case.
 IDLE = timedelta(minutes=30)
@@ -49,21 +54,25 @@ class Sessions:
             session.add(LoginSession(token_digest=digest_of(token), login=login, opened=now, seen=now))
         return token
 
-    def login_of(self, token: str) -> str | None:
-        """Whose session a token is, or None where there is none or it is over; it is seen now."""
+    def login_of(self, token: str, *, is_click: bool = True) -> str | None:
+        """Whose session a token is, or None where there is none or it is over; a click is noted."""
         now = self._clock()
         with self._index.session() as session:
             kept = session.get(LoginSession, digest_of(token))
         if kept is None or _is_over(kept, now):
             return None
-        if now - kept.seen > SEEN_STEP:
+        if is_click and now - kept.seen > SEEN_STEP:
             self._touch(kept.token_digest, now)
         return kept.login
 
     def _touch(self, token_digest: str, now: datetime) -> None:
-        with self._index.writing() as session:
-            if (kept := session.get(LoginSession, token_digest)) is not None:
-                kept.seen = now
+        """Note that it is seen; what cannot be noted in a full or busy index can be read all the same."""
+        try:
+            with self._index.writing() as session:
+                if (kept := session.get(LoginSession, token_digest)) is not None:
+                    kept.seen = now
+        except (ArchiveFull, OperationalError) as error:
+            log.warning("a session's click was not noted", reason=str(error))
 
     def close(self, token: str) -> None:
         """End one session."""

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse
 
@@ -49,6 +50,7 @@ def explain_errors(app: FastAPI) -> None:
     """Give every known error its answer; bugs keep their traceback in the log and show nothing."""
     for kind in (ApplianceError, ExchangeError):
         app.add_exception_handler(kind, _known)
+    app.add_exception_handler(OperationalError, _index)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _bug)
@@ -70,6 +72,14 @@ def _headers(error: Exception) -> dict[str, str]:
     if isinstance(error, TooManyAttempts):
         return {"Retry-After": str(error.wait_s)}
     return {"WWW-Authenticate": 'Basic realm="gurney"'} if status_of(error) == http.HTTPStatus.UNAUTHORIZED else {}
+
+
+def _index(request: Request, error: Exception) -> Response:
+    """Say that somebody else writes in the index, such as a backup, for longer than a request waits."""
+    assert isinstance(error, OperationalError)
+    if "database is locked" not in str(error.orig):
+        raise error
+    return _answer(request, 503, "The index is busy. Try again in a minute.", {"Retry-After": "60"})
 
 
 def _http(request: Request, error: Exception) -> Response:

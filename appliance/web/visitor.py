@@ -11,13 +11,15 @@ from fastapi import Depends, Form, Request, Response
 
 from appliance.accounts.entrance import WrongLogin
 from appliance.accounts.roles import AUDIT, REFER, SEE, TRY_AGAIN, may
-from appliance.accounts.sessions import LONGEST, form_token
+from appliance.accounts.sessions import form_token
 from appliance.errors import ApplianceError
 from appliance.people import People
 from appliance.referral.request import Asker
 from appliance.web.views import Views
 
 COOKIE = "gurney"
+#: What a page adds to its address when it looks again by itself (`?by=itself`): nobody clicked.
+BY, ITSELF = "by", "itself"
 
 
 class NotLoggedIn(ApplianceError):  # noqa: N818 - a verdict, not a fault
@@ -83,10 +85,21 @@ def address_of(request: Request) -> str:
 
 
 def visitor_of(request: Request) -> Visitor | None:
-    """Whose session the request carries, if anyone's; who is no longer staff has none."""
+    """Whose session the request carries, if anyone's; who is no longer staff has none.
+
+    It is looked up once a request: where that fails, the page that tells so is nobody's.
+    """
+    if not hasattr(request.state, "visitor"):
+        request.state.visitor = None
+        request.state.visitor = _found(request)
+    return cast("Visitor | None", request.state.visitor)
+
+
+def _found(request: Request) -> Visitor | None:
     people = people_of(request)
     token = request.cookies.get(cookie_name(request), "")
-    login = people.sessions.login_of(token) if token else None
+    is_click = request.query_params.get(BY) != ITSELF
+    login = people.sessions.login_of(token, is_click=is_click) if token else None
     member = people.settings.member(login) if login is not None else None
     return Visitor(member.login, member.role, address_of(request), token) if member is not None else None
 
@@ -171,11 +184,10 @@ def cookie_name(request: Request) -> str:
 
 
 def hand_out(request: Request, response: Response, token: str) -> None:
-    """Put a session's token into a cookie that no script and no other site's request sees."""
+    """Put a session's token into a cookie that ends with the browser; no script and no other site's request sees it."""
     response.set_cookie(
         cookie_name(request),
         token,
-        max_age=int(LONGEST.total_seconds()),
         httponly=True,
         samesite="strict",
         secure=_is_secure(request),

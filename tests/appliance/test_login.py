@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -122,6 +123,28 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(erode: Hospital) 
     cookie = log_in(erode.client()).headers["set-cookie"]
     assert re.match(r"gurney=[\w-]{43};", cookie)
     assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(cookie.split("; "))
+
+
+def test_the_cookie_ends_with_the_browser(erode: Hospital) -> None:
+    erode.accept_all()
+    cookie = log_in(erode.client()).headers["set-cookie"].lower()
+    assert "max-age" not in cookie
+    assert "expires" not in cookie
+
+
+def test_a_page_that_looks_again_by_itself_is_no_click(erode: Hospital) -> None:
+    erode.accept_all()
+    client, now = erode.client("dr.anbu"), [datetime.now(UTC)]
+    erode.people.sessions._clock = lambda: now[0]
+    for _ in range(2):
+        now[0] += timedelta(minutes=14)
+        assert client.get("/referrals?by=itself").status_code == 200
+    assert client.get("/referrals").status_code == 200
+    for _ in range(2):
+        now[0] += timedelta(minutes=14)
+        assert client.get("/referrals?by=itself").status_code == 200
+    now[0] += timedelta(minutes=14)
+    assert client.get("/referrals?by=itself").headers["location"].startswith("/login?")
 
 
 def test_logging_out_ends_the_session(erode: Hospital) -> None:
