@@ -16,6 +16,7 @@ from emulator.drivers.qemu import own_accelerator
 from emulator.drivers.qemu_files import prepare
 from emulator.objects.vm_context import context_file
 from exchange.keys import SigningKey
+from tests.exchange.test_stores import free_port
 from tests.image.waiting import until
 
 if TYPE_CHECKING:
@@ -166,8 +167,3 @@ def variables(**more: str) -> dict[str, str]:
 def text_of(values: dict[str, str]) -> str:
     """The disc's file."""
     return context_file(values)
-
-
-def free_port() -> int:
-    with socket.create_server((HOST, 0)) as server:
-        return int(server.getsockname()[1])

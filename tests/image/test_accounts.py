@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from appliance.boot.machine import Machine, Trouble
 from appliance.boot.smb_sessions import CONFIGURATION
 from appliance.index.engine import open_index
 from appliance.people_tables import Account
+from tests.exchange.test_stores import free_port
 from tests.image.waiting import until
 
 if TYPE_CHECKING:
@@ -113,8 +113,7 @@ def samba(machine: Machine) -> Iterator[int]:
     """The port of a Samba that has this machine's list."""
     if os.geteuid() != 0 or shutil.which("smbd") is None:
         pytest.skip("needs root, and Samba")
-    with socket.create_server((HOST, 0)) as taken:
-        port = int(taken.getsockname()[1])
+    port = free_port()
     machine.path("/shared").mkdir()
     machine.path("/samba").mkdir()
     machine.path(CONFIGURATION).write_text(SAMBA.format(root=machine.root, port=port))

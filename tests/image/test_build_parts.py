@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tarfile
 import threading
-import time
+import traceback
 from fnmatch import fnmatch
 from itertools import product
 from pathlib import Path
@@ -34,6 +34,7 @@ from provision.image.program import NOT_CODE, PARTS, own_files, own_metadata
 from provision.image.release import Release, own_release
 from provision.image.wheels import Wheel, Wheels, find_wheels
 from templates.files import guest_files, script
+from tests.waiting import until
 
 SOURCES = (Source("http://mirror.example/debian", "bookworm"),)
 #: Modules of the kernel by which a VM finds its disks, network, console and folders.
@@ -147,7 +148,9 @@ def test_what_a_program_mounts_is_not_mounted_for_others(tmp_path: Path) -> None
     assert str(tmp_path) not in Path("/proc/mounts").read_text()
 
 
-SLOW = 'trap "touch cleaning; sleep 1; touch cleaned; exit 1" TERM; sleep 600 & echo $! > child; wait'
+#: Cleans up until the test has sent its last signal: one that came later would end the tests themselves.
+CLEAN = "touch cleaning; until [ -e go ]; do sleep 0.05; done; touch cleaned; exit 1"
+SLOW = f'trap "{CLEAN}" TERM; sleep 600 & echo $! > child; wait'
 
 
 @pytest.mark.parametrize("signs", [("child",), ("child", "cleaning")], ids=["once", "again while it cleans up"])
@@ -164,11 +167,17 @@ def test_interrupted_program_cleans_up_and_leaves_no_process(
 
 
 def interrupt_when(*signs: Path) -> None:
+    until(lambda: "communicate" in calls_of_the_main_thread(), "waiting for the program")
     for sign in signs:
-        while not sign.is_file():
-            time.sleep(0.05)
-        time.sleep(0.2)
+        until(sign.is_file, sign.name)
         os.kill(os.getpid(), signal.SIGINT)
+    signs[0].with_name("go").touch()
+
+
+def calls_of_the_main_thread() -> set[str]:
+    """The functions that it is in."""
+    frame = sys._current_frames()[threading.main_thread().ident or 0]
+    return {frame.f_code.co_name for frame, _ in traceback.walk_stack(frame)}
 
 
 def test_who_cannot_give_files_to_others_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from templates.files import guest_files
 from tests.appliance.community import Community
 from tests.appliance.hospital import PASSWORD, Hospital, ct
 from tests.appliance.scanner import written
+from tests.exchange.test_stores import free_port
 from tests.image.waiting import until
 
 if TYPE_CHECKING:
@@ -57,8 +57,7 @@ class Branch:
         people = self.hospital.people
         self.inbox = Inbox(self.hospital.archive, "erode", people.settings, people.audit, 0.0, 0.0)
         self.published = SmbAccounts(self.hospital.archive.index, folder, self.inbox.shares)
-        with socket.create_server((HOST, 0)) as taken:
-            self.port = int(taken.getsockname()[1])
+        self.port = free_port()
         self.machine.path(CONFIGURATION).write_text(configuration(root, self.port))
 
     def allow(self, *, inbox: bool, staff: dict[str, str] = STAFF) -> None:

@@ -36,7 +36,7 @@ except ImageNotBuilt as error:
 except KeyboardInterrupt:
     sys.exit(130)
 """
-LIMIT_S = 60
+LIMIT_S = 240
 
 
 @pytest.fixture

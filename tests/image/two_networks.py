@@ -18,9 +18,9 @@ from pathlib import Path
 
 PORTS = (22, 445, 8080, 11112)
 TRIED = 40
-#: For whom nobody answers; the others are let in, or turned away, at once.
+#: How long the stranger waits, whom nobody answers; the others are waited for until each is let in or turned away.
 SILENCE_S = 2.0
-#: Within which the kernel has seen that connections have ended.
+#: Within which that has happened, and the kernel has seen that connections have ended.
 PATIENCE_S = 60.0
 #: Machine and neighbours, on IPv4 and IPv6; the ruleset's sets are filled with their networks.
 MACHINE = ("10.9.0.1", "fd09::1")
@@ -84,7 +84,7 @@ def got(address: str, target: str, port: int) -> int:
     """How many of the connections come about, that one address tries to have at a time."""
     with ExitStack() as opened:
         tried = [opened.enter_context(begun(address, target, port)) for _ in range(TRIED)]
-        end = time.monotonic() + SILENCE_S
+        end = time.monotonic() + (SILENCE_S if address == STRANGER else PATIENCE_S)
         while len(select.select([], tried, [], 0)[1]) < TRIED and time.monotonic() < end:
             time.sleep(0.01)
         return sum(is_connected(one) for one in tried)
