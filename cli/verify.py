@@ -114,11 +114,11 @@ def ward_of(
 ) -> Ward:  # fmt: skip
     """A branch made ready for its checks, with a patient of this run's own."""
     from cli.acceptance import Ward, allowed
-    from cli.test_object import test_object
+    from cli.acceptance_image import acceptance_image
     from provision.fleet.visitor import AE_TITLE
 
     patient_id = f"GURNEY-VERIFY-{name.upper()}-{run}"  # 64 characters at most (PS3.5 6.2, LO)
-    image = test_object(folder / f"{name}.dcm", patient_id)
+    image = acceptance_image(folder / f"{name}.dcm", patient_id)
     others = {community.first_name(other): session for other, session in sessions.items() if other != name}
     return Ward(statuses[name], sessions[name], image, patient_id, AE_TITLE, others, allowed(community, name))
 

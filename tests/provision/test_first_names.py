@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from appliance.boot.archive_disk import claim
+from cli.acceptance_image import acceptance_image
 from cli.demo.branch import Branch, Session
-from cli.test_object import test_object as picture_of
 from cli.verify import logged_in
 from emulator.faults import Faults
 from exchange.keys import BranchKeys
@@ -366,13 +366,13 @@ def test_a_renamed_branch_serves_with_its_patients(
     office.apply()
     assert wait_until_ready(office.desk, office.community, 120).ready
     with visited(office, office.community) as branches:
-        send(branches["erode"][0], picture_of(tmp_path / "1.dcm", "OURS-1"))
+        send(branches["erode"][0], acceptance_image(tmp_path / "1.dcm", "OURS-1"))
         refer(branches["erode"][1], "OURS-1", "salem")
-        send(branches["salem"][0], picture_of(tmp_path / "2.dcm", "THEIRS-1"))
+        send(branches["salem"][0], acceptance_image(tmp_path / "2.dcm", "THEIRS-1"))
     before = office.found().view.published.enrolled["erode"]
     text = called(example_text, "erode-town")
     assert not office.apply(text).after
-    assert wait_until_ready(office.desk, parse(text), 60).ready
+    assert wait_until_ready(office.desk, parse(text), 120).ready
     after = office.found().view.published.enrolled["erode"]
     assert (after.keys, after.vm_id) == (before.keys, before.vm_id)
     with visited(office, parse(text)) as branches:
@@ -382,7 +382,7 @@ def test_a_renamed_branch_serves_with_its_patients(
         refer(branches["salem"][1], "THEIRS-1", "erode")
         assert own.patients() == ["OURS-1", "THEIRS-1"]
         assert branches["karur"][1].patients() == ["OURS-1"]
-        send(status, picture_of(tmp_path / "3.dcm", "OURS-2"))
+        send(status, acceptance_image(tmp_path / "3.dcm", "OURS-2"))
         refer(own, "OURS-2", "salem")
         issuers = {study["patient_id"]: study["issuer"] for study in branches["salem"][1].get("/api/studies")}
         assert issuers == {"OURS-1": "erode", "OURS-2": "erode", "THEIRS-1": "salem"}, (

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SIDE = 64
 
 
-def test_object(path: Path, patient_id: str) -> Path:
+def acceptance_image(path: Path, patient_id: str) -> Path:
     """Write a grey ramp (PS3.3 A.8.1, Secondary Capture) with UIDs that are the same for the same patient each time."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
