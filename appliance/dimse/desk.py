@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from appliance.dimse.contexts import is_storage
 from appliance.errors import ApplianceError, ArchiveFull, Unreadable
+from appliance.keeping.filing import source_of
 from appliance.keeping.header import is_uid
 from appliance.keeping.part10 import file_meta
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from appliance.dimse.callers import Caller, NamedModality
     from appliance.dimse.tally import Tally
     from appliance.keeping.archive import Archive
-    from appliance.keeping.spool import Arrival, Arriving
+    from appliance.keeping.filing import Filed
+    from appliance.keeping.header import Header
+    from appliance.keeping.spool import Arriving
 
 
 class NotAllowed(ApplianceError):  # noqa: N818 - named for what it says
@@ -109,9 +112,9 @@ class StorageDesk:
         """Whether the settings, which may have changed since the negotiation, have the AE title."""
         return any(modality.ae_title == caller.ae_title for modality in self.modalities())
 
-    def keep(self, request: Request, arriving: Arriving) -> Arrival | None:
+    def keep(self, request: Request, arriving: Arriving) -> tuple[Header, Filed]:
         """
-        Keep the whole file; returns when the disk and the index have it. None where they had it before.
+        Keep the whole file; returns when the disk and the index have it, with what became of it.
 
         Raises
         ------
@@ -125,8 +128,12 @@ class StorageDesk:
             raise Mismatch("the data set's SOP class or instance is not the request's")
         filed = self.archive.file([arrival], issuer=self.branch, source=request.caller.ae_title)
         if filed.conflicts:
-            raise Conflict("another data set is kept under this SOP Instance UID")
-        return arrival if filed.new else None
+            raise Conflict(f"another image is kept under this UID, from {self._source_of(header.sop_instance_uid)}")
+        return header, filed
+
+    def _source_of(self, sop_instance_uid: str) -> str:
+        with self.archive.index.session() as session:
+            return source_of(session, sop_instance_uid)
 
 
 class Taking:
@@ -151,7 +158,7 @@ class Taking:
         """What the caller is told now that the data set is whole; success only once it is kept."""
         if self._arriving is not None:
             with self._failures_remembered():
-                self._tally.count(self._desk.keep(self.request, self._arriving))
+                self._tally.count(*self._desk.keep(self.request, self._arriving))
         return self._failure or Answer(SUCCESS)
 
     def drop(self) -> None:

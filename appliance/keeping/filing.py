@@ -111,6 +111,11 @@ def is_kept(session: Session, sop_instance_uid: str) -> bool:
     return session.scalar(select(Instance.id).where(Instance.sop_instance_uid == sop_instance_uid)) is not None
 
 
+def source_of(session: Session, sop_instance_uid: str) -> str:
+    """Who sent a kept instance, as `Archive.file` was told."""
+    return session.scalars(select(Instance.source).where(Instance.sop_instance_uid == sop_instance_uid)).one()
+
+
 def kept_of(session: Session, sop_instance_uids: Collection[str]) -> set[str]:
     """Those of these instances that the index has."""
     left, found = iter(sop_instance_uids), set()

@@ -1,7 +1,7 @@
 """A caller with a modality's AE title and another address, against a DICOM server in a network of its own.
 
-`unshare --map-root-user --net python stranger.py FOLDER` writes a line of JSON: the abstract syntaxes that were
-accepted, the status of a C-STORE over each context that was proposed, and how many instances are kept.
+`unshare --map-root-user --net python stranger.py FOLDER FILE` writes JSON: for each caller the status of a C-STORE over
+each context that was accepted, and how many instances are kept.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def main() -> None:
     server.listen(MACHINE, 11112)
     told = {address: came(address) for address in (STRANGER, MODALITY)}
     kept = [path for path in archive.kept.instances.rglob("*") if path.is_file()]
-    print(json.dumps({**told, "kept": len(kept)}))
     server.stop()
+    Path(sys.argv[2]).write_text(json.dumps({**told, "kept": len(kept)}))
     archive.close()
 
 
