@@ -12,6 +12,7 @@ from exchange.settings import Modality
 from tests.appliance.community import Community
 from tests.appliance.process import ApplianceProcess
 from tests.appliance.scanner import ct_files, statuses, storescu
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ def test_nothing_acknowledged_is_lost(appliance: ApplianceProcess, tmp_path: Pat
     armed.touch()
     acknowledged = statuses(storescu(appliance.address, *files)).count("Success")
     assert appliance.process is not None
-    assert appliance.process.wait(30) == -9
+    assert appliance.process.wait(PATIENCE_S) == -9
     appliance.start()
     check_whole(appliance, files, acknowledged)
     assert statuses(storescu(appliance.address, *files)) == ["Success"] * 3

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from pydicom.data import get_testdata_file
 
+from appliance.pictures.rendering import PAUSE_S
 from exchange.settings import Modality
 from tests.appliance.community import Community
 from tests.appliance.process import ApplianceProcess
@@ -63,14 +64,14 @@ def test_what_has_no_picture_says_why(appliance: ApplianceProcess) -> None:
     assert {state for (state,) in appliance.rows("SELECT state FROM instance")} == {"none"}
 
 
-def test_a_picture_is_there_a_second_after_its_instance(appliance: ApplianceProcess, tmp_path: Path) -> None:
-    """The quickest of five counts: each is sent just after another was drawn, so who looks now and then is late."""
+def test_a_picture_is_there_soon_after_its_instance(appliance: ApplianceProcess, tmp_path: Path) -> None:
+    """The quickest of five counts: each is sent just after another was drawn; who looks every ten seconds is late."""
     appliance.start().enrol(CT1)
     for number in range(5):
         storescu(appliance.address, *ct_files(tmp_path / str(number), 1))
         appliance.wait_until_drawn()
     assert len(waits_s(appliance)) == 5
-    assert -0.01 < min(waits_s(appliance)) < 1  # a file system tells the time of its last tick
+    assert -0.01 < min(waits_s(appliance)) < PAUSE_S / 2  # a file system tells the time of its last tick
 
 
 def waits_s(appliance: ApplianceProcess) -> list[float]:
@@ -82,12 +83,12 @@ def waits_s(appliance: ApplianceProcess) -> list[float]:
     ]
 
 
-def test_it_stops_within_five_seconds_and_goes_on_afterwards(appliance: ApplianceProcess, tmp_path: Path) -> None:
+def test_it_stops_in_time_and_goes_on_afterwards(appliance: ApplianceProcess, tmp_path: Path) -> None:
     appliance.start().enrol(CT1)
     with socket.create_connection((appliance.address, 11112)):  # somebody who connected and says nothing
         files = ct_files(tmp_path / "ct", 40)
         storescu(appliance.address, *files)
-        assert appliance.stop() < 5
+        assert appliance.stop() < 20, "the unit's TimeoutStopSec"
     assert appliance.lines()[-1]["event"] == "stopped"
     appliance.start()
     appliance.wait_until_drawn()

@@ -109,7 +109,7 @@ def test_links_are_not_followed(folder: Folder, tmp_path: Path) -> None:
     assert not (tmp_path.parent / "new").exists()
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(120)
 def test_a_pipe_and_a_folder_are_no_files(folder: Folder, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()

@@ -348,7 +348,7 @@ def letter_symlink(letter: Path) -> None:
     letter.symlink_to(letter.parent.parent / "elsewhere")
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -400,7 +400,7 @@ def test_a_flooded_outbox_costs_its_owner_only(kongu: Kongu, sent: Outgoing, tmp
     assert len(looked_at.offers) == 4096 + 1
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 def test_odd_things_beside_referrals_are_passed_over_with_few_lines(kongu: Kongu, sent: Outgoing) -> None:
     folder = kongu.outbox("erode").path / "salem"
     (folder / "link").symlink_to("/")

@@ -139,7 +139,7 @@ def test_the_revocation_list_is_printed(new_desk: Callable[..., Desk]) -> None:
     assert [each["serial"] for each in json.loads(desk.run("authority", "--crl", "--json")[1])["revoked"]] == [serial]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_real_appliances_take_it_up_and_the_former_one_is_believed_no_more(new_desk: Callable[..., Desk]) -> None:
     desk = new_desk(driver="process")
     office = desk.office
@@ -147,7 +147,7 @@ def test_real_appliances_take_it_up_and_the_former_one_is_believed_no_more(new_d
     assert before.ready
     former = Certificate(before.authority)
     assert desk.run("authority", "--replace", "--yes")[0] == 0
-    after = wait_until_ready(office.desk, office.community, 60)
+    after = wait_until_ready(office.desk, office.community, 120)
     assert after.ready, [branch.words for branch in after.branches]
     assert Certificate(after.authority).key_id != former.key_id
     trust = trust_of(office.found())

@@ -203,9 +203,9 @@ def counted(port: int, host: str) -> Iterator[tuple[int, list[int]]]:
             back = threading.Thread(target=pump, args=(far, near))
             back.start()
             pump(near, far)
+            with lock:  # its client has ended it
+                open_now[0] -= 1
             back.join()
-        with lock:
-            open_now[0] -= 1
 
     def pump(source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):

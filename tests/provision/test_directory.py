@@ -169,12 +169,12 @@ def test_enrolment_does_not_either(office_in_use: Office) -> None:
     assert standing(office_in_use).branch("erode").keys == meant.keys, "whose fingerprint an admin has compared"
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_real_appliances_enrol_again_after_a_destroy(new_office: Callable[..., Office]) -> None:
     office = new_office(driver="process")
     for _ in range(2):
         office.apply()
-        enrolment = wait_until_ready(office.desk, office.community, 90)
+        enrolment = wait_until_ready(office.desk, office.community, 120)
         assert enrolment.ready, enrolment
         assert len(enrolment.invitations) == 5
         apply(office.desk, plan_to_destroy(office.found()), allow=ALL)

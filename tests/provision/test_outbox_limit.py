@@ -50,7 +50,7 @@ def test_enrolled_branches_are_told_and_tell_how_much_they_use(
     with visiting(office.desk, parse(text), "127.0.0.1"):
         assert {each.outbox_bytes for each in office.found().view.published.settings.values()} == {20 << 30}
     assert not office.plan(text), "a visitor leaves the limit as it is"
-    assert wait_until_ready(office.desk, parse(text), 60).ready
+    assert wait_until_ready(office.desk, parse(text), 120).ready
     (office.folder / "community.yaml").write_text(text)
     office.enter(monkeypatch)
     where = ["-f", str(office.folder / "community.yaml"), "--exchange", str(office.exchange)]
