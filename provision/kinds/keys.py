@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from provision.node import Node
     from provision.planning.view import View
 
+#: The way of who is the only admin.
+OR_RECOVER = ". Nobody can? Do it with the recovery secret: GURNEY_IDENTITY=FILE gurney apply (docs/recovery.md)"
+
 BODY, ADMINS = "GURNEY_BODY", "GURNEY_ADMINS"
 COMMUNITY_KEY, RECOVERY_KEY = PUBLIC = ("GURNEY_COMMUNITY_KEY", "GURNEY_RECOVERY_KEY")
 
@@ -133,9 +136,9 @@ def opened(document: Node, identity: Identity) -> CommunityKeys:
     except CannotOpen as error:
         if identity.made:
             words = f"you have no identity yet that opens {document.name}: make one with `gurney identity`"
-            raise NoIdentity(f"{words}, and ask an admin to put it under `admins:` and to apply") from error
+            raise NoIdentity(f"{words}, and ask an admin to put it under `admins:` and to apply{OR_RECOVER}") from error
         words = f"{identity.path} does not open {document.name}: ask an admin who can to put {identity.recipient}"
-        raise NoIdentity(f"{words} under `admins:` in the community file, and to apply") from error
+        raise NoIdentity(f"{words} under `admins:` in the community file, and to apply{OR_RECOVER}") from error
 
 
 def remove(act: Act, found: Existing) -> None:
