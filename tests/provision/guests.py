@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from provision.vm_state import address_of
 from tests.exchange.test_stores import free_port, keygen
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +67,7 @@ class Guests:
         command = ["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "sshd_config")]
         with (folder / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as process:
             try:
+                until(lambda: process.poll() is not None or _listens(address, self.port), f"the sshd of {branch}")
                 yield
             finally:
                 process.terminate()
@@ -80,3 +83,8 @@ class Guests:
             f'#!/bin/sh\ncd {os.getcwd()}\nexec {sys.executable} -m cli "$@" {places} {mounts}\n'  # noqa: PTH109
         )
         program.chmod(0o755)
+
+
+def _listens(address: str, port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex((address, port)) == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from provision.kinds.ending import RECOVER_DELETE
 from provision.planning.plan import plan
 from tests.provision.test_backups import backed_up, backup_datastore, by_nfs  # noqa: F401 - fixtures
 from tests.provision.test_host_hook import STAND_IN, restart_text, two_hosts  # noqa: F401 - a fixture
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,10 +124,7 @@ def test_an_archive_is_as_good_as_its_last_backup(office: Office, backed_up: str
     assert "All that erode ever received is lost" in scene.course[0]
     vm = office.found().view.appliances["erode"].id
     office.raw("vm.backup", vm, office.found().pools.named("datastore", "backups").id, False)  # type: ignore[union-attr]
-    for _ in range(200):
-        if office.found().view.appliances["erode"].ids("BACKUPS/BACKUP_IDS"):
-            break
-        time.sleep(0.05)
+    until(lambda: office.found().view.appliances["erode"].ids("BACKUPS/BACKUP_IDS"), "the backup")
     scene = told(office, datetime.now(UTC) + timedelta(hours=5))["archive", "erode"]
     assert scene.rpo_s == pytest.approx(5 * 3600, abs=120)
     assert scene.rto_s is not None
@@ -139,10 +136,7 @@ def test_an_archive_is_as_good_as_its_last_backup(office: Office, backed_up: str
     assert abs((lines["erode"].made - datetime.now(UTC)).total_seconds()) < 120
     assert told(office)["archive", "salem"].rpo_s is None
     office.raw("vm.recover", vm, RECOVER_DELETE)
-    for _ in range(200):
-        if "erode" not in office.found().view.appliances:
-            break
-        time.sleep(0.05)
+    until(lambda: "erode" not in office.found().view.appliances, "the end of the VM")
     office.apply()
     scene = told(office, datetime.now(UTC) + timedelta(hours=5))["archive", "erode"]
     assert office.found().view.appliances["erode"].id != vm

@@ -219,10 +219,10 @@ def test_command_reads_what_it_is_given_and_tells_line_by_line(machine: Machine)
 
 
 def test_command_that_falls_silent_is_ended(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("provision.visit.shell.SILENT_S", 5.0)
+    monkeypatch.setattr("provision.visit.shell.SILENT_S", 10.0)
     with shell_in(machine) as shell:
-        talking = shell.run("for each in 1 2 3 4 5 6; do sleep 1; echo $each; done")
-        assert (talking.code, talking.out.split()) == (0, ["1", "2", "3", "4", "5", "6"])
+        talking = shell.run("for each in $(seq 24); do sleep 0.5; echo $each; done")  # no word in 10 s ends it
+        assert (talking.code, talking.out.split()) == (0, [str(number) for number in range(1, 25)])
     monkeypatch.setattr("provision.visit.shell.SILENT_S", 2.0)
     monkeypatch.setattr("provision.visit.shell.SILENT_LINES_S", 2.0)
     with pytest.raises(NotVisited, match=r"kongu\.erode at .*said nothing for 2 s"), shell_in(machine) as shell:

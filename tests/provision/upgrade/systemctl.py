@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).absolute().parents[2]
 PID, RESTARTS, LOG = ROOT / "run/unit.pid", ROOT / "run/unit.restarts", ROOT / "run/unit.log"
-STOP_S, TIMEOUT_STOP_S = 20, 5
+STOP_S, TIMEOUT_STOP_S = 120, 5
 
 
 def start() -> None:
@@ -36,7 +36,9 @@ def stop() -> None:
     if pid := runs():
         os.kill(pid, signal.SIGTERM)
         end = time.monotonic() + STOP_S
-        while runs() and time.monotonic() < end:
+        while runs():
+            if time.monotonic() > end:
+                sys.exit(f"process {pid} still runs after {STOP_S} s")
             time.sleep(0.05)
     with suppress(OSError):
         PID.unlink()
@@ -58,9 +60,9 @@ def supervise() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     command, number = json.loads((ROOT / "unit").read_text()), 0
     while True:
-        with LOG.open("ab") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log)
+        process = begun(command)
         try:
+            listen()
             process.wait()
         finally:
             process.terminate()
@@ -68,6 +70,17 @@ def supervise() -> None:
         number += 1
         RESTARTS.write_text(str(number))
         time.sleep(1)
+
+
+def begun(command: list[str]) -> subprocess.Popen[bytes]:
+    """The service, begun while nothing ends us: what came in between would leave it behind. `listen` is next."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    with LOG.open("ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=listen)
+
+
+def listen() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

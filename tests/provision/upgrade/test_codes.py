@@ -7,17 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from emulator.faults import Faults
 from exchange import settings as all_settings
 from exchange.keys import BranchKeys
 from tests.provision.test_commands import shell  # noqa: F401 - a fixture
 from tests.provision.test_enrolment import report
 from tests.provision.test_rolling import IMAGE, NEXT, with_next_image
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +84,8 @@ def test_codes_are_shown_though_the_terminal_is_closed(
     office: Office, example_text: str, tmp_path: Path, number: signal.Signals
 ) -> None:
     file, keys = prepared(office, example_text, tmp_path)
-    office.embedded.faults = Faults(["image.allocate:5000ms"])  # there is time for a signal
+    slow = replace(office.embedded.settings.pace, image_s=3600.0)  # there is time for a signal
+    office.embedded.settings = replace(office.embedded.settings, pace=slow)
     command = ["appliance", "upgrade", "--image", "-f", str(file), "--exchange", str(office.exchange), "erode"]
     process = subprocess.Popen(  # with `nohup` around the tests SIGHUP would be ignored
         ["env", "--default-signal=HUP", sys.executable, "-m", "cli", *command],
@@ -95,6 +97,6 @@ def test_codes_are_shown_though_the_terminal_is_closed(
     assert process.stderr is not None
     said = next((line for line in process.stderr if "its new image is made" in line), "")
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert (said != "", process.returncode) == (True, 130), err
     check(office, keys, in_table(out))

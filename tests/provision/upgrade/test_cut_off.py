@@ -14,6 +14,7 @@ import pytest
 
 from appliance.boot.machine import Machine
 from appliance.boot.programs import choose_program
+from appliance.upgrade.programs import Programs
 from provision.visit.far_side import FarSide
 from provision.visit.shell import Machine as Place
 from provision.visit.shell import shell_in
@@ -112,6 +113,7 @@ def test_line_that_breaks_does_not_stop_it(admin: Admin, guest: StandIn, tmp_pat
     with pytest.raises(CutOff):
         upgrade_and_break_the_line(admin.machine, far, version)
     until(lambda: in_service(guest, "0.2.0"))
+    until(lambda: not Programs(Machine(guest.root)).busy(), "the end of the upgrade that goes on alone")
     assert admin.upgrade(wheel).outcome == "already"
 
 
