@@ -18,6 +18,8 @@ from appliance.referral.request import Asker
 from appliance.web.views import Views
 
 COOKIE = "gurney"
+#: Where programs come by HTTP Basic: to the API, and to the pictures whose addresses it tells.
+BY_BASIC = ("/api/", "/pictures/", "/thumbnails/")
 #: What a page adds to its address when it looks again by itself (`?by=itself`): nobody clicked.
 BY, ITSELF = "by", "itself"
 
@@ -105,7 +107,7 @@ def _found(request: Request) -> Visitor | None:
 
 
 def person(request: Request) -> Visitor:
-    """The person who asks, by session, or in the API by HTTP Basic.
+    """The person who asks, by session, or in the API and for its pictures by HTTP Basic.
 
     Raises
     ------
@@ -119,7 +121,7 @@ def person(request: Request) -> Visitor:
 
 def _by_basic(request: Request) -> Visitor | None:
     scheme, _, sealed = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic" or not request.url.path.startswith("/api/"):
+    if scheme.lower() != "basic" or not request.url.path.startswith(BY_BASIC):
         return None
     if not (_is_secure(request) or is_loopback(address_of(request))):
         raise NotLoggedIn("HTTP Basic is taken over TLS only.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.appliance.hospital import Hospital, ct, hospitals
+from tests.appliance.hospital import PASSWORD, Hospital, ct, hospitals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +44,12 @@ def test_studies_and_their_pictures(two) -> None:
     whole = client.get(f"/api/studies/{study['study_instance_uid']}").json()
     pictures = [p for series in whole["series"] for instance in series["instances"] for p in instance["pictures"]]
     assert len(pictures) == 3
+    program = two[0].client()
+    program.auth = ("r.devi", PASSWORD)
     for picture in pictures:
-        answer = client.get(picture["url"])
-        assert answer.content == (two[0].archive.shared / picture["path"]).read_bytes()
+        content = (two[0].archive.shared / picture["path"]).read_bytes()
+        assert [each.get(picture["url"]).content for each in (client, program)] == [content] * 2
+    assert program.get("/", follow_redirects=False).status_code == 303, "pages are for people, who log in"
 
 
 def test_a_referral_from_request_to_arrival(two) -> None:
