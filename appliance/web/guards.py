@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES = 64 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OPEN_PATHS = frozenset({"/health", "/favicon.ico", "/trust"})
+#: A name, or an IPv6 address in brackets, and a port (RFC 9110 7.2; RFC 3986 3.2.2).
+HOST = re.compile(r"(?:\[([^\[\]@/]*)\]|([^:\[\]@/]*))(?::([0-9]{0,5}))?", re.ASCII)
+HIGHEST_PORT = 65535
 OWN_SITES = frozenset({"same-origin", "none"})
 
 ANSWER_HEADERS = {
@@ -62,10 +66,11 @@ class OwnHost:
 
 
 def host_name(host: str) -> str:
-    """The name or address of a Host header, without its port and brackets, in lower case."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower()
+    """The name or address of a Host header, without its port and brackets, in lower case; empty where it is none."""
+    parts = HOST.fullmatch(host)
+    if parts is None or int(parts[3] or 0) > HIGHEST_PORT:
+        return ""
+    return (parts[1] or parts[2] or "").lower()
 
 
 def _is_address(name: str) -> bool:
