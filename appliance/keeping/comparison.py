@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from appliance.keeping.content import content_of
 from appliance.keeping.part10 import data_set_digest
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class Likeness(Enum):
 
     SAME_FILE = "same file"
     SAME_DATA_SET = "same data set"
+    SAME_CONTENT = "same content"
     OTHER = "other"
 
 
@@ -47,9 +49,13 @@ def _likeness(arrival: Arrival, path: Path) -> Likeness:
             if hashlib.file_digest(file, "sha256").hexdigest() == arrival.sha256:
                 return Likeness.SAME_FILE
         kept = data_set_digest(path)
+        if data_set_digest(arrival.path) == kept:
+            return Likeness.SAME_DATA_SET
+        said = content_of(path)
     except OSError:  # a bad sector, say: it is as good as lost
         return Likeness.OTHER
-    return Likeness.SAME_DATA_SET if data_set_digest(arrival.path) == kept else Likeness.OTHER
+    again = content_of(arrival.path) if said is not None else None
+    return Likeness.SAME_CONTENT if said and again and again.is_that_of(said) else Likeness.OTHER
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -154,7 +154,8 @@ def _again(kept: KeptFiles, arrival: Arrival, found: Any, likeness: Likeness) ->
         if likeness is not Likeness.SAME_FILE:
             kept.heal(arrival)
         return Outcome.SAME
-    if found.transfer_syntax_uid == arrival.header.transfer_syntax_uid and likeness is not Likeness.OTHER:
+    is_written_so = found.transfer_syntax_uid == arrival.header.transfer_syntax_uid
+    if likeness is Likeness.SAME_CONTENT or (is_written_so and likeness is not Likeness.OTHER):
         return Outcome.SAME
     kept.set_aside(arrival)
     return Outcome.CONFLICT

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pydicom
 import pytest
+from pydicom.dataset import Dataset
 from sqlalchemy import select
 
 from appliance.people_tables import AuditEntry
@@ -26,6 +27,34 @@ SUCCESS = "Success"
 def reception(tmp_path: Path) -> Iterator[Reception]:
     with receiving(tmp_path / "archive") as opened:
         yield opened
+
+
+@pytest.mark.parametrize("first", ["-xe", "-xi", "-xd"])
+def test_the_same_in_another_encoding_is_the_same(reception: Reception, tmp_path: Path, first: str) -> None:
+    """As a PACS forwards what the scanner has sent already: explicit, implicit or deflated, and from a CD."""
+    (dataset,) = ct(count=1)
+    dataset.RequestAttributesSequence = [Dataset()]
+    dataset.RequestAttributesSequence[0].ScheduledProcedureStepID = "7"
+    files = written(tmp_path / "ct", dataset)
+    assert statuses(storescu(reception.address, *files, options=(first,))) == [SUCCESS]
+    kept = reception.archive.path_of(dataset.SOPInstanceUID).read_bytes()
+    for option in ("-xe", "-xi", "-xd"):
+        assert statuses(storescu(reception.address, *files, options=(option,))) == [SUCCESS], option
+    with reception.archive.arriving() as arriving:  # with the trailing padding that C-STORE leaves out
+        arriving.write(files[0].read_bytes())
+        assert reception.archive.file([arriving.finish()], issuer="erode", source="inbox:r.devi").same == 1
+    assert reception.archive.path_of(dataset.SOPInstanceUID).read_bytes() == kept
+    assert list(reception.archive.conflicts.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["-xi", "-xd"])
+def test_another_data_set_in_another_encoding_is_set_aside(reception: Reception, tmp_path: Path, option: str) -> None:
+    (dataset,) = ct(count=1)
+    storescu(reception.address, *written(tmp_path / "first", dataset))
+    dataset.PixelData = dataset.PixelData[:-1] + b"\x55"
+    storescu(reception.address, *written(tmp_path / "second", dataset), options=(option,))
+    (aside,) = reception.archive.conflicts.iterdir()
+    assert pydicom.dcmread(aside).PixelData == dataset.PixelData
 
 
 def test_another_data_set_under_a_kept_uid_is_set_aside(reception: Reception, tmp_path: Path) -> None:
