@@ -144,7 +144,9 @@ def test_a_manifest_that_was_meant_for_karur(three, capsys) -> None:
 
 def test_karur_opens_nothing_that_is_for_salem(three, sent: str) -> None:
     erode, _, karur = three
-    for file in box(erode, sent).iterdir():
+    files = list(box(erode, sent).iterdir())
+    assert files
+    for file in files:
         with pytest.raises(CannotOpen):
             unseal(file.read_bytes(), karur.keys.seal)
 

@@ -81,7 +81,7 @@ def test_a_bad_community_file_tells_every_mistake_with_its_line(tmp_path: Path, 
 
 def test_a_missing_community_file(tmp_path: Path) -> None:
     code, said = gurney("plan", "-f", str(tmp_path / "none.yaml"))
-    assert code in {2, 3, 8}
+    assert code == 8
     assert "none.yaml" in said
 
 
@@ -218,5 +218,5 @@ def test_a_bucket_that_is_none_is_told_in_one_line(login: dict[str, str]) -> Non
 
 def test_a_context_that_is_not_there(tmp_path: Path) -> None:
     code, said = gurney("appliance", "run", "--context", str(tmp_path), "--archive", str(tmp_path / "archive"))
-    assert code in {2, 6}
+    assert code == 6
     assert str(tmp_path) in said
