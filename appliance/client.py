@@ -12,13 +12,19 @@ import httpx
 from appliance.errors import ApplianceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
 TIMEOUT_S = 30.0
 DETAIL_SIGNS = 300
 #: An appliance hangs up after 5 s of silence (uvicorn's timeout_keep_alive): a connection is not used again that late.
 SHORT = httpx.Limits(keepalive_expiry=1.0)
+
+#: What we go by in the answers of an appliance; whatever else answers at an address says something else.
+HEALTH = {"secure": bool}
+REQUESTED = {"referral_id": str}
+REFERRAL: dict[str, type] = dict.fromkeys(("to", "state", "refused"), str)
+REFERRAL |= dict.fromkeys(("total", "arrived", "parcels", "parcels_written"), int)
 
 
 class ApplianceAnswered(ApplianceError):  # noqa: N818 - a verdict, not a fault
@@ -52,6 +58,10 @@ class ApplianceClient:
                 base_url=self._url, timeout=TIMEOUT_S, trust_env=False, verify=verify, limits=SHORT
             )
 
+    def is_secure(self) -> bool:
+        """Whether it shows a certificate over HTTPS, which it tells in clear to whoever asks."""
+        return bool(self._told(self._call("GET", "/health"), HEALTH)["secure"])
+
     def log_in(self, login: str, password: str) -> None:
         """Open a session.
 
@@ -60,20 +70,21 @@ class ApplianceClient:
         ApplianceAnswered
             Wrong login or password, or too many attempts.
         ApplianceError
-            It does not answer.
+            It does not answer, or is no appliance.
         """
-        self._call("POST", "/api/session", json={"login": login, "password": password})
+        answer = self._call("POST", "/api/session", json={"login": login, "password": password})
+        if answer.status_code != httpx.codes.NO_CONTENT:
+            raise self._stranger()
 
-    def refer(self, patient_id: str, to: str, issuer: str | None = None) -> dict[str, Any]:
-        """Ask for a referral; its `referral_id` and the number of new `instances`."""
-        body = {"patient_id": patient_id, "to": to} | ({"issuer": issuer} if issuer else {})
-        answer: dict[str, Any] = self._call("POST", "/api/referrals", json=body).json()
-        return answer
+    def refer(self, patient_id: str, to: str, issuer: str | None = None, studies: Sequence[str] = ()) -> dict[str, Any]:
+        """Ask for a referral, of some studies or of all; its `referral_id` and the number of new `instances`."""
+        optional = {"issuer": issuer, "studies": list(studies)}
+        body = {"patient_id": patient_id, "to": to} | {name: value for name, value in optional.items() if value}
+        return self._told(self._call("POST", "/api/referrals", json=body), REQUESTED)
 
     def referral(self, referral_id: str) -> dict[str, Any]:
         """How a referral stands."""
-        answer: dict[str, Any] = self._call("GET", f"/api/referrals/{referral_id}").json()
-        return answer
+        return self._told(self._call("GET", f"/api/referrals/{referral_id}"), REFERRAL)
 
     def _call(self, method: str, path: str, **what: Any) -> httpx.Response:
         with self._translated():
@@ -81,6 +92,16 @@ class ApplianceClient:
         if answer.is_error or answer.has_redirect_location:
             raise ApplianceAnswered(f"{self._url} refuses: {_detail(answer)}", answer.status_code)
         return answer
+
+    def _told(self, answer: httpx.Response, facts: Mapping[str, type]) -> dict[str, Any]:
+        """The document of an answer, which holds these facts at least."""
+        document = _document(answer)
+        if not all(isinstance(document.get(name), kind) for name, kind in facts.items()):
+            raise self._stranger()
+        return document
+
+    def _stranger(self) -> ApplianceError:
+        return ApplianceError(f"{self._url} does not answer as an appliance does: is it the right address?")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -123,11 +144,20 @@ def _detail(answer: httpx.Response) -> str:
     if answer.has_redirect_location:
         return f"it is at {answer.headers['location']}"
     if answer.headers.get("content-type", "").startswith("application/problem+json"):
-        body = answer.json()
-        return str(body.get("detail") or body.get("title"))
+        problem = _document(answer)
+        return str(problem.get("detail") or problem.get("title") or f"status {answer.status_code}")
     if answer.headers.get("content-type", "").startswith("text/plain"):
         return answer.text.strip()[:DETAIL_SIGNS]
     return f"status {answer.status_code}"
+
+
+def _document(answer: httpx.Response) -> dict[str, Any]:
+    """The JSON object of an answer; an empty one where it holds none."""
+    try:
+        document = answer.json()
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _words(error: Exception) -> str:

@@ -29,6 +29,10 @@ UNDER_WAY = frozenset({"prepared", "sending", "sent"})
 @click.option("--patient", required=True, metavar="ID", help="Patient ID, as the images say it.")
 @click.option("--to", required=True, metavar="BRANCH", help="The branch that shall have the images.")
 @click.option("--issuer", metavar="BRANCH", help="The branch that issued the Patient ID, where several did.")
+@click.option(
+    "--study", "studies", multiple=True, metavar="UID",
+    help="Study Instance UID of a study to refer, once for each; all of the patient's where none is named.",
+)  # fmt: skip
 @click.option("--at", required=True, type=PageAddress(), help="The appliance's page, such as https://10.20.1.10.")
 @click.option(
     "--ca", "authority", envvar="GURNEY_CA", type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -58,6 +62,7 @@ def refer(
     patient: str,
     to: str,
     issuer: str | None,
+    studies: tuple[str, ...],
     at: str,
     authority: Path | None,
     revoked: Path | None,
@@ -69,23 +74,33 @@ def refer(
 ) -> None:
     """Refer a patient's images to another branch.
 
-    Sends what that branch has not got of the patient yet; asked for twice, it follows the first referral.
+    Sends what that branch has not got of the patient yet; asked for twice, it follows the first referral. Where
+    studies with the Patient ID name several people, it has to be said which are meant.
     """
     from appliance.client import ApplianceClient
 
     if not patient.strip():
         raise click.BadParameter("a Patient ID is needed", param_hint="--patient")
-    if is_readable_on_the_way(at):
-        progress_console().print("The connection is not encrypted: whoever is on the way can read the password.")
     with ApplianceClient(at, trusted(authority, revoked)) as client:
+        if is_readable_on_the_way(at):
+            _accept_clear(client, at)
         client.log_in(login, _password(password_file))
-        referral_id = client.refer(patient, to, issuer)["referral_id"]
+        referral_id = client.refer(patient, to, issuer, studies)["referral_id"]
         if wait:
             row = _follow(client, referral_id, timeout_s or float("inf"), quiet=as_json)
         else:
             row = client.referral(referral_id)
     _tell(row, as_json=as_json)
     _check(row, wait=wait)
+
+
+def _accept_clear(client: ApplianceClient, at: str) -> None:
+    """Say that others can read what follows; say nothing more to one that is asked over TLS."""
+    from appliance.errors import ApplianceError
+
+    if client.is_secure():
+        raise ApplianceError(f"{at} takes no password in clear: give the https:// address of its page")
+    progress_console().print("The connection is not encrypted: whoever is on the way can read the password.")
 
 
 def trusted(authority: Path | None, revoked: Path | None = None) -> ssl.SSLContext | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -10,14 +11,15 @@ from sqlalchemy import select
 from appliance.errors import ApplianceError
 from appliance.index.models import Instance, Patient, Series, Study
 from appliance.index.queries import instances_of_patient
-from appliance.keeping.namesakes import is_another
+from appliance.keeping.namesakes import is_another, name_of
 from appliance.people_tables import SentInstance, SentReferral
 from appliance.referral.states import CARRIED
+from converter.layout import person
 from exchange.manifest import PatientSummary, StudySummary
 from exchange.outgoing import OutgoingFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from sqlalchemy.orm import Session
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
 class NoSuchPatient(ApplianceError):  # noqa: N818 - a verdict, not a fault
     """The archive has no such patient, or several of that ID and it was not said whose."""
+
+
+class NotChosen(ApplianceError):  # noqa: N818 - a verdict, not a fault
+    """It is not said which studies of a Patient ID are to be referred, or one is named that is not there."""
 
 
 def find_patient(session: Session, patient_id: str, issuer: str | None) -> Patient:
@@ -46,10 +52,52 @@ def find_patient(session: Session, patient_id: str, issuer: str | None) -> Patie
     return found[0]
 
 
-def also_named(session: Session, patient: Patient) -> list[str]:
-    """Other people whom studies under this patient's ID name."""
-    own = session.scalars(select(Study).where(Study.patient_key == patient.id).order_by(Study.id))
-    return list(dict.fromkeys(study.patient_name for study in own if is_another(study, patient)))
+@dataclass(frozen=True)
+class StudyChoice:
+    """A study as a person chooses it, with the name that it bears itself; `is_another` where that is another one."""
+
+    study_instance_uid: str
+    date: str
+    description: str
+    patient_name: str
+    is_another: bool
+    modalities: tuple[str, ...]
+
+
+def choices_of(session: Session, patient: Patient) -> list[StudyChoice]:
+    """All studies under a patient's ID, the newest first."""
+    modalities = _modalities(session, patient)
+    own = select(Study).where(Study.patient_key == patient.id).order_by(Study.study_date.desc(), Study.id.desc())
+    return [
+        StudyChoice(
+            study_instance_uid=study.study_instance_uid,
+            date=study.study_date,
+            description=study.description,
+            patient_name=name_of(study, patient),
+            is_another=is_another(study, patient),
+            modalities=tuple(sorted(modalities[study.id])),
+        )
+        for study in session.scalars(own)
+    ]
+
+
+def check_choice(session: Session, patient: Patient, chosen: Collection[str]) -> None:
+    """Raise unless it is known which studies are meant: all, of one person's, or those that were chosen.
+
+    Raises
+    ------
+    NotChosen
+        Studies under the ID name several people and none was chosen, or one that is not there.
+    """
+    there = {choice.study_instance_uid: choice for choice in choices_of(session, patient)}
+    if strange := sorted(set(chosen) - set(there)):
+        raise NotChosen(f"There is no study {strange[0]} of patient {patient.patient_id} here.")
+    others = dict.fromkeys(person(choice.patient_name) for choice in there.values() if choice.is_another)
+    if others and not chosen:
+        names = ", ".join((person(patient.name), *others))
+        raise NotChosen(
+            f"Studies with Patient ID {patient.patient_id} name several people ({names}): choose the studies to refer."
+        )
 
 
 def summary_of(patient: Patient) -> PatientSummary:
@@ -64,11 +112,11 @@ def summary_of(patient: Patient) -> PatientSummary:
 
 
 def new_files(
-    session: Session, patient: Patient, key_id: str, path_of: Callable[[str], Path]
+    session: Session, patient: Patient, key_id: str, path_of: Callable[[str], Path], chosen: Collection[str] = ()
 ) -> tuple[OutgoingFile, ...]:
     """The patient's instances that no earlier referral carries to the recipient, under the keys that it has now.
 
-    A branch has new keys when it has lost its disk, and its archive with them.
+    A branch has new keys when it has lost its disk, and its archive with them. Of `chosen` studies where there are any.
     """
     carried = _carried_to(session, key_id)
     return tuple(
@@ -83,7 +131,7 @@ def new_files(
             path=path_of(kept.sop_instance_uid),
         )
         for kept in instances_of_patient(session, patient.issuer, patient.patient_id)
-        if kept.sop_instance_uid not in carried
+        if kept.sop_instance_uid not in carried and (not chosen or kept.study_instance_uid in chosen)
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 
 from appliance.errors import ApplianceError
 from appliance.people_tables import SentInstance, SentReferral
-from appliance.referral.contents import find_patient, in_parts, new_files, studies_of, summary_of
+from appliance.referral.contents import check_choice, find_patient, in_parts, new_files, studies_of, summary_of
 from appliance.referral.outbox import check_room
 from appliance.referral.states import CARRIED, OPEN, PREPARED, WITHDRAWN
 from exchange.errors import NoDirectory
@@ -18,7 +18,7 @@ from exchange.manifest import MAX_INSTANCES
 from exchange.outgoing import Outgoing, new_referral, next_sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from sqlalchemy.orm import Session
@@ -75,12 +75,14 @@ class Desk:
     wake: Callable[[], None]
     outbox_limit: Callable[[], int]
 
-    def request(self, patient_id: str, issuer: str | None, recipient: str, by: Asker) -> Requested:
-        """Freeze a referral of what the recipient has not got of a patient.
+    def request(
+        self, patient_id: str, issuer: str | None, recipient: str, by: Asker, studies: Collection[str] = ()
+    ) -> Requested:
+        """Freeze a referral of what the recipient has not got of a patient, or of some studies.
 
         Raises
         ------
-        NoSuchPatient, NothingToRefer
+        NoSuchPatient, NothingToRefer, NotChosen
         OutboxFull
             It does not fit beside what is on its way.
         exchange.errors.NotAllowed
@@ -93,7 +95,8 @@ class Desk:
         key_id = directory.branch(recipient).keys.fingerprint
         with self.index.writing() as session:
             patient = find_patient(session, patient_id, issuer)
-            files = new_files(session, patient, key_id, self.path_of)
+            check_choice(session, patient, studies)
+            files = new_files(session, patient, key_id, self.path_of, frozenset(studies))
             if not files:
                 return _earlier(session, patient, key_id)
             for part in in_parts(files, MAX_INSTANCES):

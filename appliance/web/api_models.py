@@ -101,11 +101,16 @@ class StudyContentOut(StudyFacts):
 
 
 class ReferralIn(In):
-    """Which patient's images shall go where; `issuer` where several branches issued the ID."""
+    """Which patient's images shall go where; `issuer` where several branches issued the ID.
+
+    All studies go, or those of the `studies` whose Study Instance UIDs are given; where studies with this Patient ID
+    name several people, they have to be.
+    """
 
     patient_id: Short
     issuer: Short | None = None
     to: Short
+    studies: Annotated[list[Short], Field(min_length=1, max_length=1000)] | None = None
 
 
 class SenderIn(In):

@@ -14,8 +14,12 @@ router = APIRouter(prefix="/api/referrals", tags=["referrals"])
 
 @router.post("", status_code=202)
 def refer(request: Request, response: Response, visitor: Referrer, body: ReferralIn) -> RequestedOut:
-    """Refer what a branch has not got of a patient; 200 and no instances where it has, or is sent, everything."""
-    asked = people_of(request).desk.request(body.patient_id, body.issuer, body.to, visitor.asker)
+    """Refer what a branch has not got of a patient; 200 and no instances where it has, or is sent, everything.
+
+    409 where studies with the Patient ID name several people and none is chosen.
+    """
+    desk = people_of(request).desk
+    asked = desk.request(body.patient_id, body.issuer, body.to, visitor.asker, body.studies or ())
     if not asked.new:
         response.status_code = 200
     return RequestedOut(referral_id=asked.referral_id, instances=asked.instances)

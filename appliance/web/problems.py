@@ -14,7 +14,7 @@ from appliance.accounts.entrance import TooManyAttempts, WrongLogin
 from appliance.accounts.staff import InvitationRefused
 from appliance.errors import ApplianceError, ArchiveFull
 from appliance.referral.attempts import NotGivenUp
-from appliance.referral.contents import NoSuchPatient
+from appliance.referral.contents import NoSuchPatient, NotChosen
 from appliance.referral.outbox import OutboxFull
 from appliance.referral.request import NothingToRefer, NotOpen
 from appliance.web.page import page
@@ -28,6 +28,7 @@ STATUSES: dict[type[Exception], int] = {
     StaleForm: 403,
     NoSuchPatient: 404,
     NothingToRefer: 409,
+    NotChosen: 409,
     NotOpen: 409,
     NotGivenUp: 409,
     Refused: 409,

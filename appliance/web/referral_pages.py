@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from starlette.responses import RedirectResponse
 
 from appliance.referral.attempts import try_again
-from appliance.referral.contents import also_named, find_patient, kept_uids
+from appliance.referral.contents import NotChosen, choices_of, find_patient, kept_uids
 from appliance.referral.listing import count_referrals, referrals
 from appliance.web.page import page
 from appliance.web.paging import Page, Paging
@@ -18,6 +18,7 @@ router = APIRouter(include_in_schema=False)
 REFERRALS_A_PAGE = 50
 
 Text = Annotated[str, Form(max_length=1024)]
+Chosen = Annotated[list[str], Form(default_factory=list)]
 Asked = Annotated[str, Query(max_length=1024)]
 
 
@@ -35,21 +36,32 @@ def referrals_page(request: Request, visitor: Viewer, note: Asked = "", number: 
 
 @router.get("/refer")
 def refer_page(request: Request, visitor: Referrer, patient_id: Asked, issuer: Asked) -> Response:
-    """The form: which branch shall have this patient's images."""
+    """The form: which branch shall have this patient's images, and of which studies."""
     people = people_of(request)
     with people.index.session() as session:
         patient = find_patient(session, patient_id, issuer)
         images = len(kept_uids(session, issuer, patient_id))
-        others = also_named(session, patient)
+        choices = choices_of(session, patient)
+    others = list(dict.fromkeys(choice.patient_name for choice in choices if choice.is_another))
     recipients = people.directory.recipients_of(people.context.branch)
-    facts = {"patient": patient, "images": images, "others": others, "recipients": recipients}
+    facts = {"patient": patient, "images": images, "others": others, "recipients": recipients, "choices": choices}
     return page(request, "refer.html", visitor, **facts)
 
 
 @router.post("/refer", dependencies=[Depends(own_form)])
-def refer(request: Request, visitor: Referrer, patient_id: Text, issuer: Text, to: Text) -> Response:
-    """Ask for the referral and show the list."""
-    asked = people_of(request).desk.request(patient_id, issuer, to, visitor.asker)
+def refer(
+    request: Request,
+    visitor: Referrer,
+    patient_id: Text,
+    issuer: Text,
+    to: Text,
+    studies: Chosen,
+    choosing: Annotated[bool, Form()] = False,
+) -> Response:
+    """Ask for the referral and show the list; a form with studies to choose from has one chosen at least."""
+    if choosing and not studies:
+        raise NotChosen("Choose the studies to refer: none was.")
+    asked = people_of(request).desk.request(patient_id, issuer, to, visitor.asker, studies)
     return RedirectResponse("/referrals" if asked.new else "/referrals?note=nothing-new", 303)
 
 
