@@ -47,8 +47,8 @@ def check_room(session: Session, needed: int, limit: int) -> None:
     if needed > limit:
         raise OutboxFull(
             f"This referral needs up to {mib(needed)} in the outbox, and the community allows a branch {mib(limit)} at "
-            "all. Ask the community's admin for a larger outbox (`exchange: {outbox: ...}`), or refer one study after the "
-            "other."
+            "all. Ask the community's admin for a larger outbox (`exchange: {outbox: ...}`), or refer one study "
+            "after the other."
         )
     if (used := used_bytes(session)) + needed > limit:
         raise OutboxFull(
