@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exchange.settings import Modality
-from provision.enrolling.published import publish_settings, published
+from provision.enrolling.published import publish_settings, published, settings_as_published
 from provision.errors import NotReady
-from provision.kinds import settings
 from provision.planning.found import found
 
 if TYPE_CHECKING:
@@ -32,7 +31,10 @@ class Visitor:
 
 @contextmanager
 def visiting(desk: Desk, community: Community, host: str) -> Iterator[dict[str, Visitor]]:
-    """Let a visitor into every enrolled branch, sending from `host`; afterwards settings are as declared again.
+    """Let a visitor into every enrolled branch, sending from `host`, and out again.
+
+    Settings otherwise stay as they stand: people who are declared and not published yet are left to the
+    next apply, which shows their codes.
 
     Raises
     ------
@@ -40,18 +42,20 @@ def visiting(desk: Desk, community: Community, host: str) -> Iterator[dict[str, 
         When a branch is not enrolled yet.
     """
     now = found(desk, community.community)
-    enrolled = now.view.published.enrolled
-    late = sorted(name for name in community.branches if community.first_name(name) not in enrolled)
+    enrolled, standing = now.view.published.enrolled, now.view.published.settings
+    told = enrolled.keys() & standing.keys()
+    late = sorted(name for name in community.branches if community.first_name(name) not in told)
     if late or now.keys is None:
         raise NotReady(f"not enrolled yet: {', '.join(late)}: run `gurney apply --wait` first")
     keys = now.keys
 
     def publish(name: str, *, guest: bool) -> str:
-        wanted = settings.declared_for(community, name)
-        staff = [(member.login, member.role) for member in wanted.staff] + [(LOGIN, ROLE)] * guest
-        devices = settings.devices_of(wanted) + [Modality(AE_TITLE, host)] * guest
         first, own = community.first_name(name), community.community
-        news = publish_settings(desk.store, keys, own, first, staff, devices, wanted.outbox_bytes, inbox=wanted.inbox)
+        before = settings_as_published(desk.store, keys, own, first) or standing[first]
+        people = [(member.login, member.role) for member in before.staff if member.login != LOGIN]
+        devices = [each for each in before.modalities if each.ae_title != AE_TITLE]
+        staff, devices = people + [(LOGIN, ROLE)] * guest, devices + [Modality(AE_TITLE, host)] * guest
+        news = publish_settings(desk.store, keys, own, first, staff, devices, before.outbox_bytes, inbox=before.inbox)
         return next((each.code for each in news if each.login == LOGIN), "")
 
     try:

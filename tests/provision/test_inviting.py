@@ -22,6 +22,7 @@ from provision.enrolling.inviting import invite_again
 from provision.enrolling.revocation import revoke
 from provision.errors import ProvisionError
 from provision.fleet.branch_status import statuses_of
+from provision.fleet.visitor import LOGIN, visiting
 from tests.provision.test_commands import shell  # noqa: F401 - a fixture
 from tests.provision.test_enrolment import report
 from tests.provision.test_restored_exchange import health, restored
@@ -129,6 +130,27 @@ def test_a_code_is_at_the_desk_though_the_exchange_goes_once_it_is_published(
     (office.folder / "directory").rename(directory)
     (made,) = at.invitations
     assert invitations(office, keys)["dr.anbu"].accepts(made.code, datetime.now(UTC))
+
+
+def test_an_acceptance_test_invites_nobody_but_its_visitor(
+    new_office: Callable[..., Office], example_text: str
+) -> None:
+    """Who is declared and not published yet is invited by the next apply, which shows the code."""
+    text = example_text[: example_text.index("  salem:")]
+    office, own = replace(new_office(), community=parse(text)), BranchKeys.generate()
+    office.apply()
+    report(office, "erode", own)
+    enrol(office.desk, office.community)
+    before = invitations(office, own)
+    more = text.replace("dr.anbu: doctor", "dr.anbu: doctor, dr.late: doctor")
+    with visiting(office.desk, parse(more), "127.0.0.1") as visitors:
+        assert invitations(office, own)[LOGIN].accepts(visitors["erode"].code, datetime.now(UTC))
+        invited = invite_again(office.desk, office.community, "erode", "r.devi")
+    after = invitations(office, own)
+    assert after.pop("r.devi").accepts(invited.code, datetime.now(UTC)), "what others publish meanwhile stays"
+    assert after == {"dr.anbu": before["dr.anbu"]}
+    done = office.apply(more)
+    assert [each.login for each in done.invitations] == ["dr.late"]
 
 
 def of(made: tuple[NewInvitation, ...], login: str) -> str:
