@@ -40,7 +40,7 @@ FAULTY = (
 #: How long is waited: on a bad day for what a fault has made impossible, on a good one for what has to come.
 LIMITS = ("image.MEASURED_LIMIT_S", "image.DELETED_LIMIT_S", "appliance.IMAGES_LIMIT_S", "appliance.STATE_LIMIT_S",
           "ending.PATIENCE_S", "ending.SETTLED_S", "ending.LIMIT_S")  # fmt: skip
-PATIENCE_S, ON_A_BAD_DAY_S = 60.0, 1.0
+PATIENCE_S, ON_A_BAD_DAY_S = 60.0, 0.3
 WAYS = ("2048", "drop", "lost", "noop")
 
 #: Archives may be lost; what an apply of before has left standing is over, although this process lives on.

@@ -126,8 +126,8 @@ class StandIn:
         home = self.root / "opt/gurney" / OLD
         site = home / SITE
         site.mkdir(parents=True)
-        for part in PARTS:
-            shutil.copytree(folder_of(part), site / part, ignore=shutil.ignore_patterns("__pycache__"))
+        for part in PARTS:  # with what is compiled, but for what is being written just now
+            shutil.copytree(folder_of(part), site / part, ignore=shutil.ignore_patterns("*.pyc.*"))
         info = site / f"gurney-{OLD}.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(metadata(OLD))

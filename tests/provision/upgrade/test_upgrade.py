@@ -40,6 +40,7 @@ def _start(*arguments, closed=False):
 """
 
 
+@pytest.mark.usefixtures("pip_itself")
 def test_version_is_installed_and_found_to_be_there(admin: Admin, guest: StandIn, tmp_path: Path) -> None:
     wheel = program_wheel(tmp_path, "0.2.0")
     assert admin.upgrade(wheel) == Upgraded("upgraded", OLD, "0.2.0")
@@ -143,6 +144,7 @@ def test_index_that_cannot_be_migrated_is_left_as_it_was(admin: Admin, guest: St
     assert guest.schema == SCHEMA
 
 
+@pytest.mark.usefixtures("pip_itself")
 def test_libraries_come_with_it(admin: Admin, guest: StandIn, tmp_path: Path) -> None:
     wheels = tmp_path / "wheels"
     make_wheel(wheels, "no_such_library", "1.5", {"no_such_library.py": b"VALUE = 5\n"})
