@@ -8,10 +8,10 @@ FAST := tests/test_architecture.py tests/cli tests/converter tests/docs/test_gen
 	$(filter-out tests/exchange/test_stores.py,$(wildcard tests/exchange/test_*.py)) \
 	tests/provision/test_addresses.py tests/provision/test_reading.py tests/provision/test_rendering.py
 
-# Three processes on two cores, since many tests wait. Tests of one file run in one of them, in their order: what a
-# module starts is started once. By `--dist loadgroup` they would not: pytest-xdist 3.8 groups nothing with pytest 9.2
-# (pytest-dev/pytest-xdist#1386).
-SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
+# Four processes on two cores, since many tests wait: three left a third of both unused. Tests of one file run in one of
+# them, in their order: what a module starts is started once. By `--dist loadgroup` they would not: pytest-xdist 3.8
+# groups nothing with pytest 9.2 (pytest-dev/pytest-xdist#1386).
+SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test vmtest check bench docs image live lock clean
 

@@ -125,6 +125,7 @@ BEGUN = [
 ]
 
 
+@pytest.mark.slow
 def test_who_stops_in_the_middle_is_given_up(erode: ApplianceProcess) -> None:
     with ExitStack() as open_:
         begun = [open_.enter_context(socket.create_connection((erode.address, port))) for port, _ in BEGUN]

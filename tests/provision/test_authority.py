@@ -139,6 +139,7 @@ def test_the_revocation_list_is_printed(new_desk: Callable[..., Desk]) -> None:
     assert [each["serial"] for each in json.loads(desk.run("authority", "--crl", "--json")[1])["revoked"]] == [serial]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_real_appliances_take_it_up_and_the_former_one_is_believed_no_more(new_desk: Callable[..., Desk]) -> None:
     desk = new_desk(driver="process")

@@ -169,6 +169,7 @@ def test_enrolment_does_not_either(office_in_use: Office) -> None:
     assert standing(office_in_use).branch("erode").keys == meant.keys, "whose fingerprint an admin has compared"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_real_appliances_enrol_again_after_a_destroy(new_office: Callable[..., Office]) -> None:
     office = new_office(driver="process")

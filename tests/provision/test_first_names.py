@@ -358,6 +358,7 @@ def refer(session: Session, patient: str, to: str) -> None:
     session.until(arrived, f"{patient} at {to}", 60)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_renamed_branch_serves_with_its_patients(
     new_office: Callable[..., Office], example_text: str, tmp_path: Path

@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from cli.front_end_loss import back_up, new_front_end
 from cli.main import exit_of
 from exchange.stores import open_store
@@ -18,13 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import pytest
-
     from provision.desk import Desk
     from provision.planning.plan import Plan
     from tests.provision.conftest import Office
 
 
+@pytest.mark.slow
 def test_it_is_played_with_appliances_that_run(
     new_office: Callable[..., Office],
     example_text: str,

@@ -68,6 +68,7 @@ def restored(office: Office) -> None:
             file.unlink()
 
 
+@pytest.mark.slow
 def test_a_revocation_reaches_who_knows_newer_versions(office: Office) -> None:
     published_anew(office, 2)
     restored(office)

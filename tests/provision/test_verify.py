@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from cli.main import exit_of
 from cli.verify import run_name
 from provision.enrolling.enrolment import wait_until_ready
@@ -13,11 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import pytest
-
     from tests.provision.conftest import Office
 
 
+@pytest.mark.slow
 def test_every_branch_is_accepted_and_evidence_is_written(
     new_office: Callable[..., Office], example_text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
