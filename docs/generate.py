@@ -84,7 +84,7 @@ Programs come as a person does, with a login of the community file: by HTTP Basi
 cookie that `POST /api/session` sets. Over TLS, by the community's authority ([trusting an appliance](../trust.md)); one
 that has a certificate answers nothing else in clear than `/health` and `/trust`. What fails is told as
 `application/problem+json` (RFC 9457). Lists tell how many there are in all by `X-Total-Count`, and take `limit` and
-`offset`.
+`offset`; the audit log takes `before`, an entry's number, in place of `offset`, and tells no total.
 
 """
 #: What FastAPI itself describes: its own answer to wrong input, in whose place an appliance sends a problem.

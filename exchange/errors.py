@@ -44,6 +44,10 @@ class Tampered(Refused):
     """The bytes are not those that the signed digest names."""
 
 
+class Damaged(Tampered):
+    """A kept file is not what the index says, or the disk does not give it."""
+
+
 class TooLarge(Refused):
     """More bytes, files or entries than a reader is willing to look at."""
 

@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
-from exchange.errors import Tampered
+from exchange.errors import Damaged, Tampered
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -114,7 +114,7 @@ def _is_whole(file: KeptFile) -> bool:
     try:
         for _ in _checked(file):
             pass
-    except Tampered:
+    except Damaged:
         return False
     return True
 
@@ -135,9 +135,9 @@ def _checked(file: KeptFile) -> Generator[bytes, None, None]:
     except OSError as error:
         if error.errno in _NOT_OF_THE_FILE:
             raise
-        raise Tampered(f"{file.path} cannot be read: {error.strerror}") from error
+        raise Damaged(f"{file.path} cannot be read: {error.strerror}") from error
     if (size, digest.hexdigest()) != (file.size, file.sha256):
-        raise Tampered(f"{file.path} is not what the index says: {size} bytes for {file.size}, or another digest")
+        raise Damaged(f"{file.path} is not what the index says: {size} bytes for {file.size}, or another digest")
 
 
 class Splitter(io.RawIOBase):

@@ -118,8 +118,11 @@ class SftpFolder(Writer):
             if self._client.lstat(self._path(name)).st_uid != owner:
                 try:
                     self._client.chown(self._path(name), owner, owner)
-                except PermissionError:
-                    return False
+                except OSError as error:
+                    # No number comes with "failure", as of a container that has no such user, and "unsupported".
+                    if isinstance(error, PermissionError) or error.errno is None:
+                        return False
+                    raise
         return True
 
     def remove_folder(self, name: str) -> None:

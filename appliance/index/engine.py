@@ -100,7 +100,8 @@ def _refuse_beside_instances(path: Path) -> None:
     if next(instances.glob("*/*"), None) is not None:
         raise ArchiveUnusable(
             f"{path}: lost or empty, while images lie in {instances}: nothing was changed; put the index back from a "
-            f"backup of this disk, or a copy of it that an upgrade has left here (index-*.sqlite)"
+            f"backup of this disk, with its {path.name}-wal if it has one, or from the copy that an upgrade has left "
+            f"here (index-NNNN.sqlite), after moving {path.name}-wal and -shm away; what came after it is missing there"
         )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 #: Marks of alphabets and abjads, from Latin's accents to Arabic's points, are left out by many who write. From
 #: Devanagari on, a mark is a vowel or changes a consonant: ராஜா and ராஜி are two people.
 _MARKS_THAT_COUNT = "\u0900"
+_PARTED = str.maketrans(dict.fromkeys(JOINERS, " "))
 
 
 def may_be_one(name: str, birth_date: str, other_name: str, other_birth_date: str) -> bool:
@@ -33,8 +34,7 @@ def may_be_one(name: str, birth_date: str, other_name: str, other_birth_date: st
     """
     if birth_date and other_birth_date and birth_date != other_birth_date:
         return False
-    words, other_words = _words(name), _words(other_name)
-    return words <= other_words or other_words <= words
+    return any(words <= others or others <= words for words in _readings(name) for others in _readings(other_name))
 
 
 def is_another(study: Study, patient: Patient) -> bool:
@@ -51,6 +51,11 @@ def name_of(study: Study, patient: Patient) -> str:
     """Whose a study is called: its patient's, or its own where that is somebody else's or the patient has none."""
     late = is_nameless(patient.name) and not is_nameless(study.patient_name)
     return study.patient_name if late or is_another(study, patient) else patient.name
+
+
+def _readings(name: str) -> tuple[frozenset[str], ...]:
+    """Its words where a joiner joins, and where it parts: many type a space, and an older index has one."""
+    return _words(name), _words(name.translate(_PARTED))
 
 
 def _words(name: str) -> frozenset[str]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, true, update
 
 from appliance.errors import ApplianceError
+from appliance.index.models import Instance, Series, Study
 from appliance.people_tables import SentInstance, SentReferral
 from appliance.referral.contents import check_choice, find_patient, in_parts, new_files, studies_of, summary_of
 from appliance.referral.outbox import check_room
@@ -98,7 +99,7 @@ class Desk:
             check_choice(session, patient, studies)
             files = new_files(session, patient, key_id, self.path_of, frozenset(studies))
             if not files:
-                return _earlier(session, patient, key_id)
+                return _earlier(session, patient, key_id, studies)
             for part in in_parts(files, MAX_INSTANCES):
                 outgoing = self._freeze(session, directory, patient, recipient, part, by)
         self.wake()
@@ -180,8 +181,15 @@ def sent_referral(outgoing: Outgoing, patient_name: str, requested_by: str) -> S
     )
 
 
-def _earlier(session: Session, patient: Patient, key_id: str) -> Requested:
-    """The last referral that carries the patient there."""
+def _earlier(session: Session, patient: Patient, key_id: str, studies: Collection[str]) -> Requested:
+    """The last referral that carries the patient there, or one of these studies."""
+    of_them = (
+        select(SentInstance.referral_id)
+        .join(Instance, Instance.sop_instance_uid == SentInstance.sop_instance_uid)
+        .join(Series, Instance.series_key == Series.id)
+        .join(Study, Series.study_key == Study.id)
+        .where(Study.patient_key == patient.id, Study.study_instance_uid.in_(studies))
+    )
     last = session.scalars(
         select(SentReferral)
         .where(
@@ -189,6 +197,7 @@ def _earlier(session: Session, patient: Patient, key_id: str) -> Requested:
             SentReferral.issuer == patient.issuer,
             SentReferral.patient_id == patient.patient_id,
             SentReferral.state.in_(CARRIED),
+            SentReferral.referral_id.in_(of_them) if studies else true(),
         )
         .order_by(SentReferral.sequence.desc())
     ).first()

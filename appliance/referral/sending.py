@@ -19,7 +19,7 @@ from appliance.referral.request import change_state
 from appliance.referral.states import ANSWERABLE, ARRIVED, EXPIRED, OPEN, REFUSED, SENDING, SENT, UNWRITTEN
 from appliance.remarks import Remarks
 from exchange.acknowledgement import acknowledged, read_acknowledgement
-from exchange.errors import ExchangeError, KeyChanged, Refused, Tampered
+from exchange.errors import Damaged, ExchangeError, KeyChanged, Refused
 from exchange.outgoing import Outgoing
 from exchange.parcel import damaged
 from exchange.sending import outstanding, send, withdraw
@@ -129,8 +129,20 @@ class Sending:
                 log.info("referral written", referral=row.referral_id, to=row.recipient, instances=row.total)
 
     def _refuse_or_leave_out(self, outgoing: Outgoing, error: Refused, directory: Directory) -> None:
-        """Where files are damaged, send the others under another id, for parcels lie in the outbox under this one."""
-        bad = damaged(outgoing.files) if isinstance(error, Tampered) else ()
+        """Where files are damaged, send the others under another id, for parcels lie in the outbox under this one.
+
+        Raises
+        ------
+        DirectoryExpired
+            Nothing can be sent at all.
+        Damaged
+            The second time every file could be read: nothing is wrong.
+        """
+        if isinstance(error, Damaged):
+            directory.check_fresh(datetime.now(UTC))
+        bad = damaged(outgoing.files) if isinstance(error, Damaged) else ()
+        if isinstance(error, Damaged) and not bad:
+            raise error
         log.error(
             "not sent", referral=outgoing.referral_id, reason=str(error), damaged=[str(file.path) for file in bad]
         )

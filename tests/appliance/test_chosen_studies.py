@@ -63,8 +63,12 @@ def test_one_persons_studies_all_go_or_those_that_are_chosen(two) -> None:
     erode, _ = two
     client, body = erode.client("dr.anbu"), {"patient_id": "ER-2", "to": "salem"}
     one, _other = studies_of(erode, "ER-2")
-    assert client.post("/api/referrals", json={**body, "studies": [one]}).json()["instances"] == 1
-    assert client.post("/api/referrals", json=body).json()["instances"] == 1
+    first = client.post("/api/referrals", json={**body, "studies": [one]}).json()
+    assert first["instances"] == 1
+    last = client.post("/api/referrals", json=body).json()
+    assert last["instances"] == 1
+    again = [client.post("/api/referrals", json=asked).json() for asked in ({**body, "studies": [one]}, body)]
+    assert [each["referral_id"] for each in again] == [first["referral_id"], last["referral_id"]]
 
 
 def test_the_command_names_studies(two) -> None:

@@ -307,12 +307,12 @@ def test_a_host_that_is_down_is_a_clear_line(sshd: Sshd, tmp_path: Path) -> None
         SftpFolder(f"sftp://nobody@127.0.0.1:{free_port()}/srv", sshd.known_hosts, sshd.identity).read("name", 1)
 
 
-@pytest.mark.parametrize("refused", [False, True])
+@pytest.mark.parametrize("refused", [None, PermissionError(13, "denied"), OSError("Failure")])
 def test_a_folder_is_given_to_a_user_of_the_server(
-    sshd: Sshd, tmp_path: Path, mocker: MockerFixture, refused: bool
+    sshd: Sshd, tmp_path: Path, mocker: MockerFixture, refused: OSError | None
 ) -> None:
-    if refused:  # as by every server whose user is not root
-        mocker.patch("exchange.sftp_session.SftpSession.chown", side_effect=PermissionError)
+    if refused:  # as by every server whose user is not root, or is root of a container
+        mocker.patch("exchange.sftp_session.SftpSession.chown", side_effect=refused)
     elif os.geteuid() != 0:
         pytest.skip("only root may")
     store = sshd.store(tmp_path)
