@@ -86,19 +86,20 @@ def test_a_missing_community_file(tmp_path: Path) -> None:
 
 
 def test_a_cloud_that_is_down(tmp_path: Path, login: dict[str, str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    endpoint = f"http://127.0.0.1:{port}/RPC2"
-    code, said = gurney(
-        "plan", "-f", str(EXAMPLE), "--exchange", str(tmp_path), environment={**login, "ONE_XMLRPC": endpoint}
-    )
+    with socket.socket() as taken:  # nobody listens there, and nobody else can begin to
+        taken.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}/RPC2"
+        code, said = gurney(
+            "plan", "-f", str(EXAMPLE), "--exchange", str(tmp_path), environment={**login, "ONE_XMLRPC": endpoint}
+        )
     assert code == 4
     assert endpoint in said
     assert "secret" not in said
 
 
 def test_a_busy_port_of_the_embedded_cloud(tmp_path: Path, taken_port: int) -> None:
-    code, said = gurney("emulator", "--state", str(tmp_path), "--port", str(taken_port), "--driver", "none")
+    ports = ("--port", str(taken_port), "--onegate-port", "0")  # the next one, by default, may be taken as well
+    code, said = gurney("emulator", "--state", str(tmp_path), *ports, "--driver", "none")
     assert code == 9
     assert str(taken_port) in said
     assert len(said.strip().splitlines()) == 1

@@ -39,7 +39,7 @@ def test_two_clouds_share_no_network(tmp_path: Path, make_cloud: Callable[..., C
 def test_busy_port_is_said_in_one_line(tmp_path: Path, cloud: Cloud) -> None:
     """A port that is taken ends in one clear sentence."""
     with pytest.raises(EmulatorError, match=rf"cannot listen on 127.0.0.1:{cloud.port}: Address already in use"):
-        Cloud(Settings(state=tmp_path / "other", port=cloud.port))
+        Cloud(Settings(state=tmp_path / "other", port=cloud.port, onegate_port=0))
 
 
 def test_virtual_machine_runs_and_ends(one: Any) -> None:
