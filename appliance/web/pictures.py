@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi import Path as PathParameter
-from PIL import Image, ImageDraw
+from PIL import Image
 from sqlalchemy import select
 from starlette.responses import FileResponse
 
@@ -100,6 +100,8 @@ def _small(path: Path, changed_ns: int) -> bytes:  # noqa: ARG001 - part of what
 @cache
 def _too_large() -> bytes:
     """What stands where a picture would cost too much."""
+    from PIL import ImageDraw  # with a library of fonts, for which no boot has to wait
+
     plain = Image.new("L", (EDGE, EDGE), 64)
     ImageDraw.Draw(plain).text((EDGE // 2, EDGE // 2), TOO_LARGE, fill=255, anchor="mm", font_size=20)
     return _jpeg(plain)
