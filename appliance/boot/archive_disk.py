@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from appliance.boot.context_disc import service_group
 from appliance.boot.devices import devices, root_device
-from appliance.boot.machine import DISK_TIMEOUT_S, Trouble, attempt, flush, last_line, run, write
+from appliance.boot.machine import DISK_TIMEOUT_S, Trouble, attempt, last_line, run, write
 from appliance.boot.volume import Kind, Volume, description, look, make_archive
+from appliance.disk import flush
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

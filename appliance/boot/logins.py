@@ -7,7 +7,8 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from appliance.boot.machine import attempt, flush, run, write
+from appliance.boot.machine import attempt, run, write
+from appliance.disk import flush
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

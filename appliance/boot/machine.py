@@ -125,16 +125,6 @@ def last_line(text: str) -> str:
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
 
-def flush(*paths: Path) -> None:
-    """Have these files and folders on the disk before anything else is done."""
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 def write(path: Path, text: str, *, mode: int = 0o644, group: int = 0) -> bool:
     """Write a file whole, with its mode and group; False where it says the same already."""
     if path.is_file() and path.read_text() == text:

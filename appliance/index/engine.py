@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
 from appliance.errors import ArchiveFull, ArchiveUnusable
-from appliance.index.migrations.upgrade import revision_of, upgrade
+from appliance.index.migrations.upgrade import refuse_beside_instances, upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,30 +79,17 @@ def open_index(path: Path) -> Index:
         The file is no index, is damaged, or was written by a newer version; or it is lost, and instances are there.
     """
     if not path.exists():
-        _refuse_beside_instances(path)
+        refuse_beside_instances(path)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 10}, hide_parameters=True)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     try:
-        if revision_of(engine) is None:
-            _refuse_beside_instances(path)
         upgrade(engine, path)
     except DatabaseError as error:
         engine.dispose()
         raise ArchiveUnusable(f"{path}: not a usable index: {error.orig}") from error
     return Index(engine)
-
-
-def _refuse_beside_instances(path: Path) -> None:
-    """Where instances are kept the index was there: with a new one they would seem never to have come."""
-    instances = path.parent / "instances"
-    if next(instances.glob("*/*"), None) is not None:
-        raise ArchiveUnusable(
-            f"{path}: lost or empty, while images lie in {instances}: nothing was changed; put the index back from a "
-            f"backup of this disk, with its {path.name}-wal if it has one, or from the copy that an upgrade has left "
-            f"here (index-NNNN.sqlite), after moving {path.name}-wal and -shm away; what came after it is missing there"
-        )
 
 
 def _prepare(connection: Any, _record: Any) -> None:

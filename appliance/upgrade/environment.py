@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from appliance.boot.archive_disk import gigabytes
-from appliance.boot.machine import Trouble, attempt, flush, last_line, write
+from appliance.boot.machine import Trouble, attempt, last_line, write
+from appliance.disk import flush
 from appliance.upgrade.programs import NOTES, SITE
 from appliance.upgrade.release import Release, own_release
 from appliance.upgrade.stage import INSTALLER

@@ -10,7 +10,8 @@ import secrets
 import sys
 from typing import TYPE_CHECKING
 
-from appliance.boot.machine import flush, run
+from appliance.boot.machine import run
+from appliance.disk import flush
 from appliance.upgrade.index import ask
 from appliance.upgrade.journal import Journal, begin, begun, finish
 

@@ -14,7 +14,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from appliance.boot.machine import Trouble, flush, last_line
+from appliance.boot.machine import Trouble, last_line
+from appliance.disk import flush
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

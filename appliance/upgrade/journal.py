@@ -7,7 +7,7 @@ import os
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
-from appliance.boot.machine import flush
+from appliance.disk import flush
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from appliance.boot.archive_disk import STATE
-from appliance.boot.machine import Trouble, flush
+from appliance.boot.machine import Trouble
+from appliance.disk import flush
 from appliance.upgrade.release import Release, own_release, read_release
 
 if TYPE_CHECKING:

@@ -31,13 +31,6 @@ if TYPE_CHECKING:
     from appliance.keeping.spool import Arrival
 
 
-@pytest.fixture
-def archive(tmp_path: Path) -> Iterator[Archive]:
-    opened = open_archive(tmp_path)
-    yield opened
-    opened.close()
-
-
 def arrival(archive: Archive, dataset: FileDataset) -> Arrival:
     target = io.BytesIO()
     dataset.save_as(target)

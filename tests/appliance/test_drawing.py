@@ -18,7 +18,6 @@ import pytest
 from sqlalchemy import insert, select
 
 from appliance.index.models import DONE, FAILED, PENDING, Instance
-from appliance.keeping.archive import Archive, open_archive
 from appliance.pictures import drawing
 from appliance.pictures.drawing import Drawing, draw, memory_mib
 from appliance.pictures.rendering import Processes, Rendering
@@ -35,12 +34,7 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import FileDataset
 
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Iterator[Archive]:
-    opened = open_archive(tmp_path)
-    yield opened
-    opened.close()
+    from appliance.keeping.archive import Archive
 
 
 def keep(archive: Archive, dataset: FileDataset) -> None:

@@ -29,13 +29,6 @@ if TYPE_CHECKING:
 NAMED = "Kumar Ravi (77, salem)"
 
 
-@pytest.fixture
-def archive(tmp_path: Path) -> Iterator[Archive]:
-    opened = open_archive(tmp_path)
-    yield opened
-    opened.close()
-
-
 @contextmanager
 def drawing(archive: Archive) -> Iterator[None]:
     """Pictures are drawn and moved, to the end."""

@@ -7,22 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from appliance.index.queries import patient, studies
-from appliance.keeping.archive import Archive, open_archive
 from appliance.pictures.renditions import next_pending
 from tests.appliance.hospital import ct, file_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from appliance.index.queries import StudyRow
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Iterator[Archive]:
-    opened = open_archive(tmp_path)
-    yield opened
-    opened.close()
+    from appliance.keeping.archive import Archive
 
 
 def arrive(archive: Archive, name: str, birth_date: str = "") -> str:

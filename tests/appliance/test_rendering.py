@@ -14,24 +14,17 @@ from sqlalchemy import select, update
 
 from appliance.index.models import DONE, FAILED, Instance, Rendition
 from appliance.index.queries import pending_renditions
-from appliance.keeping.archive import Archive, open_archive
 from appliance.pictures.rendering import Processes, Rendering
 from tests.appliance.deadly import DeadlyProcesses, LateProcesses
 from tests.appliance.hospital import ct
 from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pydicom.dataset import FileDataset
 
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Iterator[Archive]:
-    opened = open_archive(tmp_path)
-    yield opened
-    opened.close()
+    from appliance.keeping.archive import Archive
 
 
 def keep(archive: Archive, *datasets: FileDataset) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, text
 
+from appliance.disk import flush
 from appliance.errors import ArchiveUnusable
 from appliance.index.migrations.tables import metadata
 
@@ -29,7 +29,7 @@ def upgrade(engine: Engine, path: Path) -> None:
     Raises
     ------
     ArchiveUnusable
-        The index was written by a newer version than this one.
+        The index was written by a newer version than this one; or it is new, and instances are there.
     """
     found, newest = revision_of(engine), newest_revision()
     if found == newest:
@@ -39,10 +39,22 @@ def upgrade(engine: Engine, path: Path) -> None:
             f"{path}: written by a newer version (tables {found}, this one knows {newest}): upgrade the appliance"
         )
     if found is None:
+        refuse_beside_instances(path)
         make_tables(engine, newest)
         return
     _copy(engine, path.with_name(f"index-{found}.sqlite"))
     run_steps(engine)
+
+
+def refuse_beside_instances(path: Path) -> None:
+    """Where instances are kept the index was there: with a new one they would seem never to have come."""
+    instances = path.parent / "instances"
+    if next(instances.glob("*/*"), None) is not None:
+        raise ArchiveUnusable(
+            f"{path}: lost or empty, while images lie in {instances}: nothing was changed; put the index back from a "
+            f"backup of this disk, with its {path.name}-wal if it has one, or from the copy that an upgrade has left "
+            f"here (index-NNNN.sqlite), after moving {path.name}-wal and -shm away; what came after it is missing there"
+        )
 
 
 def revision_of(engine: Engine) -> str | None:
@@ -79,17 +91,9 @@ def _copy(engine: Engine, target: Path) -> None:
         raise
     finally:
         raw.close()
-    _flush(part)
+    flush(part)
     part.replace(target)
-    _flush(target.parent)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush(target.parent)
 
 
 def run_steps(engine: Engine, last: str = "head") -> None:
