@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -15,9 +11,6 @@ from cli.image import build
 from cli.upgrade import upgrade
 from cli.visit import execute, logs, ssh, support_bundle
 from cli.vm_console import console
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Mount(click.ParamType[tuple[str, Path]]):
@@ -55,23 +48,6 @@ MOUNTS = click.option(
     help="Where the disk with this mount tag is, for 'exchange' and 'outbox'; else as the context says.",
 )
 
-#: What structlog and pydicom import if it is there, and the service never uses: a tenth of its start.
-UNUSED = ("requests", "rich")
-
-
-@contextmanager
-def nothing_collected() -> Iterator[None]:
-    """Collect no garbage while modules are loaded, which make none, and never look through them again.
-
-    A fifth of the start: 1.0 s with, 0.8 s without.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
-
 
 @click.group(cls=Group)
 def appliance() -> None:
@@ -99,12 +75,12 @@ def run(
     closed_while: Path | None, dicom_tls_port: int, https_port: int,
 ) -> None:  # fmt: skip
     """Receive, keep, draw, show and refer, until SIGTERM."""
-    for library in UNUSED:
-        sys.modules.setdefault(library, None)  # type: ignore[arg-type]  # what Python calls not to be found
-    with nothing_collected():
-        from appliance.journal import write_json_lines
-        from appliance.service import Places
-        from appliance.service import run as serve
+    from cli.loading import load_service
+
+    load_service()
+    from appliance.journal import write_json_lines
+    from appliance.service import Places
+    from appliance.service import run as serve
 
     write_json_lines()
     clear, secure = (dicom_port, http_port), (dicom_tls_port, https_port)

@@ -1,30 +1,28 @@
-"""The drawing of one instance's pictures, in a process of its own that a hostile file may end."""
+"""The drawing of one instance's pictures: what a drawing process does."""
 
 from __future__ import annotations
 
 import errno
 import os
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from time import process_time
 from typing import TYPE_CHECKING
 
 from appliance.keeping.kept import flush_folder
 from appliance.keeping.room import leave_files, leave_room
 from appliance.keeping.spool import NO_ROOM
+from appliance.pictures.drawn import Drawing, DrawnPicture
 from converter.clock import Clock, StoodStill, TooSlow
 from converter.dicom import tags
 from converter.errors import ConversionError, NotAnImage, TooLarge
 from converter.instance import open_instance
-from converter.limits import LIMITS, MIB
+from converter.limits import LIMITS
 from converter.options import Options
 from converter.results import Failure, Picture
-from converter.workers import guard
 from converter.writing import pictures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from converter.instance import Instance
     from converter.results import Result
@@ -34,36 +32,12 @@ NOT_ITS_FAULT = NO_ROOM | {errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, er
 
 TOO_LARGE = "given up: it is too large for the memory of this machine"
 
-#: Drawing yields to receiving: an instance that waits for its picture is kept already. Where the machine's memory is
-#: at its end the kernel ends a process that draws (proc_pid_oom_score_adj(5)), and neither the service nor Samba.
-_NICENESS = 10
-_FIRST_TO_GO = "1000"
-
-#: All that draw share half of the machine's memory. A radiograph of 22 million pixels fits into the least that one may
-#: add: 11.4 bytes a pixel, measured on 7000 x 7000 of 16 bits.
-_LEAST_MEMORY_MIB = 256
-
-
 #: What one instance may ask for: a file of 125 kB can hold a million frames. Functional MR of 300 volumes has 12,000.
 MOST_FRAMES = 20_000
 #: 20,000 frames of 512 x 512 in JPEG 2000 take nine minutes, measured; a slow machine may take three times as long.
 MOST_SECONDS = 30 * 60
 #: So many frames may each take longer than one may, before the rest is not tried.
 _MOST_SLOW = 3
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """
-    What came of an instance: its pictures, and what is wrong with the frames that have none.
-
-    One that `stood_still` is better drawn again: the disk did not answer, or the machine had no time.
-    """
-
-    pictures: tuple[Picture, ...] = ()
-    reason: str = ""
-    is_image: bool = True
-    stood_still: bool = False
 
 
 def draw(source: Path, folder: Path, stem: str) -> Drawing:
@@ -85,7 +59,7 @@ def draw(source: Path, folder: Path, stem: str) -> Drawing:
         return Drawing(is_image=False)
     except ConversionError as error:
         return Drawing(reason=_reason(error.frame, error.tag_text, error.reason))
-    drawn = tuple(result for result in made if isinstance(result, Picture))
+    drawn = tuple(_drawn(result) for result in made if isinstance(result, Picture))
     _flush(drawn, folder)
     failures = (_reason(r.frame, r.tag, r.reason) for r in made if isinstance(r, Failure))
     return Drawing(drawn, reason or next(failures, ""), stood_still=stood_still)
@@ -111,20 +85,6 @@ def _of_the_system(error: OSError) -> str:
     if error.errno in NOT_ITS_FAULT:
         raise error
     return TOO_LARGE if error.errno == errno.ENOMEM else f"its pictures cannot be written: {error.strerror}"
-
-
-def memory_mib(processes: int) -> int:
-    """How much memory each of so many processes may add, on this machine."""
-    half_mib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2 // MIB
-    return min(LIMITS.worker_memory_mib, max(_LEAST_MEMORY_MIB, half_mib // processes))
-
-
-def prepare_process(allowed_mib: int) -> None:
-    """Bound this process, let it yield to others, and let it not outlive the service."""
-    guard(allowed_mib)
-    os.nice(_NICENESS)
-    with suppress(OSError):  # where no process may say so, as in some containers
-        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
 
 
 def _results(source: Path, folder: Path, stem: str) -> Iterator[Result]:
@@ -165,7 +125,14 @@ def _of_frames(instance: Instance, folder: Path, stem: str) -> Iterator[Result]:
     yield from pictures(instance, folder, stem, options, missing)
 
 
-def _flush(drawn: tuple[Picture, ...], folder: Path) -> None:
+def _drawn(picture: Picture) -> DrawnPicture:
+    size = picture.path, picture.frame, picture.rows, picture.columns
+    if picture.window is None:
+        return DrawnPicture(*size)
+    return DrawnPicture(*size, float(picture.window.center), float(picture.window.width), picture.window.function)
+
+
+def _flush(drawn: tuple[DrawnPicture, ...], folder: Path) -> None:
     for picture in drawn:
         with picture.path.open("rb") as file:
             os.fsync(file.fileno())

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import threading
 from collections import Counter
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from importlib.metadata import version
@@ -15,8 +13,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from appliance.errors import ArchiveFull
-from appliance.pictures.drawing import Drawing, draw, memory_mib, prepare_process
+from appliance.pictures.drawn import Drawing
 from appliance.pictures.moving import misplaced_studies, put_right
+from appliance.pictures.processes import Processes, draw
 from appliance.pictures.renditions import clear_halves, next_pending, record, try_failed_again
 
 if TYPE_CHECKING:
@@ -43,22 +42,6 @@ IDLE_S = 30.0
 MOST_STILL = 3
 
 _STOP_S = 2.0
-
-
-class Processes(ProcessPoolExecutor):
-    """Drawing processes, forked from a clean server: they inherit no socket, lock or thread of the service."""
-
-    def __init__(self, count: int | None = None) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["appliance.pictures.drawing"])
-        count = count or os.cpu_count() or 1
-        super().__init__(count, context, initializer=prepare_process, initargs=(memory_mib(count),))
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the processes at once: what they were drawing is drawn again."""
-        for process in list((self._processes or {}).values()):
-            process.kill()
-        super().shutdown(wait, cancel_futures=cancel_futures)
 
 
 class Rendering:

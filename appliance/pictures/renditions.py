@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from appliance.index.models import Patient, Series, Study
     from appliance.keeping.archive import Archive
-    from appliance.pictures.drawing import Drawing
-    from converter.results import Picture
+    from appliance.pictures.drawn import Drawing, DrawnPicture
 
 _ROWS_AT_A_TIME = 100
 
@@ -115,16 +114,15 @@ def _clear_earlier(session: Session, task: Task, shared: Path, kept: Collection[
     session.execute(delete(Rendition).where(own))
 
 
-def _rows(key: int, pictures: tuple[Picture, ...], shared: Path) -> Iterator[dict[str, Any]]:
+def _rows(key: int, pictures: tuple[DrawnPicture, ...], shared: Path) -> Iterator[dict[str, Any]]:
     for picture in pictures:
-        window = picture.window
         yield {
             "instance_key": key,
             "frame": picture.frame,
             "path": picture.path.relative_to(shared).as_posix(),
             "rows": picture.rows,
             "columns": picture.columns,
-            "window_centre": window and window.center,
-            "window_width": window and window.width,
-            "window_function": window.function if window else "",
+            "window_centre": picture.window_center,
+            "window_width": picture.window_width,
+            "window_function": picture.window_function,
         }

@@ -48,6 +48,7 @@ class Places:
     installed: str = "/opt/gurney/installed"
     journal: str = "/var/lib/gurney/programs/upgrade.json"
     program: str = "/usr/local/bin/gurney"
+    read_ahead: str = "/opt/gurney/read-ahead"
 
 
 #: The numbers are part of what lies on archive disks and in outboxes: never change one.

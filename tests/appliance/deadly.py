@@ -7,8 +7,8 @@ import os
 import signal
 from typing import TYPE_CHECKING, Any
 
-from appliance.pictures.drawing import Drawing, draw
-from appliance.pictures.rendering import Processes
+from appliance.pictures.drawn import Drawing
+from appliance.pictures.processes import Processes, draw
 from tests.waiting import until
 
 if TYPE_CHECKING:

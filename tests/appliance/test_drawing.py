@@ -19,8 +19,10 @@ from sqlalchemy import insert, select
 
 from appliance.index.models import DONE, FAILED, PENDING, Instance
 from appliance.pictures import drawing
-from appliance.pictures.drawing import Drawing, draw, memory_mib
-from appliance.pictures.rendering import Processes, Rendering
+from appliance.pictures.drawing import draw
+from appliance.pictures.drawn import Drawing
+from appliance.pictures.processes import Processes, memory_mib
+from appliance.pictures.rendering import Rendering
 from appliance.pictures.renditions import clear_halves
 from converter import clock
 from converter.limits import LIMITS, MIB, Limits

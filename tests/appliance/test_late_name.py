@@ -16,7 +16,8 @@ from appliance.index.models import Patient, Rendition, Study
 from appliance.index.queries import pending_renditions
 from appliance.keeping.archive import Archive, open_archive
 from appliance.pictures.moving import misplaced_studies, put_right
-from appliance.pictures.rendering import Processes, Rendering
+from appliance.pictures.processes import Processes
+from appliance.pictures.rendering import Rendering
 from tests.appliance.hospital import ct, file_all
 from tests.waiting import until
 

@@ -14,7 +14,8 @@ from sqlalchemy import select, update
 
 from appliance.index.models import DONE, FAILED, Instance, Rendition
 from appliance.index.queries import pending_renditions
-from appliance.pictures.rendering import Processes, Rendering
+from appliance.pictures.processes import Processes
+from appliance.pictures.rendering import Rendering
 from tests.appliance.deadly import DeadlyProcesses, LateProcesses
 from tests.appliance.hospital import ct
 from tests.waiting import until
