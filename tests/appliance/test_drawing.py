@@ -90,7 +90,7 @@ def test_all_that_draw_share_half_of_the_machines_memory(
 
 
 def test_a_process_that_draws_is_bounded_and_the_first_that_the_kernel_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("appliance.pictures.rendering.memory_mib", lambda _count: 256)
+    monkeypatch.setattr("appliance.pictures.processes.memory_mib", lambda _count: 256)
     pool = Processes(1)
     score, bound = pool.submit(marks).result()
     pool.shutdown()
@@ -101,7 +101,7 @@ def test_a_process_that_draws_is_bounded_and_the_first_that_the_kernel_ends(monk
 def test_a_picture_too_large_for_the_machine_is_told_and_costs_the_others_nothing(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("appliance.pictures.rendering.memory_mib", lambda _count: 64)
+    monkeypatch.setattr("appliance.pictures.processes.memory_mib", lambda _count: 64)
     keep(archive, of_size(4000, 4000))
     keep(archive, of_size(64, 64))
     too_large = (FAILED, "given up: it is too large for the memory of this machine")
