@@ -60,6 +60,8 @@ class BranchStatus:
         Whether less than a tenth is.
     referrals_given_up
         How many ended its service each time that they were taken: its admin may let them be tried again.
+    set_aside
+        How many images lie aside in its archive, since they came under the UID of another: for a person to look at.
     clock_unset, restart_wanted
         Whether no time server has set its machine's clock; whether updates wait for that to be started again.
     directory_known, settings_known
@@ -84,6 +86,7 @@ class BranchStatus:
     archive_bytes: int = 0
     archive_free_bytes: int = 0
     referrals_given_up: int = 0
+    set_aside: int = 0
     clock_unset: bool = False
     restart_wanted: bool = False
     directory_known: int = 0
@@ -168,6 +171,7 @@ def _status(
         archive_free_bytes=health.archive_free_bytes if health else 0,
         archive_nearly_full=health is not None and health.archive_nearly_full,
         referrals_given_up=health.referrals_given_up if health else 0,
+        set_aside=health.set_aside if health else 0,
         clock_unset=health is not None and health.clock_unset,
         restart_wanted=health is not None and health.restart_wanted,
         directory_known=health.directory if health and vouched else 0,
@@ -183,6 +187,7 @@ def _ready(community: Community, name: str, health: Health | None) -> str:
     needs = {
         f"no referral leaves, since it cannot write in its outbox: {given}": health.outbox_unwritable,
         "its archive is nearly full": health.archive_nearly_full,
+        f"images under the UID of another, for a person to look at: {health.set_aside}": health.set_aside > 0,
         "no time server has set its clock": health.clock_unset,
         "updates wait until its machine is started again": health.restart_wanted,
     }

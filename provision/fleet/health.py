@@ -36,6 +36,8 @@ class Health:
         The size of its archive's disk, and what of that is free; both 0 where the appliance is too old to say.
     referrals_given_up
         How many ended its service each time that they were taken, and wait for the branch's admin.
+    set_aside
+        How many images lie aside in its archive, since they came under the UID of another.
     clock_unset
         Whether no time server has set its clock yet.
     restart_wanted
@@ -55,6 +57,7 @@ class Health:
     archive_bytes: int = 0
     archive_free_bytes: int = 0
     referrals_given_up: int = 0
+    set_aside: int = 0
     clock_unset: bool = False
     restart_wanted: bool = False
     distrust: str = ""
@@ -144,6 +147,7 @@ def _health_in(told: Any) -> Health:
         archive_bytes=_number(told.get("archive_bytes", 0)),
         archive_free_bytes=_number(told.get("archive_free_bytes", 0)),
         referrals_given_up=_number(told.get("referrals_given_up", 0)),
+        set_aside=_number(told.get("set_aside", 0)),
         outbox_unwritable=told.get("outbox_writable") is False,
         clock_unset=told.get("clock_set") is False,
         restart_wanted=told.get("restart_wanted") is True,

@@ -43,6 +43,10 @@ GAUGES: dict[str, tuple[str, Callable[[FleetLine], float]]] = {
         "Referrals that ended the service each time that they were taken",
         lambda line: line.status.referrals_given_up,
     ),
+    "gurney_images_set_aside": (
+        "Images that came under the UID of another, and lie aside in the archive",
+        lambda line: line.status.set_aside,
+    ),
     "gurney_clock_unset": ("1 where no time server has set the machine's clock", lambda line: line.status.clock_unset),
     "gurney_restart_wanted": (
         "1 where updates wait until the machine is started again",

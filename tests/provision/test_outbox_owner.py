@@ -1,4 +1,4 @@
-"""An outbox that its appliance cannot write in is told: by apply where it cannot be given, and by status for ever."""
+"""What only a person can put right is told: an outbox that its appliance cannot write in, and images laid aside."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_who_may_not_give_it_is_told_what_root_does(
     over_sftp.desk.store.close()
 
 
-def test_status_says_that_no_referral_leaves(
+def test_status_says_that_no_referral_leaves_and_that_images_lie_aside(
     new_office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     office = new_office(driver="process")
@@ -67,3 +67,9 @@ def test_status_says_that_no_referral_leaves(
     assert 'gurney_outbox_unwritable{branch="erode",community="kongu"} 1.0' in (office.folder / "prom").read_text()
     outbox.mkdir()
     until(lambda: not told()["outbox_unwritable"])
+    assert told()["set_aside"] == 0
+    (archive,) = office.folder.rglob("conflicts")
+    (archive / "1.2.3").write_bytes(b"another image")
+    assert told()["set_aside"] == 1
+    assert "for a person to look at: 1" in str(told()["words"])
+    assert 'gurney_images_set_aside{branch="erode",community="kongu"} 1.0' in (office.folder / "prom").read_text()
