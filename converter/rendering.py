@@ -64,10 +64,6 @@ class Rendering:
         """8 or 16 bits a sample."""
         return self.pixels.dtype.itemsize * 8
 
-    def with_pixels(self, pixels: Array) -> Rendering:
-        """The same with other pixels."""
-        return replace(self, pixels=pixels)
-
     def squared(self) -> Rendering:
         """The same with square pixels, where it is known how large they are."""
         size = self.pixel_size

@@ -11,9 +11,8 @@ from converter.disk import appearing, write, written_at_ns
 from converter.encoding import chunks, parts
 from converter.errors import ConversionError
 from converter.frame_times import frame_times_ms
-from converter.instance import frames, open_instance
+from converter.instance import frames
 from converter.layout import frame_stem
-from converter.options import Options
 from converter.picture import png
 from converter.picture.apng import write_apng
 from converter.picture.owner import owner
@@ -29,36 +28,9 @@ if TYPE_CHECKING:
 
     from converter.arrays import Array
     from converter.instance import Frame, Instance
+    from converter.options import Options
     from converter.rendering import Rendering
     from converter.results import Result
-
-
-def write_pictures(
-    source: Path | str | bytes, folder: Path, stem: str, options: Options | None = None
-) -> tuple[Picture, ...]:
-    """Write every frame of one instance: `stem.png`, or `stem-0001.png` and so on for several frames.
-
-    Parameters
-    ----------
-    source : path or bytes
-        A DICOM file.
-    folder : Path
-        Where the pictures go; it is made where it is missing.
-
-    Raises
-    ------
-    ConversionError
-        At the first frame that cannot be converted; the pictures of the others stay.
-    OSError
-        Where the disk is full or the folder cannot be written.
-    """
-    options = options or Options(replace=True)
-    instance = open_instance(source)
-    results = tuple(pictures(instance, folder, stem, options, options.frames.of(instance.frame_count)))
-    for result in results:
-        if isinstance(result, Failure):
-            raise ConversionError(result.reason, file=result.source, frame=result.frame)
-    return tuple(result for result in results if isinstance(result, Picture))
 
 
 def pictures(instance: Instance, folder: Path, stem: str, options: Options, numbers: Sequence[int]) -> Iterator[Result]:

@@ -11,7 +11,7 @@ from emulator.errors import EmulatorError
 from emulator.record import Body, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -161,10 +161,6 @@ class Store:
     def remove_events(self, name: str, oid: int) -> None:
         """Forget all events of a name for an object."""
         self._write("DELETE FROM event WHERE name = ? AND oid = ?", (name, oid))
-
-    def query(self, sql: str) -> Iterable[Any]:
-        """Rows of a SELECT on the state."""
-        return self._db.execute(sql)
 
     # inside
 

@@ -1,9 +1,7 @@
 """The directory: who is in the community, with which public keys, and who may refer to whom."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Self
 
 from pydantic.dataclasses import dataclass as document
 
@@ -125,24 +123,6 @@ class Directory(Document):
                 f"the directory (version {self.version}) expired on {self.expires:%Y-%m-%d}: new referrals wait until "
                 "the community publishes a newer one (or this clock is set right)"
             )
-
-    def next(
-        self,
-        now: datetime,
-        *,
-        branches: Sequence[DirectoryBranch],
-        referrals: Sequence[tuple[str, str]],
-        lifetime: timedelta = LIFETIME,
-    ) -> Self:
-        """The following version, issued now."""
-        return replace(
-            self,
-            version=self.version + 1,
-            issued=now,
-            expires=now + lifetime,
-            branches=tuple(branches),
-            referrals=tuple(referrals),
-        )
 
 
 def publish(store: Writer, directory: Directory, key: SigningKey) -> str:

@@ -61,13 +61,9 @@ class Settings(Document):
     outbox_bytes: Count = 0
     inbox: bool = False
 
-    def same_as(self, other: "Settings") -> bool:
-        """Whether they say the same, but for version, invitations and key, which no community file declares."""
-        return self.declared == other.declared
-
     @property
     def declared(self) -> "Settings":
-        """What is left of them when version, invitations and key are set aside."""
+        """What a community file declares of them: all but version, invitations and key."""
         staff = tuple(replace(member, invitation=None) for member in self.staff)
         return replace(self, version=1, staff=staff, sealed_to="")
 

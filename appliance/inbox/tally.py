@@ -49,8 +49,3 @@ class Tally:
     def kept(self) -> int:
         """How many of them the archive has."""
         return sum(count for fate, count in self.fates.items() if fate.is_kept)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether every instance arrived."""
-        return self.kept == self.images

@@ -107,18 +107,6 @@ class SeriesRow:
 
 
 @dataclass(frozen=True)
-class PatientRow:
-    """A patient as the branch that issued the ID knows them."""
-
-    key: int
-    issuer: str
-    patient_id: str
-    name: str
-    birth_date: str
-    sex: str
-
-
-@dataclass(frozen=True)
 class KeptInstance:
     """An instance as it is handed on; `Archive.path_of` tells where its file is."""
 
@@ -171,14 +159,6 @@ def series_of(session: Session, study_key: int) -> list[SeriesRow]:
         _series_row(series, [(row[1], pictures.get(row[1].id, ())) for row in members])
         for series, members in groupby(rows, key=lambda row: row[0])
     ]
-
-
-def patient(session: Session, issuer: str, patient_id: str) -> PatientRow | None:
-    """The patient to whom the branch `issuer` gave this Patient ID."""
-    found = session.scalar(select(Patient).where(Patient.issuer == issuer, Patient.patient_id == patient_id))
-    if found is None:
-        return None
-    return PatientRow(found.id, found.issuer, found.patient_id, found.name, found.birth_date, found.sex)
 
 
 def instances_of_patient(session: Session, issuer: str, patient_id: str) -> list[KeptInstance]:

@@ -14,9 +14,8 @@ import structlog
 from appliance.errors import ArchiveUnusable
 from appliance.index.engine import Index, open_index
 from appliance.keeping.filing import Batch, Filed, Outcome, compared, file_batch, filed, is_kept
-from appliance.keeping.header import read_header
 from appliance.keeping.kept import KeptFiles
-from appliance.keeping.spool import Arrival, room_told
+from appliance.keeping.spool import room_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from appliance.keeping.spool import Arriving
+    from appliance.keeping.spool import Arrival, Arriving
 
 log = structlog.get_logger("appliance.keeping.archive")
 
@@ -58,17 +57,6 @@ class Archive:
     def arriving(self) -> Arriving:
         """A new file in the spool: write it, `finish` it, and `file` what comes out."""
         return self.kept.arriving()
-
-    def adopt(self, path: Path, *, size: int, sha256: str) -> Arrival:
-        """
-        A finished file that somebody else wrote and flushed below `spool`, ready to be filed.
-
-        Raises
-        ------
-        Unreadable
-            It is no DICOM instance that can be found again; the file stays.
-        """
-        return Arrival(path, size, sha256, read_header(path))
 
     def path_of(self, sop_instance_uid: str) -> Path:
         """Where a kept instance lies."""

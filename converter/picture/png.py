@@ -38,11 +38,6 @@ class Chunk(NamedTuple):
         return b"".join(self.parts())
 
 
-def encode(pixels: Array, chunks: Iterable[Chunk] = (), *, small: bool = False) -> bytes:
-    """A PNG file; see `parts`."""
-    return b"".join(parts(pixels, chunks, small=small))
-
-
 def parts(pixels: Array, chunks: Iterable[Chunk] = (), *, small: bool = False) -> list[bytes]:
     """A PNG file in parts, which need not be copied together to be written.
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 PIECE = 1 << 20
@@ -33,12 +32,6 @@ def describe(tar: Path) -> Tree:
             lines.append(f"{_line(archive, member)}\n")
     whole = hashlib.sha256("".join(sorted(lines)).encode(errors="surrogateescape"))
     return Tree(tar, whole.hexdigest(), len(lines), size)
-
-
-def list_files(tar: Path) -> Iterator[str]:
-    """One line a file: what its digest is made of, in the order of the paths."""
-    with tarfile.open(tar) as archive:
-        yield from sorted(_line(archive, member) for member in archive)
 
 
 def _line(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:

@@ -61,11 +61,6 @@ class Plan:
         return bool(self.steps)
 
     @property
-    def changes(self) -> tuple[Step, ...]:
-        """The steps; empty where nothing is to be done."""
-        return self.steps
-
-    @property
     def losses(self) -> tuple[Step, ...]:
         """The steps that lose a branch's archive."""
         return tuple(step for step in self.steps if step.loses)

@@ -22,7 +22,10 @@ from appliance.referral.branch import Branch
 from appliance.referral.receiving import Receiving
 from appliance.referral.sending import Sending
 from appliance.web.app import web_app
-from converter.writing import write_pictures
+from converter.instance import open_instance
+from converter.options import Options
+from converter.results import Picture
+from converter.writing import pictures
 from exchange.folder import Folder
 from exchange.keys import own_keys
 from tests.appliance.community import STAFF, Community
@@ -111,7 +114,10 @@ class Hospital:
         with self.archive.index.writing() as session:
             for instance in session.scalars(select(Instance).where(Instance.state != DONE)).all():
                 kept = self.archive.path_of(instance.sop_instance_uid)
-                for picture in write_pictures(kept, self.archive.shared, str(instance.id)):
+                opened = open_instance(kept)
+                numbers = range(1, opened.frame_count + 1)
+                for picture in pictures(opened, self.archive.shared, str(instance.id), Options(replace=True), numbers):
+                    assert isinstance(picture, Picture), picture
                     session.add(
                         Rendition(
                             instance_key=instance.id,

@@ -15,8 +15,9 @@ from sqlalchemy.exc import IntegrityError
 
 from appliance.errors import ArchiveUnusable, Unreadable
 from appliance.index.models import Instance, Patient, Study
-from appliance.index.queries import instances_of_patient, patient, series_of, studies, studies_at
+from appliance.index.queries import instances_of_patient, series_of, studies, studies_at
 from appliance.keeping.archive import Archive, open_archive
+from appliance.referral.contents import find_patient
 from tests.appliance.hospital import ct
 from tests.waiting import PATIENCE_S, until
 
@@ -223,9 +224,7 @@ def test_two_branches_same_number_are_two_people(archive: Archive) -> None:
         archive.file([arrival(archive, d) for d in ct("1234", name, 1)], issuer=branch, source="x")
     assert count(archive, Patient) == 2
     with archive.index.session() as session:
-        found = patient(session, "salem", "1234")
-        assert found is not None
-        assert found.name == "Raman^Kavitha"
+        assert find_patient(session, "1234", "salem").name == "Raman^Kavitha"
         assert len(instances_of_patient(session, "salem", "1234")) == 1
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from appliance.index.queries import patient, studies
+from appliance.index.queries import studies
 from appliance.pictures.renditions import next_pending
+from appliance.referral.contents import find_patient
 from tests.appliance.hospital import ct, file_all
 
 if TYPE_CHECKING:
@@ -40,8 +41,7 @@ def test_a_later_name_is_the_patient_s(archive: Archive, nobody: str) -> None:
     assert (found[first].patient_name, found[first].first_named) == ("Kumar^Ravi", "")
     assert folders(archive) == ["Kumar Ravi (77, salem)"] * 2
     with archive.index.session() as session:
-        kept = patient(session, "salem", "77")
-    assert kept is not None
+        kept = find_patient(session, "77", "salem")
     assert (kept.name, kept.birth_date) == ("Kumar^Ravi", "19700101")
 
 

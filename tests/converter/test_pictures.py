@@ -20,11 +20,11 @@ from converter.gray.request import window_request
 from converter.options import Options, frame_ranges
 from converter.picture import filters
 from converter.picture.pixel_size import PixelSize, squared
-from converter.picture.png import Chunk, encode
+from converter.picture.png import Chunk, parts
 from converter.picture.sheet import sheet
 from converter.picture.webp import write_webp
 from converter.results import Failure, Picture, Skipped
-from converter.writing import pictures, write_pictures
+from converter.writing import pictures
 from tests.converter.building import file, image, item, packed
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def png_of(instance: Any, options: Options | None = None) -> Any:
 @pytest.mark.parametrize("small", [False, True])
 def test_pixels_come_back_as_they_were(shape: tuple[int, ...], dtype: Any, small: bool) -> None:
     pixels = np.random.default_rng(1).integers(0, 255 if dtype == np.uint8 else 65535, shape).astype(dtype)
-    content = encode(pixels, small=small)
+    content = b"".join(parts(pixels, small=small))
     if pixels.itemsize == 2 and pixels.ndim == 3:
         assert struct.unpack(">IIBB", content[16:26]) == (shape[1], shape[0], 16, 2 if shape[2] == 3 else 6)
         return  # Pillow reads 16-bit colour as 8
@@ -129,7 +129,8 @@ def test_a_spacing_that_is_none_is_left_out(spacing: list[str]) -> None:
 
 def test_pixels_that_are_not_square_are_stretched_when_asked(tmp_path: Path) -> None:
     content = file(image(packed(CELLS), 4, 6, PixelSpacing=["2", "1"], **WINDOW))
-    (found,) = write_pictures(content, tmp_path, "a", Options(square=True))
+    (found,) = pictures(converter.open(content), tmp_path, "a", Options(square=True), (1,))
+    assert isinstance(found, Picture)
     assert (found.rows, found.columns) == (8, 6)
     with Image.open(found.path) as picture:
         assert picture.info["dpi"] == pytest.approx((25.4, 25.4), rel=1e-3)
@@ -138,7 +139,8 @@ def test_pixels_that_are_not_square_are_stretched_when_asked(tmp_path: Path) -> 
 
 def test_pixels_of_an_aspect_ratio_are_stretched_when_asked(tmp_path: Path) -> None:
     content = file(image(packed(CELLS), 4, 6, PixelAspectRatio=["1", "3"], **WINDOW))
-    (found,) = write_pictures(content, tmp_path, "a", Options(square=True))
+    (found,) = pictures(converter.open(content), tmp_path, "a", Options(square=True), (1,))
+    assert isinstance(found, Picture)
     assert (found.rows, found.columns) == (4, 18)
     with Image.open(found.path) as picture:
         assert "aspect" not in picture.info
@@ -146,10 +148,12 @@ def test_pixels_of_an_aspect_ratio_are_stretched_when_asked(tmp_path: Path) -> N
 
 def test_pixels_of_an_absurd_shape_are_refused_and_only_declared_otherwise(tmp_path: Path) -> None:
     content = file(image(packed(CELLS), 4, 6, PixelSpacing=["1000", "0.001"], **WINDOW))
-    with pytest.raises(ConversionError, match="pixels 1e\\+06 times as long as wide cannot be made square"):
-        write_pictures(content, tmp_path, "a", Options(square=True))
+    (failed,) = pictures(converter.open(content), tmp_path, "a", Options(square=True), (1,))
+    assert isinstance(failed, Failure)
+    assert "pixels 1e+06 times as long as wide cannot be made square" in failed.reason
     assert list(tmp_path.iterdir()) == []
-    (found,) = write_pictures(content, tmp_path, "a")
+    (found,) = pictures(converter.open(content), tmp_path, "a", Options(), (1,))
+    assert isinstance(found, Picture)
     assert (found.rows, found.columns) == (4, 6)
 
 
@@ -191,10 +195,10 @@ def test_a_text_beyond_latin_1_is_international() -> None:
 
 
 def test_one_picture_a_frame(tmp_path: Path) -> None:
-    found = write_pictures(file(image(packed(CELLS * 3), 4, 6, NumberOfFrames=3, **WINDOW)), tmp_path, "x")
-    assert [picture.path.name for picture in found] == ["x-0001.png", "x-0002.png", "x-0003.png"]
-    assert [picture.frame for picture in found] == [1, 2, 3]
-    assert sorted(path.name for path in tmp_path.iterdir()) == [picture.path.name for picture in found]
+    found = [one for one in pictures(made(3), tmp_path, "x", Options(), (1, 2, 3)) if isinstance(one, Picture)]
+    names = ["x-0001.png", "x-0002.png", "x-0003.png"]
+    assert [(picture.path.name, picture.frame) for picture in found] == list(zip(names, (1, 2, 3), strict=True))
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
 def test_frame_ranges() -> None:

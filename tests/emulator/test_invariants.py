@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -161,15 +163,13 @@ def check_disk(cloud: Cloud) -> None:
     with cloud.store.lock:
         for suffix in ("", "-wal"):
             shutil.copyfile(state / f"state.sqlite{suffix}", f"{copy}{suffix}")
-        found = Store(copy)
-        try:
-            assert everything(found) == everything(cloud.store)
-        finally:
-            found.close()
+        with closing(sqlite3.connect(copy)) as rows:
+            kinds = [kind for (kind,) in rows.execute("SELECT DISTINCT kind FROM object ORDER BY kind")]
+        with closing(Store(copy)) as found:
+            assert everything(found, kinds) == everything(cloud.store, kinds)
 
 
-def everything(store: Store) -> dict[str, Any]:
-    kinds = [row[0] for row in store.query("SELECT DISTINCT kind FROM object ORDER BY kind")]
+def everything(store: Store, kinds: list[str]) -> dict[str, Any]:
     return {
         kind: json.loads(json.dumps([(one.oid, one.body, one.hidden) for one in store.all(kind)])) for kind in kinds
     }
