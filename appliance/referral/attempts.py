@@ -175,6 +175,7 @@ def try_again(index: Index, audit: Audit, offer: Offer, by: Asker) -> None:
         row = session.get(ReferralAttempt, (offer.sender, offer.referral_id))
         if row is None or not row.given_up:
             raise NotGivenUp("There is no such referral that was given up.")
+        patient_id, issuer = row.patient_id, row.issuer
         session.delete(row)
         audit.append(
             session,
@@ -182,7 +183,7 @@ def try_again(index: Index, audit: Audit, offer: Offer, by: Asker) -> None:
             who=by.login,
             address=by.address,
             subject=offer.referral_id,
-            detail={"from": offer.sender},
+            detail={"patient": patient_id, "issuer": issuer, "from": offer.sender},
         )
 
 

@@ -19,7 +19,7 @@ from exchange.manifest import MAX_INSTANCES
 from exchange.outgoing import Outgoing, new_referral, next_sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from sqlalchemy.orm import Session
@@ -117,7 +117,8 @@ class Desk:
             if row is None or row.state not in OPEN:
                 raise NotOpen("There is no such referral that could still be withdrawn.")
             row.state, row.refused = WITHDRAWN, f"withdrawn by {by.login}"
-            self._record(session, "withdraw", referral_id, by, {})
+            detail = {"patient": row.patient_id, "issuer": row.issuer, "to": row.recipient}
+            self._record(session, "withdraw", referral_id, by, detail)
         self.wake()
 
     def _directory(self) -> Directory:
@@ -151,7 +152,7 @@ class Desk:
         self._record(session, "refer", outgoing.referral_id, by, detail)
         return outgoing
 
-    def _record(self, session: Session, action: str, referral_id: str, by: Asker, detail: dict[str, object]) -> None:
+    def _record(self, session: Session, action: str, referral_id: str, by: Asker, detail: Mapping[str, object]) -> None:
         self.audit.append(session, action=action, who=by.login, address=by.address, subject=referral_id, detail=detail)
 
 

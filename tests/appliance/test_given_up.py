@@ -106,10 +106,13 @@ def given_up_and_tried_again(
     until(lambda: salem.rows("SELECT count(*) FROM referral_attempt") == [(0,)])
     erode.sending.step()
     assert (row(erode, deadly).state, row(erode, deadly).arrived) == ("arrived", 2)
-    acts = salem.rows("SELECT who, action, outcome FROM audit WHERE outcome = 'given up' OR action = 'try-again'")
-    assert ("branch:erode", "referral-received", "given up") in acts
-    assert ("k.mani", "try-again", "done") in acts
-    assert ("r.devi", "try-again", "refused") in acts
+    acts = salem.rows(
+        "SELECT who, action, outcome, json_extract(detail, '$.patient') FROM audit"
+        " WHERE outcome = 'given up' OR action = 'try-again'"
+    )
+    assert ("branch:erode", "referral-received", "given up", "ER-666") in acts
+    assert ("k.mani", "try-again", "done", "ER-666") in acts
+    assert ("r.devi", "try-again", "refused") in [act[:3] for act in acts]
 
 
 def _named(process: ApplianceProcess) -> Hospital:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from appliance.referral.request import NotOpen
 from appliance.referral.states import ARRIVED, EXPIRED, REFUSED, SENT, WITHDRAWN
 from exchange.folder import Folder
 from tests.appliance.hospital import Hospital, ct, hospitals
+from tests.appliance.importing import entries
 from tests.appliance.referring import ANBU, exchanged, outbox_files, refer, row
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ def test_what_is_withdrawn_does_not_arrive(three) -> None:
     assert row(erode, referral_id).state == WITHDRAWN
     assert outbox_files(erode) == []
     assert salem.kept() == []
+    (entry,) = entries(erode, "withdraw")
+    assert json.loads(entry.detail) == {"issuer": "erode", "patient": "ER-4711", "to": "salem"}
     with pytest.raises(NotOpen):
         erode.people.desk.withdraw(referral_id, ANBU)
     assert erode.people.desk.request("ER-4711", None, "salem", ANBU).new
