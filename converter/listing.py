@@ -11,6 +11,7 @@ from converter.dicom import part10
 from converter.dicom.elements import PIXEL_DATA_TAGS
 from converter.errors import ConversionError, TooLarge
 from converter.identifying import identifying
+from converter.letters import in_a_line
 from converter.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _words(element: DataElement) -> str:
     if element.VR in _BINARY or isinstance(value, bytes):
         return f"({len(value or b'')} bytes)"
     text = "\\".join(map(str, value)) if element.VM > 1 else str("" if value is None else value)
-    text = "".join(letter if letter.isprintable() else " " for letter in text)
+    text = in_a_line(text)
     return text if len(text) <= _SHOWN_LETTERS else f"{text[:_SHOWN_LETTERS]}… ({len(text)} letters)"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from appliance.inbox.folder import NOT_FILED, REPORT, TEXT
 from appliance.inbox.tally import Fate, Tally
+from converter.letters import in_a_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,6 +21,8 @@ MOST_NAMED = 50
 MOST_LISTED = 20_000
 #: The order in which a report tells what became of images.
 _KEPT = (Fate.NEW, Fate.AGAIN, Fate.ELSEWHERE)
+#: Bytes of a file's name that are no UTF-8, as Python has them in a text (PEP 383).
+_BYTES = "".join(map(chr, range(0xDC80, 0xDD00)))
 
 
 def _now() -> str:
@@ -102,4 +105,4 @@ class Report:
 
 
 def _in_a_line(text: str) -> str:
-    return "".join(letter if letter.isprintable() or "\udc80" <= letter <= "\udcff" else " " for letter in text)
+    return in_a_line(text, _BYTES)

@@ -12,6 +12,7 @@ from converter.dicom import part10, tags
 from converter.dicom.elements import UNDEFINED
 from converter.dicom.tags import Tag
 from converter.errors import ConversionError, TooLarge
+from converter.letters import in_a_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,10 +32,6 @@ VALUE_LIMIT_BYTES = 1 << 16
 INFLATED_HEADER_BYTES = 64 << 20
 INFLATED_LIMIT_BYTES = 512 << 20
 _CHUNK_BYTES = 1 << 20
-
-#: ZERO WIDTH NON-JOINER and JOINER, of which no page shows anything but how the letters beside them are drawn: names
-#: in Malayalam, Sinhala or Persian are written with them.
-JOINERS = "\u200c\u200d"
 
 _UID_CHARACTERS = frozenset("0123456789.")
 
@@ -163,8 +160,7 @@ def _whole_text(elements: Elements, tag: Tag) -> str:
 
 
 def _text(elements: Elements, tag: Tag) -> str:
-    text = _whole_text(elements, tag)[:TEXT_LIMIT]
-    return text if text.isprintable() else "".join(c if c.isprintable() or c in JOINERS else " " for c in text)
+    return in_a_line(_whole_text(elements, tag)[:TEXT_LIMIT])
 
 
 def _identity(elements: Elements, tag: Tag) -> str:

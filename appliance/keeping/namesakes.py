@@ -5,15 +5,12 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from appliance.keeping.header import JOINERS
 from converter.layout import person
+from converter.letters import JOINERS, tells_names_apart
 
 if TYPE_CHECKING:
     from appliance.index.models import Patient, Study
 
-#: Marks of alphabets and abjads, from Latin's accents to Arabic's points, are left out by many who write. From
-#: Devanagari on, a mark is a vowel or changes a consonant: ராஜா and ராஜி are two people.
-_MARKS_THAT_COUNT = "\u0900"
 _PARTED = str.maketrans(dict.fromkeys(JOINERS, " "))
 
 
@@ -66,6 +63,6 @@ def _words(name: str) -> frozenset[str]:
 
 def _spelt(letter: str) -> str:
     """What a character adds to its word: itself, nothing, or the word's end."""
-    if letter in JOINERS or (unicodedata.combining(letter) and letter < _MARKS_THAT_COUNT):
+    if not tells_names_apart(letter):
         return ""
     return letter if letter.isalnum() or unicodedata.category(letter).startswith("M") else " "

@@ -105,6 +105,13 @@ def test_another_image_under_a_uid_is_set_aside(erode: Hospital, inbox: Inbox) -
     assert erode.serve().client().get("/health").json()["set_aside"] == 1
 
 
+def test_what_a_file_is_called_is_told_with_its_joiners(erode: Hospital, inbox: Inbox) -> None:
+    name = "മോഹന്\u200d रक्\u200dषा"
+    (place(inbox) / f"{name}\u202e.jpg").write_bytes(b"\xff\xd8" + bytes(200))
+    inbox.step()
+    assert f"{name} .jpg\n    this is no DICOM file\n" in reasons(inbox)
+
+
 def test_a_zip_is_unpacked(erode: Hospital, inbox: Inbox, tmp_path: Path) -> None:
     paths = written(tmp_path / "files", *ct(count=3))
     with zipfile.ZipFile(place(inbox) / "Selvi.zip", "w", zipfile.ZIP_DEFLATED) as archive:

@@ -51,6 +51,13 @@ def test_a_filter_by_keyword_or_text() -> None:
     assert "(0008,0070)" in run(CT, "--find", "ge medical")
 
 
+@pytest.mark.parametrize("name", ["മോഹന്\u200d^കെ", "श्री^रक्\u200dषा", "علی\u200cرضا"])
+def test_a_name_keeps_the_joiners_that_belong_to_it(name: str, tmp_path: Path) -> None:
+    named = image(packed([1, 2]), 1, 2, SpecificCharacterSet="ISO_IR 192", PatientName=f"{name}\u202e")
+    source = write(tmp_path / "in.dcm", file(named))
+    assert run(str(source), "--find", "PatientName").split() == ["(0010,0010)", "PN", "PatientName", name]
+
+
 def test_csv_names_where_a_nested_element_lies() -> None:
     rows = list(csv.DictReader(io.StringIO(run(SR, "--csv", "--find", "Diameter"))))
     assert rows[0]["tag"].startswith("(0040,A730)[")
