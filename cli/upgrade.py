@@ -37,7 +37,7 @@ EXISTING = click.Path(exists=True, path_type=Path)
 @JSON
 @click.option("--wheel", type=EXISTING, help="The new version: a wheel of Gurney.")
 @click.option("--wheels", type=EXISTING, help="Folder of its libraries' wheels, where they have changed.")
-@click.option("--image", "by_image", is_flag=True, help="Exchange root disks for the image of the community file.")
+@click.option("--image", "by_image", is_flag=True, help="Replace root disks by the image of the community file.")
 @click.option("--all", "everywhere", is_flag=True, help="In every branch.")
 @click.option("--keep-going", is_flag=True, help="Go on even after a branch that was left not serving.")
 @TAKE_OVER
@@ -52,7 +52,7 @@ def upgrade(
 ) -> None:  # fmt: skip
     """Put appliances on another version, one after the other; one that does not answer then is rolled back by itself.
 
-    With --wheel the service is exchanged; with --image the whole root disk, for the image that the community file
+    With --wheel the service is replaced; with --image the whole root disk, by the image that the community file
     names now. The archive stays.
 
     A branch that fails and serves as before does not stop the others; one that was stopped, and is not known to serve
@@ -74,14 +74,14 @@ def upgrade(
         else:
             limit_s = patience_s or IMAGE_PATIENCE_S
             work = community, desk
-            done = exchange_in_turn(
+            done = replace_in_turn(
                 work, machines, patience_s=limit_s, quiet=as_json, keep_going=keep_going, take_over=take_over
             )
     show(done, None if wheel else desk, as_json=as_json)
     done.check()
 
 
-def exchange_in_turn(
+def replace_in_turn(
     work: tuple[Community, Desk],
     machines: Sequence[Machine],
     *,
@@ -90,13 +90,13 @@ def exchange_in_turn(
     keep_going: bool,
     take_over: bool = False,
 ) -> Round[Upgraded]:
-    """Exchange root disks one after the other, with a line of progress for each."""
+    """Replace root disks one after the other, with a line of progress for each."""
     from cli.enrolling import lines
     from provision.applying.holding import clear_away_the_dead
     from provision.errors import ProvisionError
     from provision.planning.found import found
     from provision.visit.far_side import FarSide
-    from provision.visit.image_upgrade import Exchange
+    from provision.visit.image_upgrade import Replacement
     from provision.visit.rolling import present_machine, require_nothing_else
     from provision.visit.rounds import in_turn, tried
 
@@ -108,12 +108,14 @@ def exchange_in_turn(
     def moved(machine: Machine) -> Machine:
         return present_machine(found(desk, community.community), machine)
 
-    exchange = Exchange(desk, community, FarSide(), patience_s, moved)
+    replacement = Replacement(desk, community, FarSide(), patience_s, moved)
     with lines(list(by_name), quiet=quiet) as tell:
 
         def one(name: str) -> Upgraded | ProvisionError:
             done = tried(
-                name, lambda: exchange.upgrade(name.partition(".")[2], by_name[name].there(), partial(tell, name)), tell
+                name,
+                lambda: replacement.upgrade(name.partition(".")[2], by_name[name].there(), partial(tell, name)),
+                tell,
             )
             if not isinstance(done, ProvisionError):
                 tell(name, str(done))

@@ -33,30 +33,30 @@ def choose_program(machine: Machine) -> None:
     """Choose the version that the service is started with.
 
     What an upgrade that was cut off has begun is undone. Then an image that is newer than what was installed over an
-    older one wins; while the root disk is exchanged, one that cannot read the index gets the copy that it can.
+    older one wins; while the root disk is replaced, one that cannot read the index gets the copy that it can.
     """
     programs = Programs(machine)
-    exchanging = programs.journal.exists() and _settle(machine, programs)
-    if exchanging:
-        programs.choose(exchanging.place)  # what another disk chose before it was judged does not hold
+    replacing = programs.journal.exists() and _settle(machine, programs)
+    if replacing:
+        programs.choose(replacing.place)  # what another disk chose before it was judged does not hold
     _prefer_newer_image(machine, programs)
-    if exchanging:
-        from appliance.upgrade.exchanging import fit
+    if replacing:
+        from appliance.upgrade.replacement import fit
 
-        fit(programs, exchanging)
+        fit(programs, replacing)
     else:
         programs.sweep(programs.current().place)
 
 
 def _settle(machine: Machine, programs: Programs) -> Journal | None:
-    """Undo an upgrade that was cut off; the journal of an exchange of the root disk comes back, which goes on."""
+    """Undo an upgrade that was cut off; the journal of a root disk's replacement comes back, which goes on."""
     from appliance.upgrade.journal import begun  # only after a power cut at the wrong time, or on a new root disk
     from appliance.upgrade.running import NotRunning
     from appliance.upgrade.upgrading import Upgrading
 
     journal = begun(programs.journal)
     if journal is not None and journal.disk:
-        machine.say("the root disk is exchanged: the service stays closed until it has shown that it answers")
+        machine.say("the root disk is replaced: the service stays closed until it has shown that it answers")
         return journal
     Upgrading(programs, NotRunning(machine), lambda _step: None).settle()
     machine.say(f"an upgrade was cut off, and is undone: {programs.current().version} serves")

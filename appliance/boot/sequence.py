@@ -74,7 +74,7 @@ class _Boot:
 
     def take(self) -> None:
         self._read()
-        if self.again and not self.variables:  # what is known stays: a disc that is being exchanged closes nothing
+        if self.again and not self.variables:  # what is known stays: a disc that is being replaced closes nothing
             self._note("archive", lambda: grow(self.machine))
             return
         self._machine_itself()

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from appliance.boot.machine import Machine, Trouble
-from appliance.upgrade.exchanging import judge, prepare
 from appliance.upgrade.index import ask
 from appliance.upgrade.journal import begun
 from appliance.upgrade.programs import Programs
+from appliance.upgrade.replacement import judge, prepare
 from appliance.upgrade.running import Service
 from appliance.upgrade.upgrading import RolledBack, Upgrading
 
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("install").add_argument("folder", type=Path)
     for verb in ("prepare", "judge", "state"):
         verbs.add_parser(verb)
-    verbs.add_parser("settle").add_argument("--mark", help="Only the exchange that was begun with this mark.")
+    verbs.add_parser("settle").add_argument("--mark", help="Only the replacement that was begun with this mark.")
     return parser
 
 

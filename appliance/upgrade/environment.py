@@ -124,7 +124,7 @@ def _install_wheels(python: str, stage: Stage) -> None:
 
 
 def _write_requirements(stage: Stage) -> Path:
-    """Requirements with checksums: pip compares them again: between our look and its own, nothing can be exchanged."""
+    """Requirements with checksums: pip compares them again: between our look and its own, nothing can be replaced."""
     lines = [f"{stage.folder / name} --hash=sha256:{stage.digests[name]}" for name in (stage.program, *stage.others)]
     path = stage.folder / "requirements.txt"
     path.write_text("\n".join(lines) + "\n")

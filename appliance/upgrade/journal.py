@@ -24,9 +24,9 @@ class Journal:
     schema
         The revision of the index before; empty where there was no index.
     disk
-        Where the whole root disk is exchanged: the machine-id of the one before; else empty.
+        Where the whole root disk is replaced: the machine-id of the one before; else empty.
     mark
-        What tells one exchange from the next, however the clock is set meanwhile.
+        What tells one replacement from the next, however the clock is set meanwhile.
     """
 
     place: str

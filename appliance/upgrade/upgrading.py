@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from appliance.boot.machine import Trouble
 from appliance.upgrade.environment import make_environment
-from appliance.upgrade.exchanging import disk_of
 from appliance.upgrade.index import as_owner, ask
 from appliance.upgrade.journal import Journal, begin, begun, finish
+from appliance.upgrade.replacement import disk_of
 from appliance.upgrade.stage import read_stage
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Upgrading:
             else:
                 schema = ask(self.programs.archive, "revision")
                 refuse_older(stage, schema)
-                outcome = self._exchange(stage, before, schema)
+                outcome = self._replace(stage, before, schema)
             shutil.rmtree(self.programs.stages, ignore_errors=True)
             return outcome
 
@@ -90,7 +90,7 @@ class Upgrading:
         """Undo what was begun and cut off, and remove what is half made; True where there was something to undo."""
         journal = begun(self.programs.journal)
         if journal is not None and journal.disk not in {"", disk_of(self.service.machine)}:
-            raise Trouble("its root disk was exchanged, and its service has not opened yet")
+            raise Trouble("its root disk was replaced, and its service has not opened yet")
         if journal is not None:
             self.undo(journal)
         self.programs.sweep(self.programs.current().place)
@@ -105,7 +105,7 @@ class Upgrading:
         finish(self.programs.journal)
         self.service.start()
 
-    def _exchange(self, stage: Stage, before: Release, schema: str) -> Outcome:
+    def _replace(self, stage: Stage, before: Release, schema: str) -> Outcome:
         self.tell(INSTALL)
         after = make_environment(self.programs, stage, before)
         self._try(stage, after, Journal(before.place, schema))

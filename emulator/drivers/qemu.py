@@ -64,7 +64,7 @@ class Machines:
                 self._machines.pop(vm_id, None)
 
     def changed(self, guest: Guest) -> None:
-        """Exchange the CONTEXT disc of a guest that runs, and let its data disks grow, in the background."""
+        """Replace the CONTEXT disc of a guest that runs, and let its data disks grow, in the background."""
         machine = self._machines.get(guest.vm_id)
         if machine is not None:
             self._starter.submit(machine.change, guest)

@@ -23,12 +23,12 @@ def show(guest: Guest) -> None:
     """
     drives: Sequence[dict[str, Any]] = qmp.tell(qemu_command.control(guest), "query-block")
     if qemu_files.write_context_disc(guest):
-        _exchange_disc(guest, drives)
+        _replace_disc(guest, drives)
     for device, size_bytes in _grown(guest, drives):
         qmp.tell(qemu_command.control(guest), "block_resize", device=device, size=size_bytes)
 
 
-def _exchange_disc(guest: Guest, drives: Sequence[dict[str, Any]]) -> None:
+def _replace_disc(guest: Guest, drives: Sequence[dict[str, Any]]) -> None:
     device = next(each["device"] for each in drives if each["removable"])
     path = str(qemu_command.context_disc(guest))
     # by force: a guest that has mounted the old one keeps the tray closed

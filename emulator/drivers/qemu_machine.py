@@ -115,7 +115,7 @@ class Machine:
         try:
             qemu_change.show(guest)
         except (OSError, EmulatorError) as error:
-            qemu_command.context_disc(guest).unlink(missing_ok=True)  # it is to be exchanged still
+            qemu_command.context_disc(guest).unlink(missing_ok=True)  # it is to be replaced still
             log.warning("guest %s does not see what has changed: %s", guest.vm_id, error)
             return False
         return True

@@ -142,7 +142,7 @@ def running_since(vm: Node) -> str:
 
 
 def rewrite_context(act: Act, resource: Resource, number: int, _found: Existing | None) -> None:
-    """Write the VM's context anew; OpenNebula exchanges the disc of a running VM, any other sees it when it starts."""
+    """Write the VM's context anew; OpenNebula replaces the disc of a running VM, any other sees it when it starts."""
     wait_until_still(act, number)
     act.call("vm.updateconf", number, act.text("context", resource))
 
@@ -218,8 +218,8 @@ KIND = Kind(
         "cpu": "a running VM is powered off for it and started again",
         "memory_mib": "a running VM is powered off for it and started again",
         "left_off": "a resize was interrupted: what it has left off is started again",
-        "context": "the guest takes it over when its disc is exchanged; one that does not, when it is started again",
-        "token": "the guest takes it over when its disc is exchanged; one that does not, when it is started again",
+        "context": "the guest takes it over when its disc is replaced; one that does not, when it is started again",
+        "token": "the guest takes it over when its disc is replaced; one that does not, when it is started again",
     },
     remove=remove,
     replaceable=replaceable,

@@ -1,4 +1,4 @@
-"""One appliance is put on the image that the community file names: its root disk is exchanged, its archive stays."""
+"""One appliance is put on the image that the community file names: its root disk is replaced, its archive stays."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class _NewerIndex(Exception):  # noqa: N818 - named for what it says
 
 
 @dataclass(frozen=True)
-class Exchange:
-    """What the exchange of root disks works with.
+class Replacement:
+    """What the replacement of root disks works with.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class Exchange:
 
     def upgrade(self, branch: str, machine: Machine, tell: Callable[[str], None]) -> Upgraded:
         """
-        Exchange a branch's root disk.
+        Replace a branch's root disk.
 
         Raises
         ------
@@ -89,7 +89,7 @@ class Exchange:
         if not any(step.ref == Ref("appliance", branch) for step in plan):
             self._stay(branch, plan, tell)
             return Upgraded(ALREADY, new.key, new.key)
-        self._exchange(branch, machine, plan, former, tell)
+        self._replace(branch, machine, plan, former, tell)
         return Upgraded(UPGRADED, former.key if former else "none", new.key)
 
     def _stay(self, branch: str, plan: Plan, tell: Callable[[str], None]) -> None:
@@ -98,7 +98,7 @@ class Exchange:
             apply(self.desk, plan)
         self._wait(branch, self.patience_s, tell)
 
-    def _exchange(
+    def _replace(
         self, branch: str, machine: Machine, plan: Plan, former: Ref | None, tell: Callable[[str], None]
     ) -> None:
         before = None
@@ -126,7 +126,7 @@ class Exchange:
             raise NotUpgraded(f"the new image is not there, and nothing was stopped for it: {_words(error)}") from error
 
     def _require_nobody_applies(self) -> None:
-        """Nothing stops for an exchange that would have to wait for another admin."""
+        """Nothing stops for a replacement that would have to wait for another admin."""
         try:
             require_nobody_applies(self.desk, self.community.community)
         except Busy as error:
@@ -148,11 +148,11 @@ class Exchange:
     def _apply(self, machine: Machine, plan: Plan, tell: Callable[[str], None]) -> None:
         try:
             with self._settling(machine):
-                tell("its root disk is exchanged")
+                tell("its root disk is replaced")
                 apply(self.desk, plan)
         except TROUBLE as error:
             failed = NotServing if isinstance(error, NotServing) else NotUpgraded
-            raise failed(f"its root disk could not be exchanged: {_words(error)}") from error
+            raise failed(f"its root disk could not be replaced: {_words(error)}") from error
 
     @contextmanager
     def _settling(self, machine: Machine) -> Iterator[None]:
@@ -172,7 +172,7 @@ class Exchange:
         """Going back is safe while the new one is closed; once it has opened, only where the old one reads the index.
 
         A version that was installed over the image is removed when the new one opens with its own, and the index may be
-        of that version. Where it serves still, it serves on either disk, or this is the disk that was never exchanged.
+        of that version. Where it serves still, it serves on either disk, or this is the disk that was never replaced.
         """
         try:
             with shell_in(self._present(machine)) as shell:
@@ -212,7 +212,7 @@ class Exchange:
         raise NotUpgraded(f"{reason}: rolled back to image {former.key}, which is ready")
 
     def _insist(self, branch: str, image: Ref, words: str, reason: str, tell: Callable[[str], None]) -> bool:
-        """Exchange a root disk, also where the exchange or the cloud fails for a moment; False where there is no need.
+        """Replace a root disk, also where the exchange or the cloud fails for a moment; False where there is no need.
 
         What was begun counts, though nothing be left of it: all may have been done before something failed.
         """
@@ -225,7 +225,7 @@ class Exchange:
                 begun = begun or any(step.ref == Ref("appliance", branch) for step in plan)
                 apply(self.desk, plan)
             except TROUBLE as error:
-                since = since or time.monotonic()  # the exchange itself may have taken longer
+                since = since or time.monotonic()  # the replacement itself may have taken longer
                 if not isinstance(error, PASSING) or time.monotonic() > since + self._patience_with(error):
                     raise NotServing(f"{reason}: and it could not be put on another image: {_words(error)}") from error
                 if _words(error) != said:

@@ -283,7 +283,7 @@ def test_port_scan_shows_the_services_and_ssh_to_the_own_network_only(
     assert wire.scan(neighbour, guest, ports) == set()
 
 
-def test_exchanged_context_is_taken_over(
+def test_replaced_context_is_taken_over(
     machine: LoneMachine, context: dict[str, str], root: Shell, wire: Wire, tmp_path: Path
 ) -> None:
     another = make_key(tmp_path / "another")

@@ -168,7 +168,7 @@ def test_bundle_of_a_machine_names_no_patient(two: Village, admin: Admin, tmp_pa
     assert [(word, name) for name, text in texts.items() for word in words if word in text] == []
 
 
-def test_machine_that_is_never_exchanged_takes_in_again(two: Village) -> None:
+def test_machine_whose_disk_is_never_replaced_takes_in_again(two: Village) -> None:
     """By a timer of its own systemd; what is due in half an hour is begun at once here."""
     erode, note = two.hospitals["erode"], "/var/lib/gurney/programs/upgrade.json"
     two.run(erode, f"{PROGRAM} prepare && test -s {note} && ! systemctl is-active --quiet gurney")
@@ -181,7 +181,7 @@ def test_machine_that_is_never_exchanged_takes_in_again(two: Village) -> None:
     until(lambda: bool(erode.branch.health()), "health")
 
 
-def test_root_disk_is_exchanged_for_a_newer_image(two: Village, admin: Admin, tmp_path: Path) -> None:
+def test_root_disk_is_replaced_by_a_newer_image(two: Village, admin: Admin, tmp_path: Path) -> None:
     """Another version with other tables: the same keys, the same archive, the same users."""
     salem, image = two.hospitals["salem"], two.state / "host/var/tmp"
     send(salem, tmp_path / "ct")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from cli.upgrade import exchange_in_turn
+from cli.upgrade import replace_in_turn
 from exchange.errors import Unreachable
 from provision.applying.apply import apply
 from provision.declaring.reading import parse
@@ -158,7 +158,7 @@ def test_an_exchange_that_fails_for_a_moment_ends_one_branch_and_not_the_round(
     found(desk, "kongu")
     once = -store.due  # that the command begins with, before the first branch
     store.due = once + 1
-    done = exchange_in_turn((moved, desk), machines, patience_s=0.1, quiet=True, keep_going=False)
+    done = replace_in_turn((moved, desk), machines, patience_s=0.1, quiet=True, keep_going=False)
     assert (done.answers, done.left) == ({}, ())
     assert str(done.failures["kongu.erode"]) == "kongu.erode: the exchange does not answer"
     assert "does not answer" not in str(done.failures["kongu.salem"])

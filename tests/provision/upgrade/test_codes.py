@@ -1,4 +1,4 @@
-"""Exchanging root disks takes up who reports, and shows the invitations that this makes, however it ends."""
+"""Replacing root disks takes up who reports, and shows the invitations that this makes, however it ends."""
 
 from __future__ import annotations
 

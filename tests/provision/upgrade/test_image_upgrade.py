@@ -1,4 +1,4 @@
-"""What the admin's side does when a root disk's exchange fails: it goes back only where that cannot harm the index."""
+"""What the admin's side does when replacing a root disk fails: it goes back only where that cannot harm the index."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from provision.enrolling.revocation import revoke
 from provision.errors import ProvisionError
 from provision.visit.errors import NotServing, NotUpgraded, Unsettled
 from provision.visit.far_side import FarSide
-from provision.visit.image_upgrade import Exchange
+from provision.visit.image_upgrade import Replacement
 from provision.visit.rolling import declared_image, former_image, present_images
 from tests.exchange.test_stores import Sshd
 from tests.provision.test_admins import announced
@@ -29,7 +29,7 @@ from tests.provision.test_rolling import IMAGE, NEXT, move, moved, vms, with_nex
 from tests.provision.test_visit import fingerprint
 from tests.provision.upgrade.standin import MIGRATION, OLD, in_service, program_wheel
 from tests.provision.upgrade.test_cut_off import NAMES, stage
-from tests.provision.upgrade.test_exchange import NEW, Disks, disks
+from tests.provision.upgrade.test_replacement import NEW, Disks, disks
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def line(tmp_path: Path) -> Iterator[Line]:
         yield made
 
 
-def exchange(office: Office, community: Community, guest: StandIn) -> Exchange:
-    return Exchange(office.desk, community, FarSide(str(guest.root), guest.address), 0.1, there)
+def replacement(office: Office, community: Community, guest: StandIn) -> Replacement:
+    return Replacement(office.desk, community, FarSide(str(guest.root), guest.address), 0.1, there)
 
 
 def there(machine: Machine) -> Machine:
@@ -105,7 +105,7 @@ def test_disk_that_has_opened_a_newer_index_is_not_taken_away(
             assert guest.upgrade("judge") == (0, [{"opened": True}])
 
     with pytest.raises(NotServing, match=r"opened, and is not put back.*\(9001\)"):
-        exchange(office, moved, guest).upgrade("erode", admin.machine, boots)
+        replacement(office, moved, guest).upgrade("erode", admin.machine, boots)
     assert vms(office)["erode"] != before
     assert present_images(moved, office.found())["erode"] == declared_image(moved)
 
@@ -123,7 +123,7 @@ def test_disk_that_has_opened_at_another_address_is_not_taken_away(
             assert guest.upgrade("judge") == (0, [{"opened": True}])
             line.cut()
 
-    going = replace(exchange(office, moved, guest), moved=lambda _machine: admin.machine)
+    going = replace(replacement(office, moved, guest), moved=lambda _machine: admin.machine)
     with pytest.raises(NotServing, match=r"opened, and is not put back.*\(9001\)"):
         going.upgrade("erode", line.machine(admin.machine), boots)
     assert present_images(moved, office.found())["erode"] == declared_image(moved)
@@ -134,7 +134,7 @@ def test_disk_that_has_not_opened_is_taken_away(
 ) -> None:
     monkeypatch.setattr("provision.visit.image_upgrade.BACK_S", 0.1)
     with pytest.raises(NotUpgraded, match=f"rolled back to image {declared_image(office.community).key}"):
-        exchange(office, moved, guest).upgrade("erode", admin.machine, silent)
+        replacement(office, moved, guest).upgrade("erode", admin.machine, silent)
     assert present_images(moved, office.found())["erode"] == declared_image(office.community)
 
 
@@ -164,7 +164,7 @@ def test_disk_that_has_opened_and_cannot_be_reached_is_put_in_again(
             office.embedded.faults = Faults([fault])
 
     with pytest.raises(NotServing, match=r"it had opened: image .* cannot read its index \(9001\)"):
-        exchange(office, moved, guest).upgrade("erode", line.machine(admin.machine), follow)
+        replacement(office, moved, guest).upgrade("erode", line.machine(admin.machine), follow)
     assert present_images(moved, office.found())["erode"] == declared_image(moved)
     assert guest.schema == "9001"
     assert guest.rows(NAMES) == [("changed by the migration",)], "what it has taken in is untouched"
@@ -175,13 +175,13 @@ def test_desk_that_is_ended_lets_the_appliance_take_in_again(
     office: Office, moved: Community, admin: Admin, guest: StandIn, disks: Disks
 ) -> None:
     def end(words: str) -> None:
-        if words == "its root disk is exchanged":
+        if words == "its root disk is replaced":
             assert guest.health() is None
             raise KeyboardInterrupt
 
     before = vms(office)
     with pytest.raises(KeyboardInterrupt):
-        exchange(office, moved, guest).upgrade("erode", admin.machine, end)
+        replacement(office, moved, guest).upgrade("erode", admin.machine, end)
     until(lambda: in_service(guest, OLD))
     assert vms(office) == before
 
@@ -202,7 +202,7 @@ def test_nothing_stops_before_the_new_image_can_be_used(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        exchange(office, moved, guest).upgrade("erode", admin.machine, end)
+        replacement(office, moved, guest).upgrade("erode", admin.machine, end)
     assert states == [1]
 
 
@@ -218,7 +218,7 @@ def test_nothing_stops_for_an_image_that_cannot_be_made(
     with pytest.raises(
         NotUpgraded, match=r"the new image is not there, and nothing was stopped for it: .*image"
     ) as told:
-        exchange(office, moved, guest).upgrade("erode", admin.machine, heard.append)
+        replacement(office, moved, guest).upgrade("erode", admin.machine, heard.append)
     assert "Run apply again" not in str(told.value)
     assert not isinstance(told.value, Unsettled)
     assert heard == ["its new image is made"]
@@ -232,7 +232,7 @@ def test_machine_that_cannot_be_prepared_is_not_said_to_be_rolled_back(
 ) -> None:
     before = vms(office)
     with pytest.raises(NotUpgraded) as refusal:
-        Exchange(office.desk, moved, FarSide(str(tmp_path / "none")), 0.1, there).upgrade(
+        Replacement(office.desk, moved, FarSide(str(tmp_path / "none")), 0.1, there).upgrade(
             "erode", admin.machine, silent
         )
     assert "rolled back" not in str(refusal.value)
@@ -251,7 +251,7 @@ def test_branch_that_could_not_be_prepared_is_known_to_serve_only_where_it_was_t
             (guest.root / lost).unlink()
 
     with pytest.raises(ProvisionError) as told:
-        exchange(office, moved, guest).upgrade("erode", admin.machine, breaks)
+        replacement(office, moved, guest).upgrade("erode", admin.machine, breaks)
     assert isinstance(told.value, Unsettled) is not settled
     assert vms(office) == before
 
@@ -261,7 +261,7 @@ def test_branch_on_its_image_that_is_not_ready_stays_there(office: Office, moved
     before = vms(office)
     assert former_image(moved, office.found(), "erode") is not None
     with pytest.raises(NotServing, match="not ready after"):
-        Exchange(office.desk, moved, FarSide(), 0.1, there).upgrade("erode", admin.machine, silent)
+        Replacement(office.desk, moved, FarSide(), 0.1, there).upgrade("erode", admin.machine, silent)
     assert vms(office) == before
 
 
@@ -277,7 +277,7 @@ def test_branch_that_can_never_be_ready_is_left_alone(
         enrol(office.desk, office.community)
         assert revoke(office.desk, "kongu", ["erode"])
     before = vms(office)
-    left = Exchange(office.desk, parse(example_text.replace(IMAGE, NEXT)), FarSide(), 0.1, there)
+    left = Replacement(office.desk, parse(example_text.replace(IMAGE, NEXT)), FarSide(), 0.1, there)
     done = left.upgrade("erode", admin.machine, silent)
     assert str(done).startswith(f"left on {declared_image(office.community).key}: {why}")
     assert done.outcome == "left"
@@ -303,7 +303,7 @@ def test_an_exchange_that_fails_for_a_moment_is_no_reason_to_leave_it_as_it_is(
     """It fails while the new disk is waited for, and again when the old one is put in."""
     monkeypatch.setattr("provision.visit.image_upgrade.BACK_S", 0.1)
     store = Failing(office.desk.store, 0)
-    going = exchange(replace(office, desk=replace(office.desk, store=cast("Writer", store))), moved, guest)
+    going = replacement(replace(office, desk=replace(office.desk, store=cast("Writer", store))), moved, guest)
     heard: list[str] = []
 
     def tell(words: str) -> None:
@@ -329,7 +329,7 @@ def test_a_cloud_that_fails_when_all_is_done_does_not_hide_that_it_went_back(
             office.embedded.faults = Faults([NOT_WITHDRAWN])
 
     with pytest.raises(NotServing, match=r"rolled back to image .*, which is not ready either"):
-        exchange(office, moved, guest).upgrade("erode", admin.machine, tell)
+        replacement(office, moved, guest).upgrade("erode", admin.machine, tell)
     assert [words for words in heard if "document.unlock" in words]
     assert heard.count("goes back to the image that it had") == 1
     assert present_images(moved, office.found())["erode"] == declared_image(office.community)
@@ -346,11 +346,11 @@ def test_a_machine_that_was_never_moved_is_not_said_to_be_though_the_cloud_faile
 
     def tell(words: str) -> None:
         heard.append(words)
-        if words == "its root disk is exchanged":
+        if words == "its root disk is replaced":
             office.embedded.faults = Faults(["document.allocate:drop@1", "documentpool.info:drop@2"])
 
-    with pytest.raises(NotUpgraded, match=r"could not be exchanged: .*: it was not moved") as told:
-        exchange(office, moved, guest).upgrade("erode", admin.machine, tell)
+    with pytest.raises(NotUpgraded, match=r"could not be replaced: .*: it was not moved") as told:
+        replacement(office, moved, guest).upgrade("erode", admin.machine, tell)
     assert not isinstance(told.value, Unsettled), "it takes in again"
     assert [words for words in heard if "documentpool.info" in words]
     until(lambda: in_service(guest, "0.2.0" if installed else OLD))
@@ -371,7 +371,7 @@ def test_a_version_that_the_new_disk_has_removed_does_not_come_back(
             assert guest.upgrade("judge") == (0, [{"opened": True}])
 
     with pytest.raises(NotServing, match=r"opened, and is not put back"):
-        exchange(office, moved, guest).upgrade("erode", admin.machine, boots)
+        replacement(office, moved, guest).upgrade("erode", admin.machine, boots)
     assert present_images(moved, office.found())["erode"] == declared_image(moved)
 
 
@@ -382,7 +382,7 @@ def test_a_branch_where_another_upgrade_runs_is_left_to_it(
     with (guest.programs / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(NotUpgraded, match=r"^another upgrade of this appliance is under way") as told:
-            exchange(office, moved, guest).upgrade("erode", admin.machine, heard.append)
+            replacement(office, moved, guest).upgrade("erode", admin.machine, heard.append)
     assert not isinstance(told.value, Unsettled), "it was not touched, and the round goes on"
     assert "stops taking in" not in heard
     assert in_service(guest, OLD)
@@ -414,7 +414,7 @@ def test_another_admin_who_applies_is_no_reason_to_give_up_the_way_back(
             raise KeyboardInterrupt  # it is on its way: none of these machines becomes ready
 
     with pytest.raises(KeyboardInterrupt):
-        exchange(office, moved, guest).upgrade("erode", admin.machine, tell)
+        replacement(office, moved, guest).upgrade("erode", admin.machine, tell)
     over.join()
     assert len([words for words in heard if words.startswith("another admin applies")]) == 1
     assert present_images(moved, office.found())["erode"] == declared_image(office.community)
@@ -427,7 +427,7 @@ def test_nothing_stops_while_another_admin_applies(
     before, heard = vms(office), list[str]()
     announced(office, "another")
     with pytest.raises(NotUpgraded, match=r"^nothing was stopped: another admin applies: anita") as told:
-        exchange(office, moved, guest).upgrade("erode", admin.machine, heard.append)
+        replacement(office, moved, guest).upgrade("erode", admin.machine, heard.append)
     assert not isinstance(told.value, Unsettled)
     assert heard == []
     assert guest.log().count("stopping") == 0

@@ -1,4 +1,4 @@
-"""The exchange of the whole root disk: begun on the old one, judged on the new one, whichever comes.
+"""The replacement of the whole root disk: begun on the old one, judged on the new one, whichever comes.
 
 From the moment at which it is begun, the service of either disk stays closed until it has shown that it answers. So
 nothing is acknowledged in an index that the old disk could not read, and the old disk can come back.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MACHINE_ID = "/etc/machine-id"
 SYSTEMD_RUN = "/usr/bin/systemd-run"
-#: How long a prepared machine waits for its exchange.
+#: How long a prepared machine waits for its next root disk.
 WAITED_S = 1800
 
 
@@ -33,7 +33,7 @@ def disk_of(machine: Machine) -> str:
 
 
 def prepare(programs: Programs, service: Service) -> None:
-    """Note that the root disk is about to be exchanged, and stop taking anything in."""
+    """Note that the root disk is about to be replaced, and stop taking anything in."""
     schema = ask(programs.archive, "revision")
     mark = secrets.token_hex(8)
     _settle_later(service, mark)
@@ -44,8 +44,9 @@ def prepare(programs: Programs, service: Service) -> None:
 def _settle_later(service: Service, mark: str) -> None:
     """Let the machine take in again by itself where nothing comes: the admin's desk may be dead.
 
-    It undoes this exchange alone, by its mark: the timer of one that was given up must not undo the next, and the clock
-    may be set while it counts. It goes with this disk, and with a power cut, after which `judge` opens the service.
+    It undoes this replacement alone, by its mark: the timer of one that was given up must not undo the next, and the
+    clock may be set while it counts. It goes with this disk, and with a power cut, after which `judge` opens the
+    service.
     """
     machine = service.machine
     program = [
@@ -72,7 +73,7 @@ def fit(programs: Programs, journal: Journal) -> None:
 
 def judge(programs: Programs, service: Service) -> bool:
     """
-    Open the service of a disk that was exchanged once it answers; False where none was.
+    Open the service of a machine whose root disk was replaced once it answers; False where none was.
 
     Raises
     ------

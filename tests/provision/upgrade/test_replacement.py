@@ -1,4 +1,4 @@
-"""The root disk is exchanged: a new one opens by itself once it answers, and the old one can come back to its index."""
+"""The root disk is replaced: a new one opens by itself once it answers, and the old one can come back to its index."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_old_disk_comes_back_to_the_version_and_the_index_that_it_knows(
     assert (guest.schema, guest.rows(NAMES)) == (SCHEMA, [("Mani",)])
 
 
-def test_exchange_that_never_happens_is_undone(guest: StandIn, disks: Disks) -> None:
+def test_replacement_that_never_happens_is_undone(guest: StandIn, disks: Disks) -> None:
     prepare(guest)
     assert json.loads((guest.programs / "upgrade.json").read_text())["schema"] == SCHEMA
     assert guest.upgrade("settle") == (0, [{"step": "roll back"}, {"settled": True}])
@@ -132,7 +132,7 @@ def timed(guest: StandIn) -> list[str]:
 
 @pytest.mark.parametrize("set_by_s", [0, -86400, 86400], ids=["the clock goes", "it is set back", "it is set ahead"])
 def test_machine_whose_desk_is_dead_takes_in_again_by_itself(guest: StandIn, disks: Disks, set_by_s: int) -> None:
-    """By its own timer, which counts what has passed, and not by that of an exchange that was given up before."""
+    """By its own timer, which counts what has passed, and not by that of a replacement that was given up before."""
     prepare(guest)
     given_up = timed(guest)
     assert guest.upgrade("settle")[0] == 0
@@ -140,7 +140,7 @@ def test_machine_whose_desk_is_dead_takes_in_again_by_itself(guest: StandIn, dis
     due, begun = timed(guest), time.time() - set_by_s
     os.utime(guest.programs / "upgrade.json", (begun, begun))
     subprocess.run(given_up, check=True)
-    assert (guest.programs / "upgrade.json").exists(), "another exchange was begun meanwhile"
+    assert (guest.programs / "upgrade.json").exists(), "another replacement was begun meanwhile"
     subprocess.run(due, check=True)
     until(lambda: in_service(guest, OLD))
     subprocess.run(due, check=True)
