@@ -8,7 +8,7 @@ import click
 
 from cli.consent import consent
 from cli.console import print_json, results
-from cli.desk import JSON, YES, at_desk
+from cli.desk import JSON, TAKE_OVER, YES, at_desk
 
 if TYPE_CHECKING:
     from cli.desk import Where
@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 @at_desk
 @JSON
 @YES
-def adopt(kind: str, which: str, branch: str, where: Where, *, as_json: bool, yes: bool) -> None:
+@TAKE_OVER
+def adopt(kind: str, which: str, branch: str, where: Where, *, as_json: bool, yes: bool, take_over: bool) -> None:
     """Take an object over, so that from now on it is the community's; KIND as `gurney plan` names it.
 
     Its owner becomes the account that Gurney uses. What of it is not as declared, the next plan shows.
     """
-    from provision.applying.adopt import adopt as take_over
+    from provision.applying.adopt import adopt as adopt_one
     from provision.applying.adopt import candidate, declared_as
     from provision.planning.found import found
 
@@ -37,7 +38,7 @@ def adopt(kind: str, which: str, branch: str, where: Where, *, as_json: bool, ye
     question = f"Take over {kind} {node.name} (id {node.id}) for {branch or 'the community'}?"
     if not consent(question, yes=yes, as_json=as_json):
         return
-    take_over(desk, community, kind, str(node.id), branch)
+    adopt_one(desk, community, kind, str(node.id), branch, take_over=take_over)
     if as_json:
         print_json({"kind": kind, "id": node.id, "name": node.name, "branch": branch})
     else:

@@ -9,7 +9,7 @@ import click
 
 from cli.consent import consent
 from cli.console import print_json
-from cli.desk import JSON, YES, at_desk
+from cli.desk import JSON, TAKE_OVER, YES, at_desk
 
 if TYPE_CHECKING:
     from cli.desk import Where
@@ -40,9 +40,11 @@ and devices (/trust at each appliance has it), and remove the former one there."
 @click.option(
     "--replace", is_flag=True, help="Let the announced authority take over, or a new one where none is announced."
 )
+@TAKE_OVER
 def authority(
-    where: Where, output: Path | None, *, as_json: bool, yes: bool, crl: bool, announce: bool, replace: bool
-) -> None:
+    where: Where, output: Path | None,
+    *, as_json: bool, yes: bool, crl: bool, announce: bool, replace: bool, take_over: bool,
+) -> None:  # fmt: skip
     """Print the certificate of the community's own authority, which PCs, phones and devices shall trust.
 
     It vouches for the appliances' pages (HTTPS) and for DICOM over TLS. It is public; compare its fingerprint.
@@ -52,13 +54,15 @@ def authority(
     """
     if crl + announce + replace > 1:
         raise click.UsageError("--crl, --announce and --replace exclude one another")
+    if take_over and not announce | replace:
+        raise click.UsageError("--take-over goes with --announce or --replace: what is only shown waits for nobody")
     work = where.opened()
     if crl:
         show_crl(*work, output, as_json=as_json)
         return
     if replace and not consent(ASKED.format(community=work[0].community), yes=yes, as_json=as_json):
         return
-    told = asked(*work, announce=announce, replace=replace)
+    told = asked(*work, announce=announce, replace=replace, take_over=take_over)
     shown = told.coming if announce and told.coming is not None else told.present
     write(shown.pem, output, told_otherwise=as_json)
     if as_json:
@@ -68,15 +72,15 @@ def authority(
         click.echo(LEFT_TO_DO.format(version=told.directory_version), err=True)
 
 
-def asked(community: Community, desk: Desk, *, announce: bool, replace: bool) -> Authorities:
+def asked(community: Community, desk: Desk, *, announce: bool, replace: bool, take_over: bool) -> Authorities:
     """The authorities as they stand, or after what was asked for."""
     from provision.enrolling import replacement
     from provision.planning.found import found
 
     if replace:
-        return replacement.replace_authority(desk, community)
+        return replacement.replace_authority(desk, community, take_over=take_over)
     if announce:
-        return replacement.announce(desk, community)
+        return replacement.announce(desk, community, take_over=take_over)
     return replacement.authorities(found(desk, community.community))
 
 

@@ -8,7 +8,7 @@ import click
 
 from cli.consent import consent
 from cli.console import print_json
-from cli.desk import JSON, YES, at_desk
+from cli.desk import JSON, TAKE_OVER, YES, at_desk
 
 if TYPE_CHECKING:
     from cli.desk import Where
@@ -27,7 +27,8 @@ NEXT = (
 @at_desk
 @JSON
 @YES
-def discard_keys(where: Where, *, as_json: bool, yes: bool) -> None:
+@TAKE_OVER
+def discard_keys(where: Where, *, as_json: bool, yes: bool, take_over: bool) -> None:
     """Throw the community's keys away because they may be stolen; the next apply makes others.
 
     Nothing that they signed is carried over. Until that apply, appliances go on with what they know; archives, the
@@ -38,7 +39,7 @@ def discard_keys(where: Where, *, as_json: bool, yes: bool) -> None:
     community, desk = where.opened()
     if not consent(ASKED.format(community=community.community), yes=yes, as_json=as_json):
         return
-    discard(desk, community)
+    discard(desk, community, take_over=take_over)
     if as_json:
         print_json({"discarded": community.community})
     click.echo(NEXT, err=True)

@@ -97,9 +97,15 @@ def archive(community: Community, desk: Desk, name: str, _state: Path, _patience
     import time
 
     from provision.applying.apply import apply
+    from provision.applying.holding import require_nobody_applies
+    from provision.errors import Busy
     from provision.fleet.rehearsal_play import lose_archive
     from provision.planning.found import found
 
+    try:
+        require_nobody_applies(desk, community.community)
+    except Busy as error:
+        raise Busy(f"nothing was played: {error} with `gurney apply`") from error
     lose_archive(desk, found(desk, community.community), name)
     _say(f"the archive of {name} and its appliance are gone")
     began = time.monotonic()

@@ -38,7 +38,7 @@ BY_NAME = {"group", "cloud-user"}
 ONEADMIN = 0
 
 
-def adopt(desk: Desk, community: Community, kind: str, which: str, key: str = "") -> Node:
+def adopt(desk: Desk, community: Community, kind: str, which: str, key: str = "", *, take_over: bool = False) -> Node:
     """Mark an object as ours, and become its owner; what of it is not as declared, the next plan shows.
 
     Parameters
@@ -47,6 +47,8 @@ def adopt(desk: Desk, community: Community, kind: str, which: str, key: str = ""
         Its id or its name.
     key
         The branch that it shall belong to, of an account `branch.login`; nothing for what is the community's own.
+    take_over
+        Take the place of another admin's apply that is known to be dead.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def adopt(desk: Desk, community: Community, kind: str, which: str, key: str = ""
         When another admin applies.
     """
     resource = declared_as(community, kind, key)
-    with alone(desk, community.community) as now:
+    with alone(desk, community.community, take_over=take_over) as now:
         node = candidate(now, resource, which)
         first = resource.name.removeprefix(f"{now.community}.")
         api, mark = ADOPTABLE[kind], Mark(now.community, kind, first if kind == "group" else resource.ref.key)

@@ -17,15 +17,20 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def alone(desk: Desk, community: str) -> Iterator[Found]:
+def alone(desk: Desk, community: str, *, take_over: bool = False) -> Iterator[Found]:
     """The cloud and the exchange as they are from now on, for us alone.
+
+    Parameters
+    ----------
+    take_over
+        Take the place of another admin's apply that is known to be dead.
 
     Raises
     ------
     Busy
         Another admin applies, or one was interrupted with something that an apply has to undo.
     """
-    with holding(desk, community, ()) as held:
+    with holding(desk, community, (), take_over=take_over) as held:
         if held.undoing:
             held.stays = True
             raise Busy("an apply was interrupted that has new branches to undo: run `gurney apply` first")

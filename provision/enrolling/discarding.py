@@ -12,11 +12,16 @@ if TYPE_CHECKING:
     from provision.desk import Desk
 
 
-def discard_keys(desk: Desk, community: Community) -> None:
+def discard_keys(desk: Desk, community: Community, *, take_over: bool = False) -> None:
     """Delete the Document that holds the keys, and nothing else.
 
     Nothing that they signed is carried over: who has them can have signed anything. The next apply makes other keys,
     tells every VM by its context, and takes branches up anew, by the keys that their appliances prove.
+
+    Parameters
+    ----------
+    take_over
+        Take the place of another admin's apply that is known to be dead.
 
     Raises
     ------
@@ -25,7 +30,7 @@ def discard_keys(desk: Desk, community: Community) -> None:
     Busy
         Another admin applies.
     """
-    with alone(desk, community.community) as now:
+    with alone(desk, community.community, take_over=take_over) as now:
         document = dict(now.view.ours("keys")).get("")
         if document is None:
             raise ProvisionError("the community has no keys: `gurney apply` makes them")

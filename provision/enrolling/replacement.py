@@ -36,8 +36,13 @@ class Authorities:
     former: Certificate | None = None
 
 
-def announce(desk: Desk, community: Community) -> Authorities:
+def announce(desk: Desk, community: Community, *, take_over: bool = False) -> Authorities:
     """Make the next authority, and show its certificate to all beside the present one's; again changes nothing.
+
+    Parameters
+    ----------
+    take_over
+        Take the place of another admin's apply that is known to be dead.
 
     Raises
     ------
@@ -46,7 +51,7 @@ def announce(desk: Desk, community: Community) -> Authorities:
     Busy
         Another admin applies.
     """
-    with _alone(desk, community) as (now, keys, document):
+    with _alone(desk, community, take_over=take_over) as (now, keys, document):
         coming = keys.with_next_authority()
         if coming != keys:
             relock(desk, community, document, coming)
@@ -55,11 +60,16 @@ def announce(desk: Desk, community: Community) -> Authorities:
         return authorities(found(desk, community.community))
 
 
-def replace_authority(desk: Desk, community: Community) -> Authorities:
+def replace_authority(desk: Desk, community: Community, *, take_over: bool = False) -> Authorities:
     """Let another authority take over: the announced one, or a new one. One that was interrupted is finished.
 
     Its key is locked to the admins first; then one version of the directory has its certificate, and a certificate of
     it for every branch. From then on nobody who reads that directory believes the former one.
+
+    Parameters
+    ----------
+    take_over
+        Take the place of another admin's apply that is known to be dead.
 
     Raises
     ------
@@ -68,7 +78,7 @@ def replace_authority(desk: Desk, community: Community) -> Authorities:
     Busy
         Another admin applies.
     """
-    with _alone(desk, community) as (now, keys, document):
+    with _alone(desk, community, take_over=take_over) as (now, keys, document):
         if not is_half_replaced(now.view.published.directory, now.view.key_text(AUTHORITY_KEY)):
             keys = keys.with_authority_replaced()
             relock(desk, community, document, keys)
@@ -103,10 +113,10 @@ def revocation_list(desk: Desk, community: Community) -> RevocationList:
 
 
 @contextmanager
-def _alone(desk: Desk, community: Community) -> Iterator[tuple[Found, CommunityKeys, int]]:
+def _alone(desk: Desk, community: Community, *, take_over: bool) -> Iterator[tuple[Found, CommunityKeys, int]]:
     """What stands, the keys and the id of their Document, while nobody else applies."""
     authorities(found(desk, community.community))
-    with alone(desk, community.community) as now:
+    with alone(desk, community.community, take_over=take_over) as now:
         document = dict(now.view.ours("keys"))[""]
         assert now.keys is not None, "who has an authority has keys"
         yield now, now.keys, document.id
