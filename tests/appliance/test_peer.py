@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 
 from appliance.peer import plain_address
 from appliance.web_server import WebServer
-from tests.exchange.test_stores import free_port
+from tests.exchange.sshd import free_port
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send

@@ -11,7 +11,7 @@ import pytest
 
 from exchange.errors import StoreError
 from exchange.sftp_session import FSYNC
-from tests.exchange.test_stores import Sshd
+from tests.exchange.sshd import Sshd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

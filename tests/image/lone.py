@@ -16,7 +16,7 @@ from emulator.drivers.qemu import own_accelerator
 from emulator.drivers.qemu_files import prepare
 from emulator.objects.vm_context import context_file
 from exchange.keys import SigningKey
-from tests.exchange.test_stores import free_port
+from tests.exchange.sshd import free_port
 from tests.image.waiting import until
 
 if TYPE_CHECKING:

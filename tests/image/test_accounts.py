@@ -21,7 +21,7 @@ from appliance.boot.machine import Machine, Trouble
 from appliance.boot.smb_sessions import CONFIGURATION
 from appliance.index.engine import open_index
 from appliance.people_tables import Account
-from tests.exchange.test_stores import free_port
+from tests.exchange.sshd import free_port
 from tests.image.waiting import until
 
 if TYPE_CHECKING:

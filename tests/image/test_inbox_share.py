@@ -20,7 +20,7 @@ from templates.files import guest_files
 from tests.appliance.community import Community
 from tests.appliance.hospital import PASSWORD, Hospital, ct
 from tests.appliance.scanner import written
-from tests.exchange.test_stores import free_port
+from tests.exchange.sshd import free_port
 from tests.image.waiting import until
 
 if TYPE_CHECKING:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import random
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,11 @@ from provision.enrolling.identity import own_identity
 from provision.opennebula import Cloud
 from provision.planning.found import Found, found
 from provision.planning.plan import Plan, plan
+from provision.visit.host_keys import HostKeys
+from provision.visit.shell import Machine
 from provision.vm_state import state_name
+from tests.exchange.sshd import Sshd, fingerprint
+from tests.provision.uploading import MIB
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -117,3 +123,36 @@ def office(new_office: Callable[..., Office]) -> Office:
 def example_text() -> str:
     """The example as text, to be changed."""
     return EXAMPLE.read_text()
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """A real sshd, for the tests of one file."""
+    server = Sshd(tmp_path_factory.mktemp("sshd"))
+    with server.running():
+        yield server
+
+
+@pytest.fixture
+def machine(sshd: Sshd, tmp_path: Path) -> Machine:
+    """What stands for a branch's machine that is visited: this one."""
+    keys = HostKeys(tmp_path / "hosts")
+    compared = fingerprint(sshd.host_key)
+    return Machine("kongu.erode", "127.0.0.1", sshd.port, keys, sshd.identity, compared, getpass.getuser())
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """An image of 8 MiB on the workstation."""
+    path = tmp_path / "workstation" / "gurney.qcow2"
+    path.parent.mkdir()
+    path.write_bytes(random.Random(1).randbytes(8 * MIB))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder on the front end."""
+    made = tmp_path / "front-end"
+    made.mkdir()
+    return made

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from provision.vm_state import address_of
-from tests.exchange.test_stores import free_port, keygen
+from tests.exchange.sshd import free_port, keygen
 from tests.waiting import until
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from provision.upload.front_end import CHUNK
 from provision.upload.uploads import Uploads
 from tests.provision.test_kill import ONE_BRANCH
 from tests.provision.test_reservation import OWN, RESERVED, hospitals
-from tests.provision.test_upload import MIB, address, folder, image, sshd  # noqa: F401
+from tests.provision.uploading import MIB, address
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.upload.sending import Sent
-    from tests.exchange.test_stores import Sshd
+    from tests.exchange.sshd import Sshd
     from tests.provision.conftest import Office
 
 
@@ -55,7 +55,7 @@ def waits_for_its_steps() -> bool:
     return any(frame.f_code is threading.Thread.join.__code__ for frame, _ in frames)
 
 
-def uploading(office: Office, sshd: Sshd, image: Path, folder: Path, watch: Callable[[Sent], None]) -> Office:  # noqa: F811
+def uploading(office: Office, sshd: Sshd, image: Path, folder: Path, watch: Callable[[Sent], None]) -> Office:
     """The office of one branch, whose image lies at the workstation."""
     place = office.folder / "state" / "host" / str(folder).lstrip("/")
     place.parent.mkdir(parents=True)
@@ -96,9 +96,9 @@ def steps_at_work() -> list[str]:
 
 def test_once_ends_the_upload_and_the_next_apply_goes_on_from_there(
     office: Office,
-    sshd: Sshd,  # noqa: F811
-    image: Path,  # noqa: F811
-    folder: Path,  # noqa: F811
+    sshd: Sshd,
+    image: Path,
+    folder: Path,
 ) -> None:
     seen: list[int] = []
 
@@ -126,9 +126,9 @@ def test_once_ends_the_upload_and_the_next_apply_goes_on_from_there(
 
 def test_twice_lets_nothing_be_changed_after_the_lock_is_gone(
     office: Office,
-    sshd: Sshd,  # noqa: F811
-    image: Path,  # noqa: F811
-    folder: Path,  # noqa: F811
+    sshd: Sshd,
+    image: Path,
+    folder: Path,
 ) -> None:
     """The last piece has been sent, and no look is taken any more before the image would be made."""
 

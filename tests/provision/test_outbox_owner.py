@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli.main import exit_of
-from tests.exchange.test_stores import sshd  # noqa: F401 - a fixture
 from tests.provision.test_kill import ONE_BRANCH
 from tests.waiting import until
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_mock import MockerFixture
 
-    from tests.exchange.test_stores import Sshd
+    from tests.exchange.sshd import Sshd
     from tests.provision.conftest import Office
 
 pytestmark = pytest.mark.slow
@@ -28,7 +27,7 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize(("driver", "owner"), [("virtiofs", 100800), ("nfs\n  server: 10.20.0.9", 800)])
 def test_who_may_not_give_it_is_told_what_root_does(
     office: Office,
-    sshd: Sshd,  # noqa: F811
+    sshd: Sshd,
     mocker: MockerFixture,
     driver: str,
     owner: int,

@@ -21,7 +21,6 @@ from provision.visit.far_side import FarSide
 from provision.visit.shell import shell_in
 from provision.vm_state import address_of
 from tests.appliance.process import free_address
-from tests.provision.test_visit import machine, sshd  # noqa: F401
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -144,7 +143,7 @@ STATE = {"version": "1", "digest": "", "schema": "0001", "free": 5, "under_way":
 
 
 @pytest.fixture
-def says(machine: Machine, tmp_path: Path) -> Callable[[str], State]:  # noqa: F811
+def says(machine: Machine, tmp_path: Path) -> Callable[[str], State]:
     """What the admin's side makes of what the program of upgrades says in a machine, over a real sshd."""
 
     def made_of(out: str) -> State:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import random
 import socket
 import subprocess
 import threading
@@ -15,51 +14,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cli.desk import planned
-from exchange.ssh_host import SshHost
 from provision.applying.apply import refuse
 from provision.declaring.reading import parse
 from provision.errors import Blocked, NotFinished
 from provision.upload.front_end import NotUploaded, connected
 from provision.upload.sending import Sent, sent
 from provision.upload.uploads import Uploads
-from tests.exchange.test_stores import Sshd, keygen
+from tests.exchange.sshd import Sshd, keygen
+from tests.provision.uploading import MIB, address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.provision.conftest import Office
-
-MIB = 1 << 20
-
-
-@pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    server = Sshd(tmp_path_factory.mktemp("sshd"))
-    with server.running():
-        yield server
-
-
-@pytest.fixture
-def image(tmp_path: Path) -> Path:
-    """An image of 8 MiB on the workstation."""
-    path = tmp_path / "workstation" / "gurney.qcow2"
-    path.parent.mkdir()
-    path.write_bytes(random.Random(1).randbytes(8 * MIB))
-    return path
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder on the front end."""
-    made = tmp_path / "front-end"
-    made.mkdir()
-    return made
-
-
-def address(sshd: Sshd, port: int | None = None) -> SshHost:
-    found = SshHost.of(sshd.url(sshd.folder).rpartition("/")[0], sshd.known_hosts, sshd.identity)
-    return replace(found, port=sshd.port if port is None else port)
 
 
 def send(sshd: Sshd, local: Path, remote: Path, watch: Callable[[Sent], None] = lambda _: None, port: int = 0) -> bool:

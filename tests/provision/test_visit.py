@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import re
 import subprocess
@@ -20,35 +19,16 @@ from provision.visit.host_keys import HostKey, HostKeys, StrangeHost
 from provision.visit.rounds import visit_all, visit_in_turn
 from provision.visit.shell import Machine, NotVisited, Said, shell_in
 from provision.visit.upgrade import CutOff
-from tests.exchange.test_stores import Sshd, free_port, keygen
+from tests.exchange.sshd import free_port, keygen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from provision.visit.shell import Shell
 
 ERODE = HostKey("ssh-ed25519", "AAAA")
 SALEM = HostKey("ssh-ed25519", "BBBB")
-
-
-@pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    server = Sshd(tmp_path_factory.mktemp("visited"))
-    with server.running():
-        yield server
-
-
-def fingerprint(key: Path) -> str:
-    shown = subprocess.run(["ssh-keygen", "-l", "-f", str(key)], capture_output=True, text=True, check=True).stdout
-    return shown.split()[1]
-
-
-@pytest.fixture
-def machine(sshd: Sshd, tmp_path: Path) -> Machine:
-    keys = HostKeys(tmp_path / "hosts")
-    compared = fingerprint(sshd.host_key)
-    return Machine("kongu.erode", "127.0.0.1", sshd.port, keys, sshd.identity, compared, getpass.getuser())
 
 
 def test_key_that_was_compared_is_known_from_then_on(tmp_path: Path) -> None:

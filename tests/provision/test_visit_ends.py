@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.exchange.test_stores import Sshd
-from tests.provision.test_visit import fingerprint
+from tests.exchange.sshd import Sshd, fingerprint
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -41,13 +40,6 @@ if what == "all":
 with shell_in(machine) as shell:
     shell.run(works) if what == "run" else shell.run(reads, bytes(1 << 26))
 """
-
-
-@pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    server = Sshd(tmp_path_factory.mktemp("left"))
-    with server.running():
-        yield server
 
 
 @contextmanager

@@ -11,8 +11,7 @@ import pytest
 from provision.visit.host_keys import HostKeys
 from provision.visit.shell import Machine
 from tests.appliance.community import Community
-from tests.exchange.test_stores import Sshd
-from tests.provision.test_visit import fingerprint
+from tests.exchange.sshd import Sshd, fingerprint
 from tests.provision.upgrade.standin import Admin, StandIn
 
 if TYPE_CHECKING:
@@ -38,13 +37,6 @@ def installer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, t
     )
     spec = spec_from_file_location("pip", folder / "__init__.py")
     monkeypatch.setattr("provision.visit.versions.find_spec", {"pip": spec}.get)
-
-
-@pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    server = Sshd(tmp_path_factory.mktemp("upgraded"))
-    with server.running():
-        yield server
 
 
 @pytest.fixture
