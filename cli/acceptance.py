@@ -51,9 +51,7 @@ class Ward:
     @property
     def peer(self) -> Peer:
         """Its DICOM side."""
-        ae_title, _, place = self.status.dicom.partition("@")
-        host, _, port = place.rpartition(":")
-        return Peer(ae_title, host.strip("[]"), int(port))
+        return Peer.at(self.status.dicom)
 
 
 def answers(ward: Ward) -> str:

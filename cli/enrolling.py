@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from provision.enrolling.published import NewInvitation
     from provision.enrolling.report import Report
     from provision.planning.found import Found
-    from provision.visit.shell import Machine
 
 
 @dataclass(frozen=True)
@@ -86,32 +85,17 @@ def asked(
     """What appliances report, by OneGate where they did, and else over SSH; and why others do not."""
     from provision.enrolling.report import reported
     from provision.visit.identity import identity_of
+    from provision.visit.machines import machines
     from provision.visit.rounds import visit_all
 
     by_onegate = reported(now.view) if now.pools.has_onegate and not ways.by_ssh else {}
     reports = {name: by_onegate[name] for name in names if name in by_onegate}
-    machines = machines_of(community, now, [name for name in names if name not in reports], ways)
-    visits = visit_all(list(machines.values()), identity_of, lambda full, words: tell(full.partition(".")[2], words))
-    by_full = {machine.name: name for name, machine in machines.items()}
+    to_ask = [name for name in names if name not in reports]
+    of = machines(community, now, to_ask, port=ways.port, identity=ways.identity, compared=ways.host_keys)
+    visits = visit_all(list(of.values()), identity_of, lambda full, words: tell(full.partition(".")[2], words))
+    by_full = {machine.name: name for name, machine in of.items()}
     reports |= {by_full[full]: report for full, report in visits.answers.items()}
     return reports, {by_full[full]: str(error) for full, error in visits.failures.items()}
-
-
-def machines_of(community: Community, now: Found, names: Sequence[str], ways: Ways) -> dict[str, Machine]:
-    """Where the appliances are, and by which host key each is known."""
-    from provision.enrolling.identity import own_identity
-    from provision.visit.host_keys import HostKeys
-    from provision.visit.shell import Machine
-    from provision.vm_state import address_of
-
-    keys = HostKeys(own_identity().path.with_name("appliance_hosts"))
-    return {
-        name: Machine(
-            f"{community.community}.{name}", address_of(now.view.appliances[name]), ways.port, keys, ways.identity,
-            ways.host_keys.get(name, ""), first_name=f"{community.community}.{community.first_name(name)}",
-        )
-        for name in names
-    }  # fmt: skip
 
 
 def fingerprints_of(desk: Desk, community: Community, names: Sequence[str]) -> dict[str, str]:

@@ -139,6 +139,4 @@ def answers_echo(status: BranchStatus) -> bool:
         return False
     from appliance.dimse.scu import Peer, echo
 
-    ae_title, _, place = status.dicom.partition("@")
-    host, _, port = place.rpartition(":")
-    return echo(Peer(ae_title, host.strip("[]"), int(port)), calling=CALLING)
+    return echo(Peer.at(status.dicom), calling=CALLING)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import socket
 import time
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.console import print_json, progress_console, results
-from cli.desk import JSON, at_desk
+from cli.desk import JSON, at_desk, check_writable
 
 if TYPE_CHECKING:
     from cli.acceptance import Check, Ward
@@ -44,8 +43,7 @@ def verify(where: Where, evidence: Path, *, as_json: bool) -> None:
     from provision.errors import NotReady
     from provision.fleet.evidence import write_evidence
 
-    if not os.access(evidence.parent, os.W_OK | os.X_OK):  # before the tests, which take minutes
-        raise click.BadParameter(f"nothing can be written to {evidence.parent}", param_hint="--evidence")
+    check_writable(evidence.parent, "--evidence")  # before the tests, which take minutes
     community, desk = where.opened()
     checks = accepted(desk, community, quiet=as_json)
     told = evidence_of(community, desk, checks)

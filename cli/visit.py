@@ -52,23 +52,15 @@ class Visit:
         NotVisited
             A branch that is named has none; where none is named, it is among those that are visited in vain.
         """
-        from provision.enrolling.identity import own_identity
         from provision.planning.found import found
-        from provision.visit.host_keys import HostKeys
-        from provision.visit.shell import Machine
-        from provision.vm_state import address_of
+        from provision.visit.machines import machines
 
         check_names(names, community)
-        vms = found(desk, community.community).view.appliances
-        keys = HostKeys(own_identity().path.with_name("appliance_hosts"))
-
-        def machine(name: str) -> Machine:
-            address = address_of(vms[name]) if name in vms else ""
-            full, first = (f"{community.community}.{each}" for each in (name, community.first_name(name)))
-            return Machine(full, address, self.port, keys, self.identity, self.compared, first_name=first)
-
-        named = [machine(name).there() for name in dict.fromkeys(names)]
-        return named or [machine(name) for name in community.branches]
+        of = machines(
+            community, found(desk, community.community), community.branches,
+            port=self.port, identity=self.identity, compared=dict.fromkeys(community.branches, self.compared),
+        )  # fmt: skip
+        return [of[name].there() for name in dict.fromkeys(names)] or list(of.values())
 
 
 def visiting(command: Callable[..., None]) -> Callable[..., None]:

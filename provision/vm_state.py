@@ -62,6 +62,17 @@ def state_words(vm: Node) -> str:
     return f"{name}: {why}" if why else name
 
 
+def last_record(vm: Node) -> Node | None:
+    """What OpenNebula has noted of the host that a VM is on, or was on last; None where it was on none yet."""
+    return next(reversed(list(vm.children("HISTORY_RECORDS/HISTORY"))), None)
+
+
+def host_of(vm: Node) -> str:
+    """The name of the host that a VM is on, or was on last; empty where it was on none yet."""
+    record = last_record(vm)
+    return record.text("HOSTNAME") if record else ""
+
+
 #: Under which names OpenNebula writes the addresses that it gave a card, and that mean something beyond its network.
 OF_A_CARD = ("IP", "IP6", "IP6_ULA", "IP6_GLOBAL")
 

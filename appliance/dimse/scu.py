@@ -34,6 +34,13 @@ class Peer:
     port: int
     trust: ssl.SSLContext | None = field(default=None, compare=False, repr=False)
 
+    @classmethod
+    def at(cls, place: str) -> Peer:
+        """The peer of `AE@host:port`, as `gurney status` tells it; an IPv6 address stands in brackets."""
+        ae_title, _, where = place.partition("@")
+        host, _, port = where.rpartition(":")
+        return cls(ae_title, host.strip("[]"), int(port))
+
     def __str__(self) -> str:
         """The peer as people write it."""
         return f"{self.ae_title}@{self.host}:{self.port}"

@@ -62,9 +62,7 @@ def stops(cloud: EmbeddedCloud, community: Community, enrolment: Enrolment) -> d
 
 def _stop(cloud: EmbeddedCloud, community: Community, status: BranchStatus, enrolment: Enrolment) -> Stop:
     branch = Branch(status.name, status.http, enrolment.authority)
-    ae_title, _, place = status.dicom.partition("@")
-    host, _, port = place.rpartition(":")
-    peer = Peer(ae_title, host.strip("[]"), int(port))
+    peer = Peer.at(status.dicom)
     if not echo(peer, calling=community.branches[status.name].modalities[0].ae_title):
         raise ApplianceError(f"{peer} does not answer C-ECHO")
     logins = tuple(

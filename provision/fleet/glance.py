@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from provision.fleet.branch_status import BranchStatus, statuses_of
 from provision.fleet.last_backup import LastBackup, last_backup
 from provision.planning.resource import Ref
+from provision.vm_state import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +91,7 @@ def _line(found: Found, plan: Plan, status: BranchStatus) -> FleetLine:
     archive = found.resources.get(Ref("archive", status.name))
     group = found.view.groups.get(status.name)
     quota = found.pools.quotas.get(group.id) if group else None
-    host = _host_of(vm) if vm else ""
+    host = host_of(vm) if vm else ""
     return FleetLine(
         status=status,
         host=host,
@@ -112,11 +113,6 @@ def _usage(quota: Node | None, path: str, name: str) -> Usage:
     if not parts:
         return Usage(0, -1)
     return Usage(float(parts[0].text(f"{name}_USED", "0")), float(parts[0].text(name, "-1")))
-
-
-def _host_of(vm: Node) -> str:
-    records = list(vm.children("HISTORY_RECORDS/HISTORY"))
-    return records[-1].text("HOSTNAME") if records else ""
 
 
 def _host_state(found: Found, name: str) -> str:

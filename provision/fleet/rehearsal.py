@@ -11,6 +11,7 @@ from provision.kinds.host_hook import THE_HOOK
 from provision.kinds.vm_group import THE_GROUP
 from provision.node import first
 from provision.planning.resource import Ref
+from provision.vm_state import host_of, last_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,12 +76,6 @@ def scenes(found: Found, now: datetime | None = None) -> Iterator[Scene]:
 def branches_on(found: Found, host: Node) -> tuple[str, ...]:
     """The branches whose appliances run on a host."""
     return tuple(sorted(name for name, vm in found.view.appliances.items() if host_of(vm) == host.name))
-
-
-def host_of(vm: Node) -> str:
-    """The name of the host that a VM is on, or was on last."""
-    records = list(vm.children("HISTORY_RECORDS/HISTORY"))
-    return records[-1].text("HOSTNAME") if records else ""
 
 
 def _host_dies(found: Found, host: Node, branches: tuple[str, ...]) -> Scene:
@@ -178,8 +173,8 @@ def _free(host: Node, what: str) -> float:
 
 
 def _system_of(found: Found, branch: str) -> Node | None:
-    records = list(found.view.appliances[branch].children("HISTORY_RECORDS/HISTORY"))
-    return found.pools.by_id["datastore"].get(records[-1].number("DS_ID")) if records else None
+    record = last_record(found.view.appliances[branch])
+    return found.pools.by_id["datastore"].get(record.number("DS_ID")) if record else None
 
 
 def _is_shared(datastore: Node) -> bool:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from provision.applying.watch import Watch
 from provision.errors import Blocked, CloudError
-from provision.fleet.rehearsal import branches_on, host_of
+from provision.fleet.rehearsal import branches_on
 from provision.kinds.ending import RECOVER_DELETE
 from provision.planning.resource import Ref
 from provision.pools import POOLS, elements
-from provision.vm_state import POWEROFF, state_name
+from provision.vm_state import POWEROFF, host_of, state_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -15,7 +15,7 @@ from provision.kinds.vm_group import join
 from provision.node import first
 from provision.planning.marks import object_name
 from provision.planning.resource import Existing, Ref, Resource
-from provision.vm_state import ACTIVE, POWEROFF, STATES, STILL, state_name
+from provision.vm_state import ACTIVE, POWEROFF, STATES, STILL, last_record, state_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,7 +138,8 @@ def was_left_off(vm: Node) -> bool:
 
 def running_since(vm: Node) -> str:
     """When a VM's newest run began, as OpenNebula counts seconds; 0 in a record of its history that has seen none."""
-    return next((record.text("RSTIME") for record in reversed(list(vm.children("HISTORY_RECORDS/HISTORY")))), "0")
+    record = last_record(vm)
+    return record.text("RSTIME") if record else "0"
 
 
 def rewrite_context(act: Act, resource: Resource, number: int, _found: Existing | None) -> None:

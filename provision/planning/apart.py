@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from provision.kinds.vm_group import JOINS_LATER_SINCE, THE_GROUP
-from provision.vm_state import ACTIVE
+from provision.vm_state import ACTIVE, host_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -56,7 +56,7 @@ def _too_few_hosts(apart: frozenset[Apart], wanted: Mapping[Ref, Resource], foun
 
 def _together(apart: frozenset[Apart], joining: set[str], found: Found) -> Iterator[str]:
     """Appliances on one host, of which one has yet to join: OpenNebula refuses that, and moves nobody by itself."""
-    hosts = {name: host for name in found.view.appliances if (host := host_of(found, name))}
+    hosts = {name: host for name in found.view.appliances if (host := runs_on(found, name))}
     for first, second in sorted({pair for each in apart for pair in combinations(each.roles, 2)}):
         if {first, second} & joining and hosts.get(first, "") == hosts.get(second) != "":
             yield (
@@ -70,18 +70,15 @@ def conditions_apart(wanted: Mapping[Ref, Resource], found: Found) -> Iterator[s
     group = wanted.get(THE_GROUP)
     for each in sorted(group.spec.apart) if group else ():
         for first, second in combinations(each.roles, 2):
-            host = host_of(found, first)
-            if host and host == host_of(found, second):
+            host = runs_on(found, first)
+            if host and host == runs_on(found, second):
                 yield f"The appliances of {first} and {second} are declared apart and both run on host {host}."
 
 
-def host_of(found: Found, name: str) -> str:
+def runs_on(found: Found, name: str) -> str:
     """The host on which a branch's appliance runs; empty where it does not run."""
     vm = found.view.appliances.get(name)
-    if vm is None or vm.number("STATE") != ACTIVE:
-        return ""
-    records = list(vm.children("HISTORY_RECORDS/HISTORY"))
-    return records[-1].text("HOSTNAME") if records else ""
+    return host_of(vm) if vm is not None and vm.number("STATE") == ACTIVE else ""
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from provision.errors import ProvisionError
 from provision.node import vectors
-from provision.vm_state import state_name
+from provision.vm_state import host_of, state_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,12 +73,11 @@ def console_of(now: Found, branch: str, endpoint: str, auth_file: Path) -> Conso
     vm = now.view.appliances.get(branch)
     if vm is None:
         raise ProvisionError(f"{branch} has no VM: `gurney apply` makes it")
-    record = next(iter(reversed(list(vm.children("HISTORY_RECORDS/HISTORY")))), None)
     graphics = next(iter(vectors(vm.attributes(), "GRAPHICS")), {})
     return Console(
         vm_id=vm.id,
         state=state_name(vm),
-        host=record.text("HOSTNAME") if record else "",
+        host=host_of(vm),
         domain=vm.text("DEPLOY_ID"),
         vnc_port=graphics.get("PORT", "") if graphics.get("TYPE", "").upper() == "VNC" else "",
         log=embedded_log(endpoint, auth_file, vm.id),

@@ -9,7 +9,7 @@ import pytest
 
 from provision.declaring.reading import parse
 from provision.errors import Blocked, CloudError
-from provision.planning.apart import host_of
+from provision.planning.apart import runs_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ def test_appliances_that_are_declared_apart_run_apart(new_office: Callable[..., 
     assert not office.apply(apart_text).after
     office.until_running()
     now = office.found()
-    hosts = [host_of(now, name) for name in ("erode", "salem", "karur")]
+    hosts = [runs_on(now, name) for name in ("erode", "salem", "karur")]
     assert hosts[0] != hosts[1] != hosts[2]
     assert roles(office) == {name: [str(now.view.appliances[name].id)] for name in ("erode", "salem", "karur")}
     assert office.plan(apart_text).to_json() == []
@@ -68,10 +68,10 @@ def spread(office: Office) -> None:
     """Move each appliance to a host of its own."""
     hosts = {node.name: node.id for node in office.found().pools.nodes["host"]}
     for name, host in zip(("erode", "salem", "karur"), HOSTS, strict=True):
-        if host_of(office.found(), name) != host:
+        if runs_on(office.found(), name) != host:
             office.raw("vm.migrate", office.found().view.appliances[name].id, hosts[host], False, False, -1, 1)
             office.until_running()
-    assert [host_of(office.found(), name) for name in ("erode", "salem", "karur")] == list(HOSTS)
+    assert [runs_on(office.found(), name) for name in ("erode", "salem", "karur")] == list(HOSTS)
 
 
 def test_too_few_hosts_are_told_before_anything_is_changed(office: Office, apart_text: str) -> None:

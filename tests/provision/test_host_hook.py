@@ -11,7 +11,7 @@ import pytest
 from emulator.settings import Pace
 from provision.declaring.reading import parse
 from provision.errors import Blocked
-from provision.planning.apart import host_of
+from provision.planning.apart import runs_on
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -91,11 +91,11 @@ def test_appliances_of_a_dead_host_start_again_on_another(
     office = two_hosts(new_office, hooks=tmp_path / "hooks", pace=pace)
     office.apply(restart_text)
     office.until_running()
-    dead = host_of(office.found(), "erode")
+    dead = runs_on(office.found(), "erode")
     office.embedded.power.cut(dead)
 
     def hosts() -> set[str]:
-        return {host_of(office.found(), name) for name in ("erode", "salem", "karur")}
+        return {runs_on(office.found(), name) for name in ("erode", "salem", "karur")}
 
     until(lambda: hosts() == {"one", "two"} - {dead}, "the other host for each")
     office.until_running()

@@ -13,9 +13,10 @@ from cli.main import exit_of
 from emulator.settings import Pace
 from provision.declaring.reading import parse
 from provision.fleet.glance import fleet
-from provision.fleet.rehearsal import Scene, host_of, scenes
+from provision.fleet.rehearsal import Scene, scenes
 from provision.kinds.ending import RECOVER_DELETE
 from provision.planning.plan import plan
+from provision.vm_state import host_of
 from tests.provision.test_backups import backed_up, backup_datastore, by_nfs  # noqa: F401 - fixtures
 from tests.provision.test_host_hook import STAND_IN, restart_text, two_hosts  # noqa: F401 - a fixture
 from tests.waiting import until
