@@ -27,7 +27,7 @@ REFERRAL: dict[str, type] = dict.fromkeys(("to", "state", "refused"), str)
 REFERRAL |= dict.fromkeys(("total", "arrived", "parcels", "parcels_written"), int)
 
 
-class ApplianceAnswered(ApplianceError):  # noqa: N818 - a verdict, not a fault
+class ApplianceAnswered(ApplianceError):
     """The appliance refused; `status` is its HTTP status."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -35,7 +35,7 @@ class ApplianceAnswered(ApplianceError):  # noqa: N818 - a verdict, not a fault
         self.status = status
 
 
-class NotTrusted(ApplianceError):  # noqa: N818 - a verdict, not a fault
+class NotTrusted(ApplianceError):
     """The appliance shows no certificate that we believe; nothing was sent to it."""
 
 

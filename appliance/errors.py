@@ -7,17 +7,17 @@ class ApplianceError(Exception):
     """The root of what can go wrong in an appliance and is no bug."""
 
 
-class BadContext(ApplianceError):  # noqa: N818 - named for what it says
+class BadContext(ApplianceError):
     """The context that the cloud handed over is missing, cannot be read, or lacks something."""
 
 
-class ArchiveUnusable(ApplianceError):  # noqa: N818 - named for what it says
+class ArchiveUnusable(ApplianceError):
     """The archive's folder or index cannot be used: missing, not writable, in use, or of a newer version."""
 
 
-class ArchiveFull(ApplianceError):  # noqa: N818 - named for what it says
+class ArchiveFull(ApplianceError):
     """The archive's disk is full, or may not grow: nothing of what was being written is left."""
 
 
-class Unreadable(ApplianceError):  # noqa: N818 - named for what it says
+class Unreadable(ApplianceError):
     """What arrived is no DICOM instance that can be found again: the reason says what is missing."""

@@ -54,11 +54,11 @@ class NotDicomError(ConversionError):
     """The file is no DICOM file; a folder may hold such files."""
 
 
-class NotAnImage(ConversionError):  # noqa: N818 - it is no fault: an object without pixels in a batch of images
+class NotAnImage(ConversionError):
     """A DICOM object that holds no image: a waveform, a plan, a report."""
 
 
-class TooLarge(ConversionError):  # noqa: N818 - named for what it says
+class TooLarge(ConversionError):
     """More pixels, frames, bytes or nesting than `converter.limits` allows."""
 
 

@@ -24,7 +24,9 @@ PATH = "/RPC2"
 UNKNOWN_METHOD = -506
 
 
-class _NotDone(Exception):  # noqa: N818  (undoes a transaction whose answer is kept)
+class _NotDone(Exception):
+    """Undoes a transaction whose answer is kept."""
+
     def __init__(self, reply: list[Any], spent: dict[str, int]) -> None:
         super().__init__()
         self.reply, self.spent = reply, spent

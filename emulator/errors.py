@@ -21,7 +21,7 @@ class Code(IntEnum):
     ALLOCATE = 16384
 
 
-class Refused(EmulatorError):  # noqa: N818  (a reply like any other, not a fault of the emulator)
+class Refused(EmulatorError):
     """A call that OpenNebula answers with a failure.
 
     Parameters
@@ -47,7 +47,7 @@ class Refused(EmulatorError):  # noqa: N818  (a reply like any other, not a faul
         self.keeps = keeps
 
 
-class Fault(EmulatorError):  # noqa: N818  (XML-RPC's own word)
+class Fault(EmulatorError):
     """A call that XML-RPC itself answers with a fault, such as -506 for an unknown method."""
 
     def __init__(self, code: int, text: str) -> None:

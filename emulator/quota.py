@@ -182,8 +182,8 @@ def default_quotas(store: Store, kind: str) -> Body:
     return quotas
 
 
-class _Reached(Exception):  # noqa: N818  (a limit is reached)
-    pass
+class _Reached(Exception):
+    """A limit is reached."""
 
 
 def _charge(quotas: Body, defaults: Body, usage: Usage) -> None:

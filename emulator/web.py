@@ -52,11 +52,11 @@ class Response:
     content_type: str = "text/plain"
 
 
-class Dropped(Exception):  # noqa: N818  (a connection is dropped)
+class Dropped(Exception):
     """The connection is to be closed without an answer."""
 
 
-class BadRequest(Exception):  # noqa: N818  (HTTP's own words)
+class BadRequest(Exception):
     """What came is not a request that is served; `args[0]` is the status."""
 
 

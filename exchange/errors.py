@@ -1,6 +1,5 @@
 """What can go wrong between branches: a final refusal, something to try again, or trouble with the store."""
 
-# ruff: noqa: N818 - these are verdicts, and they read as such where they are raised and caught
 from __future__ import annotations
 
 

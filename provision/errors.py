@@ -1,6 +1,5 @@
 """What can go wrong between a community file and the cloud, each error in words that say what to do."""
 
-# ruff: noqa: N818 - an error is named for what happened
 from __future__ import annotations
 
 from dataclasses import dataclass

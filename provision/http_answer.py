@@ -23,7 +23,7 @@ MAX_BODY = 1 << 30
 LENGTH, CODING = b"content-length", b"transfer-encoding"
 
 
-class NotHttp(Exception):  # noqa: N818 - named for what came
+class NotHttp(Exception):
     """What came is no answer of HTTP/1.1, or one that is larger than it may be."""
 
 

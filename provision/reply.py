@@ -18,7 +18,7 @@ NO_ANSWER = "its answer is not XML-RPC"
 TEXT_BYTES = 1 << 20
 
 
-class NotXmlRpc(ValueError):  # noqa: N818 - named for what came
+class NotXmlRpc(ValueError):
     """What came is no answer of XML-RPC."""
 
 

@@ -24,11 +24,11 @@ SILENCE_S = 2.0
 ALERT, BAD_REQUEST = b"\x15\x03", 400
 
 
-class NoAddress(ValueError):  # noqa: N818 - named for what it is
+class NoAddress(ValueError):
     """A text that is no address of a front end."""
 
 
-class NotOpenNebula(Exception):  # noqa: N818 - named for what answers
+class NotOpenNebula(Exception):
     """Something answers at the address, and it does not speak OpenNebula's XML-RPC."""
 
 

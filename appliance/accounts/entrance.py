@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 UNKNOWN = "(unknown)"
 
 
-class WrongLogin(ApplianceError):  # noqa: N818 - a verdict, not a fault
+class WrongLogin(ApplianceError):
     """A login and a password that do not belong together; whether there is such a login is not told."""
 
 
-class TooManyAttempts(ApplianceError):  # noqa: N818 - a verdict, not a fault
+class TooManyAttempts(ApplianceError):
     """Wrong passwords before; `wait_s` says for how many seconds no further one is looked at."""
 
     def __init__(self, wait_s: float) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from exchange.settings import StaffMember
 
 
-class InvitationRefused(ApplianceError):  # noqa: N818 - a verdict, not a fault
+class InvitationRefused(ApplianceError):
     """An invitation that cannot be accepted; `reasons` are sentences for the person."""
 
     def __init__(self, *reasons: str) -> None:

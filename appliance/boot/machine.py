@@ -17,7 +17,7 @@ PROGRAM_TIMEOUT_S = 120
 DISK_TIMEOUT_S = 800
 
 
-class Trouble(Exception):  # noqa: N818 - named for what it says
+class Trouble(Exception):
     """Something about this machine that a person must see to; the words say what."""
 
 

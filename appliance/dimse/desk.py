@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from appliance.keeping.spool import Arriving
 
 
-class NotAllowed(ApplianceError):  # noqa: N818 - named for what it says
+class NotAllowed(ApplianceError):
     """The settings do not name the caller, or no longer."""
 
 
-class NotSupported(ApplianceError):  # noqa: N818 - named for what it says
+class NotSupported(ApplianceError):
     """What was agreed on for the context of the request is not storing such instances."""
 
 
-class Mismatch(ApplianceError):  # noqa: N818 - named for what it says
+class Mismatch(ApplianceError):
     """The data set is not the instance that the request announced."""
 
 
-class Conflict(ApplianceError):  # noqa: N818 - named for what it says
+class Conflict(ApplianceError):
     """Another instance is kept under this UID; the first one stays."""
 
 

@@ -19,7 +19,7 @@ TIMEOUT_S = 10.0
 PLAIN = re.compile(r"[ !#-\[\]-~]*")
 
 
-class OneGateFailed(ApplianceError):  # noqa: N818 - reads as what happened
+class OneGateFailed(ApplianceError):
     """OneGate does not answer, or refuses."""
 
 

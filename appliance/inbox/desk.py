@@ -28,15 +28,15 @@ _OF_A_MEDIUM = b"\x02\x00\x02\x00UI\x14\x001.2.840.10008.1.3.10"
 START_BYTES = 4096
 
 
-class ListOfMedium(ApplianceError):  # noqa: N818 - a verdict, not a fault
+class ListOfMedium(ApplianceError):
     """A DICOMDIR: it is nothing for the archive, and says what there should be."""
 
 
-class NoImage(ApplianceError):  # noqa: N818 - a verdict, not a fault
+class NoImage(ApplianceError):
     """A file that is nothing for the archive, such as a CD's viewer."""
 
 
-class Refused(ApplianceError):  # noqa: N818 - a verdict, not a fault
+class Refused(ApplianceError):
     """A DICOM instance that is not kept, and why."""
 
 

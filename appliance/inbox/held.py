@@ -20,7 +20,7 @@ _PIECE_BYTES = 1 << 20
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-class Busy(ApplianceError):  # noqa: N818 - a verdict, not a fault
+class Busy(ApplianceError):
     """Somebody is writing this file, or has just done so: it is looked at again later."""
 
 

@@ -35,7 +35,7 @@ FIRST_REST, LONGEST_REST = timedelta(minutes=5), timedelta(days=1)
 _MOST_DOUBLINGS = 9
 
 
-class NotGivenUp(ApplianceError):  # noqa: N818 - a verdict, not a fault
+class NotGivenUp(ApplianceError):
     """There is no such referral that was given up."""
 
 

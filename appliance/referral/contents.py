@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-class NoSuchPatient(ApplianceError):  # noqa: N818 - a verdict, not a fault
+class NoSuchPatient(ApplianceError):
     """The archive has no such patient, or several of that ID and it was not said whose."""
 
 
-class NotChosen(ApplianceError):  # noqa: N818 - a verdict, not a fault
+class NotChosen(ApplianceError):
     """It is not said which studies of a Patient ID are to be referred, or one is named that is not there."""
 
 

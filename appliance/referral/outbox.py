@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 MIB = 1 << 20
 
 
-class OutboxFull(ApplianceError):  # noqa: N818 - a verdict, not a fault
+class OutboxFull(ApplianceError):
     """The referral does not fit into the outbox now, or ever."""
 
 
-class OverShare(ApplianceError):  # noqa: N818 - a verdict, not a fault
+class OverShare(ApplianceError):
     """More lies in a sender's outbox than may: it waits."""
 
 

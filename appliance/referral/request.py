@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from exchange.outgoing import OutgoingFile
 
 
-class NothingToRefer(ApplianceError):  # noqa: N818 - a verdict, not a fault
+class NothingToRefer(ApplianceError):
     """The patient has no images here."""
 
 
-class NotOpen(ApplianceError):  # noqa: N818 - a verdict, not a fault
+class NotOpen(ApplianceError):
     """There is no such referral that could still be withdrawn."""
 
 

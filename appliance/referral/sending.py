@@ -42,7 +42,7 @@ log = structlog.get_logger("appliance.referral")
 BUSY_PAUSE_S, IDLE_PAUSE_S = 1.0, 10.0
 
 
-class TakenBack(Exception):  # noqa: N818 - a verdict, not a fault
+class TakenBack(Exception):
     """The referral is not to be written any more."""
 
 

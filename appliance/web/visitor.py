@@ -24,15 +24,15 @@ BY_BASIC = ("/api/", "/pictures/", "/thumbnails/")
 BY, ITSELF = "by", "itself"
 
 
-class NotLoggedIn(ApplianceError):  # noqa: N818 - a verdict, not a fault
+class NotLoggedIn(ApplianceError):
     """Nobody in particular is asking."""
 
 
-class NotPermitted(ApplianceError):  # noqa: N818 - a verdict, not a fault
+class NotPermitted(ApplianceError):
     """The person's role does not carry the right."""
 
 
-class StaleForm(ApplianceError):  # noqa: N818 - a verdict, not a fault
+class StaleForm(ApplianceError):
     """A form of another session, or of another site."""
 
 

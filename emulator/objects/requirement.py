@@ -29,7 +29,7 @@ def clusters_of(vm: Record) -> set[int]:
     return {int(one) for one in CLUSTER.findall(vm.attribute("AUTOMATIC_REQUIREMENTS"))}
 
 
-class WrongExpression(Exception):  # noqa: N818  (a requirement that cannot be read)
+class WrongExpression(Exception):
     """An expression that is not written as it should be."""
 
 

@@ -20,7 +20,7 @@ MAX_BYTES = 16 << 10
 PREFIX = "GURNEY_"
 
 
-class BadReport(ProvisionError):  # noqa: N818 - named for what it is
+class BadReport(ProvisionError):
     """What an appliance handed in is no report."""
 
 

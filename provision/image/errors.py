@@ -5,5 +5,5 @@ from __future__ import annotations
 from provision.errors import ProvisionError
 
 
-class ImageNotBuilt(ProvisionError):  # noqa: N818 - named for what it says
+class ImageNotBuilt(ProvisionError):
     """The image cannot be built on this machine; nothing of the attempt is left."""

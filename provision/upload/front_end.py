@@ -26,7 +26,7 @@ LOOK_S = 0.5
 CHUNK = 1 << 18
 
 
-class NotUploaded(ProvisionError):  # noqa: N818 - named for what it says
+class NotUploaded(ProvisionError):
     """A file that could not be carried to the front end; what came there stays, and the next try goes on from it."""
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from provision.errors import ProvisionError
 
 
-class NotUpgraded(ProvisionError):  # noqa: N818 - named for what it says
+class NotUpgraded(ProvisionError):
     """An appliance serves with the version that it had, or a version cannot be sent."""
 
 
-class Unsettled(ProvisionError):  # noqa: N818 - named for what it says
+class Unsettled(ProvisionError):
     """A branch was stopped for an upgrade, and nobody knows that it serves again: no other is stopped after it."""
 
 

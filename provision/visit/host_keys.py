@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class StrangeHost(ProvisionError):  # noqa: N818 - named for what it is
+class StrangeHost(ProvisionError):
     """A machine whose host key is not the one that is known, or that nobody has compared yet."""
 
 

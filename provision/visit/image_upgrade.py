@@ -42,7 +42,7 @@ BACK_S = 900.0
 PASSING = (ExchangeError, OSError, CloudUnreachable, NotFinished, Busy, CloudChanged)
 
 
-class _NewerIndex(Exception):  # noqa: N818 - named for what it says
+class _NewerIndex(Exception):
     """An image is back whose version cannot read the index."""
 
     def __init__(self, schema: str) -> None:

@@ -37,7 +37,7 @@ BROKEN = (OSError, paramiko.SSHException, EOFError)
 LOCKED = "give it to your agent with `ssh-add`"
 
 
-class NotVisited(ProvisionError):  # noqa: N818 - named for what it says
+class NotVisited(ProvisionError):
     """An appliance that cannot be reached over SSH, or does not let this admin in."""
 
 
