@@ -1,4 +1,4 @@
-"""The commands of an appliance: run the service, and look whether it could run."""
+"""The commands of appliances: the service and whether it could run; those beside it visit, build and upgrade."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ MOUNTS = click.option(
 
 @click.group(cls=Group)
 def appliance() -> None:
-    """Run a branch's appliance service."""
+    """Build the image of appliances, run and check their service, look into those that run, and upgrade them."""
 
 
 for command in (build, console, execute, logs, ssh, support_bundle, upgrade):

@@ -50,7 +50,7 @@ def by_branch(given: Sequence[tuple[str, str]], names: Sequence[str], option: st
 
 @click.group(cls=Group)
 def branch() -> None:
-    """Enrol, revoke and list branches; invite people anew; print the authority's certificate, or replace it."""
+    """Enrol, revoke and list branches; invite people anew; show or replace the authority; discard stolen keys."""
 
 
 @branch.command()

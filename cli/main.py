@@ -47,8 +47,14 @@ COMMANDS: dict[str, Entry] = {
     "refer": Entry("cli.refer:refer", "Refer a patient's images to another branch."),
     "convert": Entry("cli.convert:convert", "Convert DICOM to PNG."),
     "tags": Entry("cli.tags:tags", "Show the data elements of a DICOM file."),
-    "branch": Entry("cli.branch:branch", "Enrol, revoke and list branches; invite people anew."),
-    "appliance": Entry("cli.appliance:appliance", "Run a branch's appliance service."),
+    "branch": Entry(
+        "cli.branch:branch",
+        "Enrol, revoke and list branches; invite people anew; show or replace the authority; discard stolen keys.",
+    ),
+    "appliance": Entry(
+        "cli.appliance:appliance",
+        "Build the image of appliances, run and check their service, look into those that run, and upgrade them.",
+    ),
     "emulator": Entry("cli.emulator:emulator", "Run the embedded cloud."),
 }
 

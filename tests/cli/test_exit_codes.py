@@ -67,6 +67,12 @@ def test_every_command_has_help(command: str) -> None:
     assert done.stdout.startswith(f"Usage: gurney {command}")
 
 
+@pytest.mark.parametrize("group", ["branch", "appliance"])
+def test_a_group_says_of_itself_what_the_list_of_commands_says(group: str) -> None:
+    done = subprocess.run([*GURNEY, group, "--help"], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert f" {COMMANDS[group].help} Options:" in " ".join(done.stdout.split())
+
+
 def test_an_unknown_command_is_wrong_usage() -> None:
     assert gurney("frobnicate")[0] == 2
 
