@@ -32,7 +32,7 @@ from provision.pools import DOCUMENT_TYPE, POOLS
 from templates.rendering import render
 from tests.provision.conftest import Office
 from tests.provision.drifts import DRIFTS, until
-from tests.provision.test_kill import apply_and_die
+from tests.provision.mortal import apply_and_die
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,17 +5,18 @@ from __future__ import annotations
 import getpass
 import random
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from emulator.cloud import Cloud as EmbeddedCloud
 from emulator.settings import Settings
+from exchange.keys import BranchKeys
 from exchange.stores import open_store
 from provision.applying.apply import Applied, apply
 from provision.declaring.reading import load, parse
 from provision.desk import Desk
+from provision.enrolling.enrolment import enrol
 from provision.enrolling.identity import own_identity
 from provision.opennebula import Cloud
 from provision.planning.found import Found, found
@@ -24,15 +25,20 @@ from provision.visit.host_keys import HostKeys
 from provision.visit.shell import Machine
 from provision.vm_state import state_name
 from tests.exchange.sshd import Sshd, fingerprint
+from tests.provision.branch_desk import BranchDesk
+from tests.provision.reporting import report
+from tests.provision.shell import EXAMPLES, Shell
 from tests.provision.uploading import MIB
 from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from provision.declaring.community import Community
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "community.yaml"
+
+EXAMPLE = EXAMPLES / "community.yaml"
 
 
 @dataclass(frozen=True)
@@ -156,3 +162,35 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "front-end"
     made.mkdir()
     return made
+
+
+@pytest.fixture
+def shell(office: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """Runs `gurney` for the office."""
+    office.enter(monkeypatch)
+    return Shell(office, capsys)
+
+
+@pytest.fixture
+def keys(office: Office) -> BranchKeys:
+    """Those of Erode's appliance, which is enrolled."""
+    first = BranchKeys.generate()
+    office.apply()
+    report(office, "erode", first)
+    enrol(office.desk, office.community)
+    return first
+
+
+@pytest.fixture
+def new_desk(
+    new_office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., BranchDesk]:
+    """Makes offices where everything is applied, at whose desk `gurney branch` runs."""
+
+    def make(**settings: object) -> BranchDesk:
+        office = new_office(**settings)
+        office.enter(monkeypatch)
+        office.apply()
+        return BranchDesk(office, capsys)
+
+    return make

@@ -20,17 +20,15 @@ from provision.enrolling.published import publish_directory
 from provision.enrolling.replacement import replace_authority
 from provision.errors import Busy, ProvisionError
 from provision.fleet.branch_status import trust_of
-from tests.provision.test_branch_commands import Desk, new_desk
-from tests.provision.test_certificates import certificate, report, standing, with_certificates
-from tests.provision.test_kill import MortalCloud
+from tests.provision.certified import certificate, report, standing, with_certificates
+from tests.provision.mortal import MortalCloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.provision.branch_desk import BranchDesk
     from tests.provision.conftest import Office
-
-__all__ = ["new_desk"]
 
 
 def check_whole(office: Office) -> None:
@@ -105,7 +103,7 @@ def test_without_an_authority_there_is_nothing_to_replace(office: Office) -> Non
         replace_authority(office.desk, office.community)
 
 
-def test_the_command_announces_and_replaces(new_desk: Callable[..., Desk], tmp_path: Path) -> None:
+def test_the_command_announces_and_replaces(new_desk: Callable[..., BranchDesk], tmp_path: Path) -> None:
     desk = new_desk()
     office = with_certificates(desk.office)
     first = Certificate(standing(office).authority)
@@ -128,7 +126,7 @@ def test_the_command_announces_and_replaces(new_desk: Callable[..., Desk], tmp_p
     check_whole(office)
 
 
-def test_the_revocation_list_is_printed(new_desk: Callable[..., Desk]) -> None:
+def test_the_revocation_list_is_printed(new_desk: Callable[..., BranchDesk]) -> None:
     desk = new_desk()
     office = with_certificates(desk.office)
     serial = f"{certificate(office, 'erode').serial:x}"
@@ -141,7 +139,7 @@ def test_the_revocation_list_is_printed(new_desk: Callable[..., Desk]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_real_appliances_take_it_up_and_the_former_one_is_believed_no_more(new_desk: Callable[..., Desk]) -> None:
+def test_real_appliances_take_it_up_and_the_former_one_is_believed_no_more(new_desk: Callable[..., BranchDesk]) -> None:
     desk = new_desk(driver="process")
     office = desk.office
     before = wait_until_ready(office.desk, office.community, 120)

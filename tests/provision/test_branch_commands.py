@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,57 +14,24 @@ from exchange import settings as all_settings
 from exchange.keys import BranchKeys, load_keys, save_keys
 from exchange.tls_key import TlsKey
 from provision.enrolling.enrolment import enrol, wait_until_ready
+from tests.provision.certified import report as report_with_request
 from tests.provision.conftest import EXAMPLE
 from tests.provision.guests import Guests
-from tests.provision.test_certificates import report as report_with_request
-from tests.provision.test_enrolment import report
+from tests.provision.reporting import report
 from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from exchange.directory import Directory
-    from tests.provision.conftest import Office
+    from tests.provision.branch_desk import BranchDesk
+
 
 by_ssh = pytest.mark.skipif(os.geteuid() != 0, reason="a VM is visited as root")
 
 
-@dataclass(frozen=True)
-class Desk:
-    """Runs `gurney branch` as an office's admin."""
-
-    office: Office
-    capsys: pytest.CaptureFixture[str]
-
-    def run(self, *arguments: str) -> tuple[int, str, str]:
-        options = ["-f", str(EXAMPLE), "--exchange", str(self.office.exchange)]
-        self.capsys.readouterr()
-        code = exit_of(["branch", arguments[0], *options, *arguments[1:]])
-        out, err = self.capsys.readouterr()
-        return code or 0, out, err
-
-    def directory(self) -> Directory:
-        directory = self.office.found().view.published.directory
-        assert directory is not None
-        return directory
-
-
 @pytest.fixture
-def new_desk(
-    new_office: Callable[..., Office], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Desk]:
-    def make(**settings: object) -> Desk:
-        office = new_office(**settings)
-        office.enter(monkeypatch)
-        office.apply()
-        return Desk(office, capsys)
-
-    return make
-
-
-@pytest.fixture
-def without_onegate(new_desk: Callable[..., Desk], tmp_path: Path) -> Iterator[tuple[Desk, Guests]]:
+def without_onegate(new_desk: Callable[..., BranchDesk], tmp_path: Path) -> Iterator[tuple[BranchDesk, Guests]]:
     """Three appliances that nobody enrols by itself; two of them answer over SSH."""
     desk = new_desk(driver="process", onegate=False)
     desk.office.until_running()
@@ -78,7 +44,9 @@ def without_onegate(new_desk: Callable[..., Desk], tmp_path: Path) -> Iterator[t
 
 @by_ssh
 @pytest.mark.timeout(300)
-def test_first_keys_are_taken_over_ssh_and_one_that_fails_fails_alone(without_onegate: tuple[Desk, Guests]) -> None:
+def test_first_keys_are_taken_over_ssh_and_one_that_fails_fails_alone(
+    without_onegate: tuple[BranchDesk, Guests],
+) -> None:
     desk, guests = without_onegate
     code, _, err = desk.run("enrol", "erode", *guests.options())
     assert code == 4
@@ -98,7 +66,9 @@ def test_first_keys_are_taken_over_ssh_and_one_that_fails_fails_alone(without_on
 
 @by_ssh
 @pytest.mark.timeout(300)
-def test_changed_keys_are_taken_by_the_fingerprint_that_an_admin_read(without_onegate: tuple[Desk, Guests]) -> None:
+def test_changed_keys_are_taken_by_the_fingerprint_that_an_admin_read(
+    without_onegate: tuple[BranchDesk, Guests],
+) -> None:
     desk, guests = without_onegate
     assert desk.run("enrol", "erode", "--rekey", "AAAA-AAAA-AAAA-AAAA-AAAA", *guests.options("erode"))[0] == 4
     assert desk.office.found().view.published.directory is None, "nor as the first ones"
@@ -120,7 +90,7 @@ def test_changed_keys_are_taken_by_the_fingerprint_that_an_admin_read(without_on
 
 @by_ssh
 @pytest.mark.timeout(300)
-def test_a_machine_with_another_host_key_is_not_asked(without_onegate: tuple[Desk, Guests]) -> None:
+def test_a_machine_with_another_host_key_is_not_asked(without_onegate: tuple[BranchDesk, Guests]) -> None:
     desk, guests = without_onegate
     stranger = guests.fingerprint("salem")
     code, _, err = desk.run("enrol", "erode", *guests.options(), "--host-key", stranger)
@@ -129,7 +99,7 @@ def test_a_machine_with_another_host_key_is_not_asked(without_onegate: tuple[Des
     assert desk.office.found().view.published.directory is None
 
 
-def test_a_vm_that_apply_did_not_make_is_not_asked(new_desk: Callable[..., Desk]) -> None:
+def test_a_vm_that_apply_did_not_make_is_not_asked(new_desk: Callable[..., BranchDesk]) -> None:
     """Whatever it bears as marks: what counts is its owner, and what it was made from."""
     desk = new_desk(onegate=False)
     number = desk.office.found().view.appliances["karur"].id
@@ -139,7 +109,7 @@ def test_a_vm_that_apply_did_not_make_is_not_asked(new_desk: Callable[..., Desk]
     assert "no VM that `gurney apply` made" in err
 
 
-def test_wrong_names_are_told_before_anything_is_asked(new_desk: Callable[..., Desk]) -> None:
+def test_wrong_names_are_told_before_anything_is_asked(new_desk: Callable[..., BranchDesk]) -> None:
     desk = new_desk(onegate=False)
     code, _, err = desk.run("enrol", "erode", "salem", "--host-key", "SHA256:abc")
     assert code == 2
@@ -150,7 +120,7 @@ def test_wrong_names_are_told_before_anything_is_asked(new_desk: Callable[..., D
     assert "declares no such branch" in err
 
 
-def test_by_onegate_nobody_is_visited(new_desk: Callable[..., Desk]) -> None:
+def test_by_onegate_nobody_is_visited(new_desk: Callable[..., BranchDesk]) -> None:
     desk = new_desk()
     keys = BranchKeys.generate()
     report(desk.office, "erode", keys)
@@ -159,7 +129,7 @@ def test_by_onegate_nobody_is_visited(new_desk: Callable[..., Desk]) -> None:
     assert desk.run("enrol", "salem")[0] == 4, "it has reported nothing, and answers no SSH"
 
 
-def test_a_fingerprint_that_is_not_theirs_fails_both_commands(new_desk: Callable[..., Desk]) -> None:
+def test_a_fingerprint_that_is_not_theirs_fails_both_commands(new_desk: Callable[..., BranchDesk]) -> None:
     desk, first, other = new_desk(), BranchKeys.generate(), BranchKeys.generate()
     report(desk.office, "erode", first)
     assert desk.run("enrol", "erode")[0] == 0
@@ -174,7 +144,7 @@ def test_a_fingerprint_that_is_not_theirs_fails_both_commands(new_desk: Callable
     assert desk.directory().branch("erode").keys == first.public
 
 
-def test_a_revoked_branch_is_out_and_gets_no_settings(new_desk: Callable[..., Desk], example_text: str) -> None:
+def test_a_revoked_branch_is_out_and_gets_no_settings(new_desk: Callable[..., BranchDesk], example_text: str) -> None:
     desk = new_desk()
     keys = {branch: BranchKeys.generate() for branch in ("erode", "salem")}
     for branch, each in keys.items():
@@ -196,7 +166,7 @@ def test_a_revoked_branch_is_out_and_gets_no_settings(new_desk: Callable[..., De
     assert (told.version, "dr.late" in {member.login for member in told.staff}) == (1, False)
 
 
-def test_a_revoked_branch_stays_out_until_its_fingerprint_is_typed(new_desk: Callable[..., Desk]) -> None:
+def test_a_revoked_branch_stays_out_until_its_fingerprint_is_typed(new_desk: Callable[..., BranchDesk]) -> None:
     desk = new_desk()
     keys = BranchKeys.generate()
     report(desk.office, "erode", keys)
@@ -210,7 +180,7 @@ def test_a_revoked_branch_stays_out_until_its_fingerprint_is_typed(new_desk: Cal
 
 
 @pytest.mark.timeout(300)
-def test_nobody_waits_for_a_revoked_branch(new_desk: Callable[..., Desk]) -> None:
+def test_nobody_waits_for_a_revoked_branch(new_desk: Callable[..., BranchDesk]) -> None:
     desk = new_desk(driver="process")
     assert wait_until_ready(desk.office.desk, desk.office.community, 120).ready
     assert desk.run("revoke", "karur", "--yes")[0] == 0
@@ -221,7 +191,7 @@ def test_nobody_waits_for_a_revoked_branch(new_desk: Callable[..., Desk]) -> Non
     assert "revoked" in karur.words
 
 
-def test_what_the_directory_does_not_name_cannot_be_revoked(new_desk: Callable[..., Desk]) -> None:
+def test_what_the_directory_does_not_name_cannot_be_revoked(new_desk: Callable[..., BranchDesk]) -> None:
     desk = new_desk()
     assert desk.run("revoke", "erode", "--yes")[0] == 4
     report(desk.office, "erode", BranchKeys.generate())
@@ -232,7 +202,7 @@ def test_what_the_directory_does_not_name_cannot_be_revoked(new_desk: Callable[.
     assert not desk.directory().branch("erode").revoked, "all or none"
 
 
-def test_an_entry_that_was_meant_before_the_revocation_does_not_undo_it(new_desk: Callable[..., Desk]) -> None:
+def test_an_entry_that_was_meant_before_the_revocation_does_not_undo_it(new_desk: Callable[..., BranchDesk]) -> None:
     """Two admins: one revokes while the other is about to publish what he read before."""
     from provision.enrolling.published import publish_directory
 
@@ -248,7 +218,7 @@ def test_an_entry_that_was_meant_before_the_revocation_does_not_undo_it(new_desk
     assert entry.revoked
 
 
-def test_the_list_tells_who_is_in(new_desk: Callable[..., Desk]) -> None:
+def test_the_list_tells_who_is_in(new_desk: Callable[..., BranchDesk]) -> None:
     desk = new_desk()
     keys = BranchKeys.generate()
     for branch in ("erode", "salem"):
@@ -267,7 +237,9 @@ def test_the_list_tells_who_is_in(new_desk: Callable[..., Desk]) -> None:
     assert keys.public.fingerprint in desk.run("list")[1]
 
 
-def test_the_authority_s_certificate_is_printed_and_written(new_desk: Callable[..., Desk], tmp_path: Path) -> None:
+def test_the_authority_s_certificate_is_printed_and_written(
+    new_desk: Callable[..., BranchDesk], tmp_path: Path
+) -> None:
     desk = new_desk()
     assert desk.run("authority")[0] == 4, "there is none before a branch is enrolled"
     report_with_request(desk.office, "erode", BranchKeys.generate(), TlsKey.generate())
@@ -291,7 +263,7 @@ def test_the_authority_s_certificate_is_printed_and_written(new_desk: Callable[.
     }
 
 
-def test_a_command_tells_programs_whom_it_did_not_reach(new_desk: Callable[..., Desk]) -> None:
+def test_a_command_tells_programs_whom_it_did_not_reach(new_desk: Callable[..., BranchDesk]) -> None:
     desk = new_desk()
     desk.capsys.readouterr()
     where = ["-f", str(EXAMPLE), "--exchange", str(desk.office.exchange)]

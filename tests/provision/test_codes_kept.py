@@ -14,13 +14,12 @@ from exchange import settings as all_settings
 from exchange.keys import BranchKeys
 from provision.enrolling.enrolment import wait_until_ready
 from provision.errors import CloudUnreachable
-from tests.provision.test_commands import shell  # noqa: F401 - a fixture
-from tests.provision.test_enrolment import report
+from tests.provision.reporting import report
 from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.provision.conftest import Office
-    from tests.provision.test_commands import Shell
+    from tests.provision.shell import Shell
 
 
 def stopped_once_published(office: Office) -> Thread:
@@ -37,7 +36,7 @@ def stopped_once_published(office: Office) -> Thread:
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_codes_are_shown_though_the_cloud_goes_while_appliances_are_waited_for(shell: Shell, *, as_json: bool) -> None:  # noqa: F811
+def test_codes_are_shown_though_the_cloud_goes_while_appliances_are_waited_for(shell: Shell, *, as_json: bool) -> None:
     office = shell.office
     office.apply()
     keys, community = BranchKeys.generate(), office.found().keys

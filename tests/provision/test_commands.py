@@ -6,9 +6,7 @@ import io
 import json
 import socket
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -16,35 +14,12 @@ import pytest
 
 from cli.main import exit_of
 from provision.declaring.reading import json_schema
+from tests.provision.shell import EXAMPLES, Shell
 from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from tests.provision.conftest import Office
-
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
-
-
-@dataclass(frozen=True)
-class Shell:
-    """Runs `gurney` in the environment of an office's admin."""
-
-    office: Office
-    capsys: pytest.CaptureFixture[str]
-
-    def run(self, command: str, *arguments: str, file: Path | None = None) -> tuple[int, str, str]:
-        options = ["-f", str(file or EXAMPLES / "community.yaml"), "--exchange", str(self.office.exchange)]
-        self.capsys.readouterr()
-        code = exit_of([command, *arguments, *options])
-        out, err = self.capsys.readouterr()
-        return code or 0, out, err
-
-
-@pytest.fixture
-def shell(office: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    office.enter(monkeypatch)
-    return Shell(office, capsys)
+    from pathlib import Path
 
 
 def test_plan_apply_plan(shell: Shell) -> None:

@@ -27,8 +27,8 @@ from provision.planning.resource import Ref
 from provision.pools import DOCUMENT_TYPE
 from provision.vm_state import state_name
 from templates.rendering import NotCarriedError, render
+from tests.provision.mortal import ONE_BRANCH
 from tests.provision.test_backups import backed_up, backup_datastore, by_nfs  # noqa: F401 - fixtures
-from tests.provision.test_kill import ONE_BRANCH
 from tests.waiting import until
 
 if TYPE_CHECKING:

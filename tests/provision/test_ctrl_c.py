@@ -16,7 +16,7 @@ from emulator.faults import Faults
 from provision.declaring.reading import parse
 from provision.upload.front_end import CHUNK
 from provision.upload.uploads import Uploads
-from tests.provision.test_kill import ONE_BRANCH
+from tests.provision.mortal import ONE_BRANCH
 from tests.provision.test_reservation import OWN, RESERVED, hospitals
 from tests.provision.uploading import MIB, address
 from tests.waiting import until

@@ -15,7 +15,7 @@ from provision.declaring.reading import parse
 from provision.errors import NotFinished
 from provision.kinds import ending
 from provision.vm_state import state_name
-from tests.provision.test_kill import ONE_BRANCH
+from tests.provision.mortal import ONE_BRANCH
 from tests.waiting import until
 
 if TYPE_CHECKING:

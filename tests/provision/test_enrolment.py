@@ -16,25 +16,12 @@ from provision.enrolling.enrolment import Enrolment, enrol, wait_until_ready
 from provision.enrolling.identity import own_identity
 from provision.errors import NoIdentity
 from provision.planning.found import found
+from tests.provision.reporting import report, vm_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.provision.conftest import Office
-
-
-def vm_of(office: Office, branch: str) -> int:
-    return office.found().view.appliances[branch].id
-
-
-def report(
-    office: Office, branch: str, keys: BranchKeys, *, vm: int | None = None, as_branch: str | None = None
-) -> None:
-    """Write what the guest of a branch's appliance would report through OneGate."""
-    number = vm_of(office, branch)
-    proof = prove(keys, "kongu", as_branch or branch, number if vm is None else vm)
-    text = f'GURNEY_SIGN_KEY="{keys.public.sign}"\nGURNEY_SEAL_KEY="{keys.public.seal}"\nGURNEY_PROOF="{proof}"'
-    office.raw("vm.update", number, text, 1)
 
 
 def words_of(enrolment: Enrolment, branch: str) -> str:

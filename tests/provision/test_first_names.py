@@ -25,7 +25,7 @@ from provision.errors import Blocked, NotFinished
 from provision.fleet.branch_status import statuses_of
 from provision.fleet.visitor import AE_TITLE, visiting
 from provision.kinds.machine import declared_machine
-from tests.provision.test_enrolment import report, vm_of
+from tests.provision.reporting import report, vm_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ from provision.applying.holding import holding
 from provision.declaring.reading import parse
 from provision.errors import Busy, CloudChanged, CloudUnreachable, NotFinished
 from provision.planning.plan import plan
-from tests.provision.test_kill import ONE_BRANCH
+from tests.provision.mortal import ONE_BRANCH
 
 if TYPE_CHECKING:
     from provision.applying.take import Progress

@@ -23,10 +23,9 @@ from provision.enrolling.revocation import revoke
 from provision.errors import ProvisionError
 from provision.fleet.branch_status import statuses_of
 from provision.fleet.visitor import LOGIN, visiting
-from tests.provision.test_commands import shell  # noqa: F401 - a fixture
-from tests.provision.test_enrolment import report
-from tests.provision.test_restored_exchange import health, restored
-from tests.provision.test_settings_sealed import Meanwhile, keys, rekey, told  # noqa: F401 - a fixture
+from tests.provision.meanwhile import Meanwhile, rekey, told
+from tests.provision.reporting import report
+from tests.provision.restored import health, restored
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -37,18 +36,18 @@ if TYPE_CHECKING:
     from exchange.store import Entry
     from provision.enrolling.published import NewInvitation
     from tests.provision.conftest import Office
-    from tests.provision.test_commands import Shell
+    from tests.provision.shell import Shell
 
 FIRST, SECOND = "three blue kites over erode", "four green boats at karur"
 
 
-def invitations(office: Office, keys: BranchKeys) -> dict[str, Invitation]:  # noqa: F811
+def invitations(office: Office, keys: BranchKeys) -> dict[str, Invitation]:
     """What Erode's appliance accepts."""
     return {member.login: member.invitation for member in told(office, keys).staff if member.invitation is not None}
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_the_new_code_is_shown_and_published_and_the_old_one_is_dead(shell: Shell, *, as_json: bool) -> None:  # noqa: F811
+def test_the_new_code_is_shown_and_published_and_the_old_one_is_dead(shell: Shell, *, as_json: bool) -> None:
     office, own = shell.office, BranchKeys.generate()
     office.apply()
     report(office, "erode", own)
@@ -72,7 +71,7 @@ def test_the_new_code_is_shown_and_published_and_the_old_one_is_dead(shell: Shel
 
 
 def test_nobody_of_that_login_is_told_with_who_there_is(
-    shell: Shell,  # noqa: F811
+    shell: Shell,
     example_text: str,
     tmp_path: Path,
 ) -> None:
@@ -95,14 +94,14 @@ def test_nobody_of_that_login_is_told_with_who_there_is(
     assert told(office, own).version == 1, "nothing was published"
 
 
-def test_a_revoked_branch_gets_none(office: Office, keys: BranchKeys) -> None:  # noqa: F811
+def test_a_revoked_branch_gets_none(office: Office, keys: BranchKeys) -> None:
     revoke(office.desk, "kongu", ["erode"])
     with pytest.raises(ProvisionError, match="not in the directory any more"):
         invite_again(office.desk, office.community, "erode", "dr.anbu")
     assert told(office, keys).version == 1
 
 
-def test_one_code_is_told_though_the_keys_change_meanwhile(office: Office, keys: BranchKeys) -> None:  # noqa: F811
+def test_one_code_is_told_though_the_keys_change_meanwhile(office: Office, keys: BranchKeys) -> None:
     changed = BranchKeys.generate()
     slow = replace(office.desk, store=Meanwhile(office, partial(rekey, office, changed)), invitations=[])
     made = invite_again(slow, office.community, "erode", "dr.anbu")
@@ -112,7 +111,7 @@ def test_one_code_is_told_though_the_keys_change_meanwhile(office: Office, keys:
 
 def test_a_code_is_at_the_desk_though_the_exchange_goes_once_it_is_published(
     office: Office,
-    keys: BranchKeys,  # noqa: F811
+    keys: BranchKeys,
 ) -> None:
     directory = office.exchange / "community" / "directory"
 

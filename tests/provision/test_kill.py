@@ -9,8 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from itertools import count
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,53 +17,14 @@ from emulator.settings import Pace
 from provision.applying.apply import apply
 from provision.applying.destroy import plan_to_destroy
 from provision.declaring.reading import parse
-from provision.desk import Desk
-from provision.opennebula import Cloud
 from provision.planning.plan import plan
+from tests.provision.mortal import ALL, ONE_BRANCH, apply_and_die
 from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from provision.planning.plan import Plan
     from tests.provision.conftest import Office
-
-
-TEXT = (Path(__file__).parents[2] / "docs" / "examples" / "community.yaml").read_text()
-ALL = frozenset({"erode", "salem", "karur"})
-
-
-class MortalCloud(Cloud):
-    """A cloud whose client dies, by SIGKILL, right before or right after its nth changing call has been made."""
-
-    def __init__(self, endpoint: str, auth: str, *, last: int, before: bool) -> None:
-        super().__init__(endpoint, auth)
-        self.left = last
-        self.before = before
-
-    def call(self, method: str, *arguments: Any) -> Any:
-        if "info" in method or method.startswith("system."):
-            return super().call(method, *arguments)
-        self.left -= 1
-        if self.before and self.left <= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        answer = super().call(method, *arguments)
-        if self.left <= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return answer
-
-
-def apply_and_die(office: Office, the_plan: Plan, last: int, *, before: bool) -> bool:
-    """Apply in a process of its own that dies; whether it did."""
-    child = os.fork()
-    if child == 0:
-        try:
-            cloud = MortalCloud(office.embedded.endpoint, office.embedded.session, last=last, before=before)
-            apply(Desk(cloud, office.desk.store, office.desk.identity), the_plan, allow=ALL)
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
 
 
 def check(office: Office, branches: int) -> None:
@@ -77,7 +37,6 @@ def check(office: Office, branches: int) -> None:
     assert len(names) == 8 * branches + 4, names
 
 
-ONE_BRANCH = TEXT[: TEXT.index("  salem:")]
 PARTS = 4
 
 

@@ -15,15 +15,13 @@ from provision.enrolling.discarding import discard_keys
 from provision.enrolling.enrolment import enrol
 from provision.enrolling.revocation import revoke
 from provision.errors import ProvisionError
-from tests.provision.test_branch_commands import Desk, new_desk
-from tests.provision.test_certificates import NOW, report, standing
+from tests.provision.certified import NOW, report, standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.provision.branch_desk import BranchDesk
     from tests.provision.conftest import Office
-
-__all__ = ["new_desk"]
 
 
 @pytest.mark.parametrize("last", [3, 9_999_999_999], ids=["in order", "numbers used up"])
@@ -64,7 +62,7 @@ def test_a_revoked_branch_does_not_come_back_by_it(office: Office) -> None:
     assert office.found().keys is not None
 
 
-def test_the_command_asks_and_tells_what_comes_next(new_desk: Callable[..., Desk]) -> None:
+def test_the_command_asks_and_tells_what_comes_next(new_desk: Callable[..., BranchDesk]) -> None:
     desk = new_desk()
     before = desk.office.found().keys
     desk.run("discard-keys")

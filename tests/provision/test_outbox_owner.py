@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli.main import exit_of
-from tests.provision.test_kill import ONE_BRANCH
+from tests.provision.mortal import ONE_BRANCH
 from tests.waiting import until
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from exchange.tls_key import TlsKey
 from provision.declaring.reading import parse
 from provision.enrolling.enrolment import enrol
 from provision.errors import DeclarationError
-from tests.provision.test_certificates import aged, certificate, report, standing
+from tests.provision.certified import aged, certificate, report, standing
 
 if TYPE_CHECKING:
     from tests.provision.conftest import Office
@@ -98,7 +98,7 @@ def test_who_is_enrolled_later_has_them_from_the_beginning(office: Office, examp
 
 def test_a_first_certificate_by_apply_holds_them(certified: Office, example_text: str) -> None:
     """Of a branch that was enrolled before there was an authority, or that asked for a certificate later."""
-    from tests.provision.test_certificates import publish
+    from tests.provision.certified import publish
 
     publish(certified, replace(standing(certified).branch("erode"), certificate=""))
     text = naming(example_text, "images.erode.example")

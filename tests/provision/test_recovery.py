@@ -12,17 +12,16 @@ from provision.enrolling.enrolment import enrol
 from provision.enrolling.identity import own_identity
 from provision.errors import NoIdentity
 from provision.planning.found import found
-from tests.provision.test_commands import shell  # noqa: F401 - a fixture
-from tests.provision.test_enrolment import report
+from tests.provision.reporting import report
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.provision.test_commands import Shell
+    from tests.provision.shell import Shell
 
 
 def test_the_recovery_secret_lets_a_new_identity_in(
-    shell: Shell,  # noqa: F811
+    shell: Shell,
     example_text: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -14,7 +14,7 @@ from provision.declaring.reading import parse
 from provision.errors import NotFinished, ProvisionError
 from provision.kinds.appliance import LEFT_OFF
 from provision.vm_state import POWEROFF
-from tests.provision.test_kill import ONE_BRANCH, apply_and_die
+from tests.provision.mortal import ONE_BRANCH, apply_and_die
 from tests.waiting import until
 
 if TYPE_CHECKING:

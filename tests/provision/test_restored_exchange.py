@@ -12,14 +12,12 @@ from provision.enrolling.enrolment import enrol, wait_until_ready
 from provision.enrolling.published import publish_directory, publish_settings
 from provision.enrolling.restored import MOST_AHEAD, newest_directory
 from provision.enrolling.revocation import revoke
-from provision.fleet.branch_status import statuses_of
-from provision.fleet.health import Health, health_of
-from tests.waiting import PATIENCE_S, until
+from tests.provision.restored import health, restored, status
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from provision.fleet.branch_status import BranchStatus
     from tests.provision.conftest import Office
 
 
@@ -33,24 +31,6 @@ def office(new_office: Callable[..., Office], example_text: str) -> Office:
     return one
 
 
-def status(office: Office) -> BranchStatus:
-    (told,) = statuses_of(office.community, office.found())
-    return told
-
-
-def health(office: Office) -> Health:
-    """What the appliance says of itself, however long it takes to answer."""
-    answers: list[Health] = []
-
-    def answered() -> bool:
-        told = health_of(status(office).address, timeout_s=PATIENCE_S)
-        answers.extend([told] if isinstance(told, Health) else [])
-        return bool(answers)
-
-    until(answered, "an answer")
-    return answers[0]
-
-
 def published_anew(office: Office, times: int) -> None:
     """Directory and settings are published again and again, and read."""
     now = office.found()
@@ -59,13 +39,6 @@ def published_anew(office: Office, times: int) -> None:
         publish_directory(office.desk.store, now.keys, "kongu", [], [])
         publish_settings(office.desk.store, now.keys, "kongu", "erode", [("dr.anbu", "doctor")], [])
     until(lambda: (health(office).directory, health(office).settings) == (1 + times, 1 + times), "reading")
-
-
-def restored(office: Office) -> None:
-    """The exchange loses all but the first version of each."""
-    for file in (office.exchange / "community").rglob("[0-9]*"):
-        if not file.name.startswith("0000000001"):
-            file.unlink()
 
 
 @pytest.mark.slow

@@ -16,8 +16,8 @@ from provision.desk import Desk
 from provision.enrolling.enrolment import enrol
 from provision.errors import CloudChanged, CloudUnreachable, NotFinished
 from provision.planning.plan import plan
-from tests.provision.test_enrolment import report
-from tests.provision.test_kill import ALL, ONE_BRANCH, MortalCloud
+from tests.provision.mortal import ALL, ONE_BRANCH, MortalCloud
+from tests.provision.reporting import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,42 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exchange import settings as all_settings
-from exchange.folder import Folder
 from exchange.keys import BranchKeys
 from provision.applying.apply import apply
 from provision.enrolling.enrolment import enrol
 from provision.enrolling.published import publish_directory, publish_settings
 from provision.enrolling.revocation import revoke
 from provision.errors import ProvisionError
-from tests.provision.test_enrolment import report
+from tests.provision.meanwhile import Meanwhile, rekey, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import BinaryIO
+    from collections.abc import Callable
 
-    from exchange.settings import Settings
     from tests.provision.conftest import Office
-
-
-class Meanwhile(Folder):
-    """The exchange of an admin who is slow: another one does something before each of the first settings is written."""
-
-    def __init__(self, office: Office, *deeds: Callable[[], object]) -> None:
-        super().__init__(office.exchange)
-        self.deeds = list(deeds)
-
-    @contextmanager
-    def create(self, name: str) -> Iterator[BinaryIO]:
-        if "/settings/" in f"/{name}" and self.deeds:
-            self.deeds.pop(0)()
-        with super().create(name) as file:
-            yield file
-
-
-def rekey(office: Office, keys: BranchKeys) -> None:
-    """Another admin takes other keys of Erode's, by their fingerprint."""
-    report(office, "erode", keys)
-    enrol(office.desk, office.community, rekey={"erode": keys.public.fingerprint})
 
 
 def rename_keys(office: Office, keys: BranchKeys) -> None:
@@ -57,23 +32,6 @@ def rename_keys(office: Office, keys: BranchKeys) -> None:
     entry = replace(directory.branch("erode"), keys=keys.public)
     readmitted = frozenset({"erode"})
     publish_directory(office.desk.store, now.keys, "kongu", [entry], directory.referrals, readmitted=readmitted)
-
-
-def told(office: Office, keys: BranchKeys) -> Settings:
-    """What Erode's appliance can open."""
-    community = office.found().keys
-    assert community is not None
-    return all_settings.latest(office.desk.store, "kongu", "erode", community.trusted, keys.seal).value
-
-
-@pytest.fixture
-def keys(office: Office) -> BranchKeys:
-    """Of Erode, which is enrolled."""
-    first = BranchKeys.generate()
-    office.apply()
-    report(office, "erode", first)
-    enrol(office.desk, office.community)
-    return first
 
 
 @pytest.mark.parametrize("rounds", [1, 2])

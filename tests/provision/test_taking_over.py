@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provision.planning.resource import Ref
+from tests.provision.certified import with_certificates
 from tests.provision.test_admins import announced
-from tests.provision.test_certificates import with_certificates
-from tests.provision.test_commands import shell  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
     from tests.provision.conftest import Office
-    from tests.provision.test_commands import Shell
+    from tests.provision.shell import Shell
 
 ADVICE = "another admin applies: anita"
 
@@ -23,7 +22,7 @@ def holders(office: Office) -> list[str]:
 
 
 @pytest.fixture
-def held(shell: Shell) -> Shell:  # noqa: F811
+def held(shell: Shell) -> Shell:
     """The shell of an admin whose community another one holds who died elsewhere."""
     with_certificates(shell.office)
     shell.office.until_running()
@@ -50,7 +49,7 @@ def test_who_is_told_to_take_over_can(held: Shell, command: tuple[str, ...]) -> 
     assert holders(held.office) == []
 
 
-def test_who_adopts_too(shell: Shell) -> None:  # noqa: F811
+def test_who_adopts_too(shell: Shell) -> None:
     announced(shell.office, "another")
     text = 'NAME="brought"\nTYPE="OS"\nPATH="/var/tmp/gurney-appliance.qcow2"'
     number = shell.office.raw("image.allocate", text, 1)
@@ -69,7 +68,7 @@ def test_what_is_only_shown_takes_nobody_s_place(held: Shell) -> None:
     assert holders(held.office) == ["kongu.applying"]
 
 
-def test_what_is_played_says_which_command_takes_over(shell: Shell) -> None:  # noqa: F811
+def test_what_is_played_says_which_command_takes_over(shell: Shell) -> None:
     """Before anything is lost: the archive would stay lost until somebody applies."""
     shell.office.apply()
     before = shell.office.found().resources[Ref("archive", "salem")].id

@@ -15,8 +15,7 @@ import pytest
 
 from exchange import settings as all_settings
 from exchange.keys import BranchKeys
-from tests.provision.test_commands import shell  # noqa: F401 - a fixture
-from tests.provision.test_enrolment import report
+from tests.provision.reporting import report
 from tests.provision.test_rolling import IMAGE, NEXT, with_next_image
 from tests.waiting import PATIENCE_S
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.provision.conftest import Office
-    from tests.provision.test_commands import Shell
+    from tests.provision.shell import Shell
 
 PEOPLE = {"dr.anbu", "r.devi"}
 
@@ -60,7 +59,7 @@ def in_table(out: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_codes_are_shown_though_no_machine_is_reached(
-    shell: Shell,  # noqa: F811
+    shell: Shell,
     example_text: str,
     tmp_path: Path,
     *,

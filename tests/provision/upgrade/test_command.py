@@ -11,7 +11,6 @@ from provision.visit.rounds import Round
 from provision.visit.shell import NotVisited
 from provision.visit.upgrade import UPGRADED, CutOff, Upgraded
 from tests.provision.test_admins import announced
-from tests.provision.test_commands import shell  # noqa: F401 - a fixture
 from tests.provision.test_rolling import IMAGE, NEXT, move, moved
 from tests.provision.upgrade.test_image_upgrade import applying
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     import pytest
 
     from provision.declaring.community import Community
-    from tests.provision.test_commands import Shell
+    from tests.provision.shell import Shell
 
 __all__ = ["moved"]
 
@@ -51,7 +50,7 @@ def test_programs_are_told_which_failed_branch_serves(capsys: pytest.CaptureFixt
 
 
 def test_another_admin_who_is_dead_is_taken_over_from(
-    shell: Shell,  # noqa: F811
+    shell: Shell,
     moved: Community,
     example_text: str,
     tmp_path: Path,
@@ -71,7 +70,7 @@ def test_another_admin_who_is_dead_is_taken_over_from(
     assert applying(shell.office) == []
 
 
-def test_a_wheel_waits_for_no_other_admin(shell: Shell, tmp_path: Path) -> None:  # noqa: F811
+def test_a_wheel_waits_for_no_other_admin(shell: Shell, tmp_path: Path) -> None:
     wheel = tmp_path / "gurney-0.2.0-py3-none-any.whl"
     wheel.touch()
     code, _, err = shell.run("appliance", "upgrade", "--wheel", str(wheel), "--all", "--take-over")

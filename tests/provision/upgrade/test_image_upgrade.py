@@ -23,8 +23,8 @@ from provision.visit.far_side import FarSide
 from provision.visit.image_upgrade import Replacement
 from provision.visit.rolling import declared_image, former_image, present_images
 from tests.exchange.sshd import Sshd, fingerprint
+from tests.provision.reporting import report
 from tests.provision.test_admins import announced
-from tests.provision.test_enrolment import report
 from tests.provision.test_rolling import IMAGE, NEXT, move, moved, vms, with_next_image
 from tests.provision.upgrade.standin import MIGRATION, OLD, in_service, program_wheel
 from tests.provision.upgrade.test_cut_off import NAMES, stage
