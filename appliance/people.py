@@ -134,6 +134,7 @@ class People:
         for loop in self._loops:
             loop.join(max(0.0, end - monotonic()))
         self._receiving.stop()
+        self.enrolment.stop()
 
     def _is_serving(self) -> bool:
         """Whether the pages answer over the network, and DICOM does."""

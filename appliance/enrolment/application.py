@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 FILE = "enrolment.json"
 
+#: OpenNebula keeps a VM's READY when that is powered off, so that a service that starts takes back what it said.
+NOT_READY = {"READY": "NO"}
+
 
 def application(context: Context, keys: BranchKeys, tls_key: TlsKey) -> dict[str, str]:
     """The values that the admin's tool looks for."""
@@ -33,7 +36,7 @@ def application(context: Context, keys: BranchKeys, tls_key: TlsKey) -> dict[str
 
 
 def apply(context: Context, keys: BranchKeys, tls_key: TlsKey, folder: Path) -> None:
-    """Hand the values in: through OneGate, or in a file where the cloud has none.
+    """Hand the values in: through OneGate, which is told that nothing answers yet, or in a file where there is none.
 
     Raises
     ------
@@ -42,7 +45,7 @@ def apply(context: Context, keys: BranchKeys, tls_key: TlsKey, folder: Path) -> 
     """
     values = application(context, keys, tls_key)
     if context.onegate is not None:
-        report(context.onegate, context.vm_id, values)
+        report(context.onegate, context.vm_id, values | NOT_READY)
     else:
         _keep(folder, values)
 

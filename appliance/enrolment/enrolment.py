@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
 
-from appliance.enrolment.application import apply
-from appliance.enrolment.onegate import report
+from appliance.enrolment.application import NOT_READY, apply
+from appliance.enrolment.onegate import OneGateFailed, report
 from appliance.remarks import Remarks
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ log = structlog.get_logger("appliance.enrolment")
 #: Quick until the appliance is of use; then a removed person or a new scanner is known within this time.
 ENROLLING_PAUSE_S = 0.5
 ENROLLED_PAUSE_S = 5.0
+
+#: How long a service that ends waits for OneGate.
+ENDING_S = 1.0
 
 
 class Enrolment:
@@ -82,6 +86,13 @@ class Enrolment:
             self._applied = True
         if not self._reported_ready and self._serving():
             self._report_ready()
+
+    def stop(self) -> None:
+        """Take back that this is ready; where OneGate does not answer at once, the next start does."""
+        if self._reported_ready and self._context.onegate is not None:
+            with suppress(OneGateFailed):
+                report(self._context.onegate, self._context.vm_id, NOT_READY, ENDING_S)
+        self._reported_ready = False
 
     def _report_ready(self) -> None:
         if self._context.onegate is not None:

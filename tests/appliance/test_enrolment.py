@@ -12,6 +12,7 @@ import pytest
 
 from appliance.context import OneGate
 from appliance.enrolment.onegate import OneGateFailed, report
+from appliance.health import Health
 from exchange import directory as directories
 from exchange.community import CommunityKeys
 from exchange.keys import BranchKeys, PublicKeys
@@ -112,13 +113,41 @@ def test_a_onegate_that_is_down_is_one_clear_error() -> None:
 def test_ready_is_told_once_pages_and_dicom_answer(community: Community, erode: Hospital, front_end: FrontEnd) -> None:
     erode.people.enrolment._context = community.context("erode", OneGate(front_end.endpoint, "t"))
     erode.people.enrolment.step()
-    assert "READY" not in front_end.seen[-1][2]
+    assert 'READY="NO"' in front_end.seen[-1][2]
     erode.serve()
     erode.people.http = replace(erode.people.http, port=int(erode.url.rpartition(":")[2]))
+    erode.people.health = lambda: Health(dicom=False, pending_renditions=0)
+    erode.people.enrolment.step()
+    assert len(front_end.seen) == 1
+    erode.people.health = lambda: Health(dicom=True, pending_renditions=0)
     erode.people.enrolment.step()
     assert front_end.seen[-1][2] == 'READY="YES"\n'
     erode.people.enrolment.step()
     assert len(front_end.seen) == 2
+
+
+def test_who_ends_takes_back_that_it_is_ready(community: Community, erode: Hospital, front_end: FrontEnd) -> None:
+    erode.people.enrolment._context = community.context("erode", OneGate(front_end.endpoint, "t"))
+    erode.people.enrolment.step()
+    erode.people.enrolment.stop()
+    assert len(front_end.seen) == 1, "it never was"
+    erode.serve()
+    erode.people.http = replace(erode.people.http, port=int(erode.url.rpartition(":")[2]))
+    erode.people.enrolment.step()
+    erode.people.stop()
+    assert [sent[2] for sent in front_end.seen[1:]] == ['READY="YES"\n', 'READY="NO"\n']
+
+
+def test_who_ends_does_not_wait_for_a_onegate_that_is_gone(
+    community: Community, erode: Hospital, front_end: FrontEnd
+) -> None:
+    erode.people.enrolment._context = community.context("erode", OneGate(front_end.endpoint, "t"))
+    erode.serve()
+    erode.people.http = replace(erode.people.http, port=int(erode.url.rpartition(":")[2]))
+    erode.people.enrolment.step()
+    assert front_end.seen[-1][2] == 'READY="YES"\n'
+    front_end.status = 500
+    erode.people.stop()
 
 
 def test_keys_outlive_the_process_and_are_for_their_owner_only(community: Community, tmp_path: Path) -> None:
