@@ -37,10 +37,12 @@ class Drawing:
     """
     What came of an instance: its pictures, and what is wrong with the frames that have none.
 
-    One that `stood_still` is better drawn again: the disk did not answer, or the machine had no time.
+    One that `stood_still` is better drawn again: the disk did not answer, or the machine had no time. `fault` is the
+    traceback of a fault of the program.
     """
 
     pictures: tuple[DrawnPicture, ...] = ()
     reason: str = ""
     is_image: bool = True
     stood_still: bool = False
+    fault: str = ""

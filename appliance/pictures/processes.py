@@ -7,13 +7,11 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from traceback import format_exception
 
+from appliance.pictures.drawn import Drawing
 from converter.limits import LIMITS, MIB
 from converter.workers import guard
-
-if TYPE_CHECKING:
-    from appliance.pictures.drawn import Drawing
 
 #: Drawing yields to receiving: an instance that waits for its picture is kept already. Where the machine's memory is
 #: at its end the kernel ends a process that draws (proc_pid_oom_score_adj(5)), and neither the service nor Samba.
@@ -42,10 +40,21 @@ class Processes(ProcessPoolExecutor):
 
 
 def draw(source: Path, folder: Path, stem: str) -> Drawing:
-    """Draw, in the process that calls this: see `appliance.pictures.drawing`, which no other process needs."""
+    """
+    Draw, in the process that calls this: see `appliance.pictures.drawing`, which no other process needs.
+
+    A fault of the program is told in words: the service has not the libraries that raised it, and could not read it.
+    """
     from appliance.pictures import drawing
 
-    return drawing.draw(source, folder, stem)
+    try:
+        return drawing.draw(source, folder, stem)
+    except OSError:
+        raise
+    except Exception as error:
+        return Drawing(
+            reason=f"a fault of the program ({type(error).__name__})", fault="".join(format_exception(error))
+        )
 
 
 def memory_mib(processes: int) -> int:

@@ -48,7 +48,7 @@ def idle(archive: Archive) -> bool:
         return pending_renditions(session) == 0
 
 
-def test_who_ends_a_process_costs_nobody_else_a_picture(archive: Archive) -> None:
+def test_who_ends_a_process_costs_nobody_else_a_picture(archive: Archive, capsys: pytest.CaptureFixture[str]) -> None:
     datasets = ct(count=8)
     keep(archive, *datasets)
     deadly, faulty = (dataset.SOPInstanceUID for dataset in datasets[2:4])
@@ -63,7 +63,8 @@ def test_who_ends_a_process_costs_nobody_else_a_picture(archive: Archive) -> Non
         rendering.stop()
     found = states(archive)
     assert found.pop(deadly) == (FAILED, "given up: the process that drew it died")
-    assert found.pop(faulty) == (FAILED, "a fault of the program (ZeroDivisionError)")
+    assert found.pop(faulty) == (FAILED, "a fault of the program (FaultInLibrary)")
+    assert "axis 3 is out of bounds for 2" in capsys.readouterr().out
     assert set(found.values()) == {(DONE, "")}
     assert len(list(archive.shared.rglob("*.png"))) == 7
 
