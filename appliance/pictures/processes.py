@@ -51,10 +51,9 @@ def draw(source: Path, folder: Path, stem: str) -> Drawing:
         return drawing.draw(source, folder, stem)
     except OSError:
         raise
-    except Exception as error:
-        return Drawing(
-            reason=f"a fault of the program ({type(error).__name__})", fault="".join(format_exception(error))
-        )
+    except Exception as error:  # noqa: BLE001 - the service logs it
+        reason = f"a fault of the program ({type(error).__name__})"
+        return Drawing(reason=reason, fault="".join(format_exception(error)))
 
 
 def memory_mib(processes: int) -> int:

@@ -186,10 +186,7 @@ class Rendering:
 def _result(future: Future[Drawing]) -> Drawing:
     """What came back; a fault of the program costs its instance, a disk that is full costs none."""
     try:
-        drawing = future.result()
-        if drawing.fault:
-            log.error("drawing failed", exception=drawing.fault)
-        return drawing
+        return future.result()
     except OSError:
         raise
     except Exception as error:

@@ -60,7 +60,9 @@ def record(archive: Archive, results: Mapping[Task, Drawing]) -> None:
         for task, drawing in results.items():
             _record(session, task, drawing, archive.shared)
     for task, drawing in results.items():
-        if drawing.reason:
+        if drawing.fault:
+            log.error("drawing failed", sop_instance_uid=task.sop_instance_uid, exception=drawing.fault)
+        elif drawing.reason:
             log.warning("not drawn", sop_instance_uid=task.sop_instance_uid, reason=drawing.reason)
 
 
