@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 #: that draw load numpy for themselves.
 UNUSED = ("requests", "rich", "numpy")
 
+#: What a start loads later than its own modules: the index, the processes that draw, and who asks the service itself.
+LATER = (
+    "sqlite3",
+    "multiprocessing.popen_forkserver",
+    "multiprocessing.synchronize",
+    "encodings.idna",
+    "httpcore",
+    "h11",
+)
+
 
 def load_service() -> None:
     """Import the service and its journal; what it does not use is not there from now on."""
@@ -49,6 +59,8 @@ def files_of_service() -> list[Path]:
     """The files that a start reads: bytecode where there is some, libraries and sources where there is none."""
     import_module("cli.appliance")
     load_service()
+    for module in LATER:
+        import_module(module)
     return sorted({path for module in list(sys.modules.values()) if (path := _read_for(module)) is not None})
 
 

@@ -22,7 +22,14 @@ def test_every_file_is_there_and_named_once(files: list[Path]) -> None:
 
 def test_what_the_service_loads_is_among_them(files: list[Path]) -> None:
     named = {"/".join(part for part in path.parts if part != "__pycache__").partition(".cpython")[0] for path in files}
-    expected = ("/appliance/service", "/cli/appliance", "/fastapi/routing", "/sqlalchemy/orm/session", "/pynetdicom/ae")
+    expected = (
+        "/appliance/service",
+        "/cli/appliance",
+        "/fastapi/routing",
+        "/sqlalchemy/orm/session",
+        "/pynetdicom/ae",
+        "/sqlite3/dbapi2",
+    )
     assert [end for end in expected if not any(path.endswith(end) for path in named)] == []
 
 

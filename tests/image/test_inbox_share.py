@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -76,6 +77,12 @@ class Branch:
         asked = ["smbclient", f"//{HOST}/{share}", "-p", str(self.port), *who, *(options or ("-m", "SMB3"))]
         done = subprocess.run([*asked, "-c", command], capture_output=True, text=True, timeout=120, check=False)
         return done.stdout + done.stderr
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """What Samba says of who is connected."""
+        asked = ["smbstatus", "--configfile", str(self.machine.path(CONFIGURATION)), "--json"]
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=120, check=True)
+        return list(json.loads(done.stdout)["sessions"].values())
 
 
 def configuration(root: Path, port: int) -> str:
@@ -166,6 +173,22 @@ def test_it_is_for_smb_3_with_encryption_and_no_guests(branch: Branch) -> None:
     assert "NT_STATUS" in branch.said("", "ls")
     assert "NT_STATUS" in branch.said(DEVI, "ls", "inbox", "-m", "SMB2")
     assert "NT_STATUS" not in branch.said(DEVI.upper(), "ls")
+    assert "NT_STATUS" not in branch.said(DEVI, "ls", "inbox", "-m", "SMB3", "--client-protection=encrypt")
+
+
+def test_who_asks_for_no_protection_is_encrypted_all_the_same(branch: Branch) -> None:
+    """Samba itself tells: a client cannot be seen to be refused, since it does what the server demands."""
+    branch.allow(inbox=True)
+    command = ["smbclient", f"//{HOST}/inbox", "-p", str(branch.port), "-U", f"{DEVI}%{PASSWORD}", "-m", "SMB3"]
+    with subprocess.Popen([*command, "--client-protection=off"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as held:
+        assert held.stdin is not None
+        held.stdin.write(b"mkdir first\n")
+        held.stdin.flush()
+        until((branch.inbox.folder / DEVI / "first").is_dir, "the first command", 60)
+        (session,) = branch.sessions()
+        held.communicate(b"quit\n", timeout=60)
+    assert session["encryption"]["degree"] == "full"
+    assert session["encryption"]["cipher"].startswith("AES-")
 
 
 def test_nothing_leads_out_of_it(branch: Branch, tmp_path: Path) -> None:

@@ -158,6 +158,15 @@ def test_guests_are_hardened(two: Village) -> None:
     assert "keys of this branch" in (two.folder(erode) / "console.log").read_text(errors="replace")
 
 
+def test_what_the_service_loads_is_read_before_it_starts(two: Village) -> None:
+    """From a list that the build made: all of it is there, and all was read."""
+    erode, unit = two.hospitals["erode"], "systemctl show gurney-read-ahead --value -p"
+    assert int(two.run(erode, "wc -l < /opt/gurney/read-ahead")) > 500
+    two.run(erode, "xargs --arg-file=/opt/gurney/read-ahead stat > /dev/null")
+    assert int(two.run(erode, f"{unit} ExecMainExitTimestampMonotonic")) > 0
+    assert two.run(erode, f"{unit} ExecMainStatus").strip() == "0"
+
+
 def test_context_is_read_once_at_a_boot(two: Village) -> None:
     """The event of the disc that the boot itself has opened is not taken for another disc."""
     erode = two.hospitals["erode"]
