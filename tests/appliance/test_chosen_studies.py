@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.appliance.hospital import Hospital, ct, hospitals
+from tests.appliance.refer_command import at, gurney
 from tests.appliance.referring import exchanged
-from tests.appliance.test_refer import at, gurney
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

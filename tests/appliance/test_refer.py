@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.appliance.hospital import PASSWORD, Hospital, ct, hospitals
+from tests.appliance.refer_command import at, gurney
 from tests.appliance.referring import exchanged
 
 if TYPE_CHECKING:
@@ -27,23 +25,6 @@ def two(tmp_path_factory) -> Iterator[tuple[Hospital, Hospital]]:
         for number in range(4):
             erode.keep(ct(f"ER-{number}", count=3))
         yield erode, salem
-
-
-def gurney(*arguments: str, password: str | None = PASSWORD) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "GURNEY_PASSWORD"}
-    environment |= {"GURNEY_PASSWORD": password} if password is not None else {}
-    return subprocess.run(
-        [sys.executable, "-m", "cli", "refer", *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        stdin=subprocess.DEVNULL,
-    )
-
-
-def at(erode: Hospital, patient: str = "ER-1", to: str = "salem") -> list[str]:
-    return ["--patient", patient, "--to", to, "--at", erode.url, "--login", "dr.anbu"]
 
 
 def test_it_follows_until_all_have_arrived(two) -> None:

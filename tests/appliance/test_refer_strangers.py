@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.appliance.hospital import ct, hospitals
-from tests.appliance.test_refer import at, gurney
+from tests.appliance.refer_command import at, gurney
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from tests.appliance.browser import CHROMIUM, Browser
 from tests.appliance.community import Community
 from tests.appliance.hospital import PASSWORD
 from tests.appliance.process import ApplianceProcess
-from tests.appliance.test_tls import shown
+from tests.appliance.tls import shown
 from tests.waiting import until
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import converter
 from converter.errors import ConversionError
 from tests.converter.building import encapsulated, file, image
 from tests.converter.running import lines, pngs, run, write
-from tests.converter.test_frames import JPEG_LS
+from tests.converter.syntaxes import JPEG_LS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,7 @@ import converter
 from converter.errors import ConversionError
 from tests.converter.building import encapsulated, file, image
 from tests.converter.running import pngs, run, write
-from tests.converter.test_frames import HTJ2K, J2K, JPEG, JPEG_LS, JPEG_XL, LOSSLESS, RLE, ROOT, rle
+from tests.converter.syntaxes import HTJ2K, J2K, JPEG, JPEG_LS, JPEG_XL, LOSSLESS, RLE, ROOT, rle
 
 DEEP = (np.arange(1024, dtype=np.uint16) * 4).reshape(32, 32)
 FLAT = np.arange(1024, dtype=np.uint8).reshape(32, 32)

@@ -25,7 +25,9 @@ from provision.visit.host_keys import HostKeys
 from provision.visit.shell import Machine
 from provision.vm_state import state_name
 from tests.exchange.sshd import Sshd, fingerprint
+from tests.provision.backing_up import BACKUP
 from tests.provision.branch_desk import BranchDesk
+from tests.provision.moving import with_next_image
 from tests.provision.reporting import report
 from tests.provision.shell import EXAMPLES, Shell
 from tests.provision.uploading import MIB
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.declaring.community import Community
+    from tests.provision.conftest import Office
 
 
 EXAMPLE = EXAMPLES / "community.yaml"
@@ -194,3 +197,28 @@ def new_desk(
         return BranchDesk(office, capsys)
 
     return make
+
+
+@pytest.fixture
+def by_nfs(example_text: str) -> str:
+    """The example, with folders that go to VMs by NFS."""
+    return example_text.replace("driver: virtiofs", "driver: nfs\n  server: 10.20.0.9")
+
+
+@pytest.fixture
+def backed_up(by_nfs: str) -> str:
+    """The same, with backups."""
+    return by_nfs.replace("referrals:", BACKUP)
+
+
+@pytest.fixture
+def restart_text(example_text: str) -> str:
+    """The example, with appliances that start again on another host."""
+    text = example_text.replace("{images: default, system: system}", "{images: images, system: shared}")
+    return text.replace("referrals:", "on_host_failure: restart\nreferrals:")
+
+
+@pytest.fixture
+def moved(office: Office, example_text: str) -> Community:
+    """The same community, with another image, which lies on the front end."""
+    return with_next_image(office, example_text)

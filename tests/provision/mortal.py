@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provision.applying.apply import apply
 from provision.desk import Desk
 from provision.opennebula import Cloud
+from provision.planning.marks import Mark
+from templates.rendering import render
 
 if TYPE_CHECKING:
     from provision.planning.plan import Plan
     from tests.provision.conftest import Office
+
 
 TEXT = (Path(__file__).parents[2] / "docs" / "examples" / "community.yaml").read_text()
 
@@ -54,3 +58,21 @@ def apply_and_die(office: Office, the_plan: Plan, last: int, *, before: bool) ->
 
 
 ONE_BRANCH = TEXT[: TEXT.index("  salem:")]
+
+
+def announced(office: Office, place: str) -> None:
+    """What an admin left who was cut off, at some place: this one, or another whose name is the same."""
+    text = render(
+        "applying",
+        resource_name="kongu.applying",
+        mark=Mark("kongu", "applying", ""),
+        admin="anita",
+        host=socket.gethostname(),
+        process="4194305@1",  # one more than a process's number can be (proc_sys_kernel(5), pid_max)
+        started="2026-11-20T08:00:00+00:00",
+        place=place,
+        making="kongu.erode",
+        undoing="",
+        token="0",
+    )
+    office.raw("document.lock", office.raw("document.allocate", text, 1204), 4, True)

@@ -17,8 +17,7 @@ from provision.applying.holder import this_process
 from provision.applying.holding import holding
 from provision.declaring.reading import parse
 from provision.errors import Busy, CloudError, NotFinished, ProvisionError
-from provision.planning.marks import Mark
-from templates.rendering import render
+from tests.provision.mortal import announced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,24 +54,6 @@ def test_of_many_at_once_one_applies_and_none_breaks_anything(office: Office) ->
     assert len(done) == 1 or (not done and all(isinstance(each, Busy) for each in outcomes)), outcomes
     assert {type(each).__name__ for each in outcomes if isinstance(each, Exception)} <= {"Busy", "CloudChanged"}
     assert not office.apply().after
-
-
-def announced(office: Office, place: str) -> None:
-    """What an admin left who was cut off, at some place: this one, or another whose name is the same."""
-    text = render(
-        "applying",
-        resource_name="kongu.applying",
-        mark=Mark("kongu", "applying", ""),
-        admin="anita",
-        host=socket.gethostname(),
-        process="4194305@1",  # one more than a process's number can be (proc_sys_kernel(5), pid_max)
-        started="2026-11-20T08:00:00+00:00",
-        place=place,
-        making="kongu.erode",
-        undoing="",
-        token="0",
-    )
-    office.raw("document.lock", office.raw("document.allocate", text, 1204), 4, True)
 
 
 @pytest.mark.parametrize("place", ["", "another"])

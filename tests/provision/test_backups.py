@@ -13,26 +13,11 @@ from provision.declaring.reading import parse
 from provision.errors import Blocked, DeclarationError
 from provision.kinds.backup_job import Schedule
 from provision.planning.resource import Ref
+from tests.provision.backing_up import BACKUP, backup_datastore
 from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.provision.conftest import Office
-
-BACKUP = "backup: {datastore: backups, at: '02:30', days: [mon, thu], keep_last: 4}\nreferrals:"
-
-
-@pytest.fixture
-def by_nfs(example_text: str) -> str:
-    return example_text.replace("driver: virtiofs", "driver: nfs\n  server: 10.20.0.9")
-
-
-@pytest.fixture
-def backed_up(by_nfs: str) -> str:
-    return by_nfs.replace("referrals:", BACKUP)
-
-
-def backup_datastore(office: Office, name: str = "backups") -> int:
-    return int(office.raw("datastore.allocate", f'NAME="{name}"\nDS_MAD="dummy"\nTM_MAD="dummy"\nTYPE="BACKUP_DS"', 0))
 
 
 def job(office: Office) -> dict[str, str]:

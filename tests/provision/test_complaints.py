@@ -27,8 +27,8 @@ from provision.planning.resource import Ref
 from provision.pools import DOCUMENT_TYPE
 from provision.vm_state import state_name
 from templates.rendering import NotCarriedError, render
+from tests.provision.backing_up import backup_datastore
 from tests.provision.mortal import ONE_BRANCH
-from tests.provision.test_backups import backed_up, backup_datastore, by_nfs  # noqa: F401 - fixtures
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def test_terraform_imports_that_fail(one: Office) -> None:
     assert one.found().resources[Ref("network", "erode")].id == number
 
 
-def test_terraform_no_backups(office: Office, backed_up: str) -> None:  # noqa: F811
+def test_terraform_no_backups(office: Office, backed_up: str) -> None:
     backup_datastore(office)
     assert not office.apply(backed_up).after
     assert len(office.found().pools.nodes["backupjob"]) == 1

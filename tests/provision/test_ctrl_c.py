@@ -17,7 +17,7 @@ from provision.declaring.reading import parse
 from provision.upload.front_end import CHUNK
 from provision.upload.uploads import Uploads
 from tests.provision.mortal import ONE_BRANCH
-from tests.provision.test_reservation import OWN, RESERVED, hospitals
+from tests.provision.reserving import OWN, RESERVED, hospitals
 from tests.provision.uploading import MIB, address
 from tests.waiting import until
 

@@ -17,8 +17,8 @@ from provision.fleet.rehearsal import Scene, scenes
 from provision.kinds.ending import RECOVER_DELETE
 from provision.planning.plan import plan
 from provision.vm_state import host_of
-from tests.provision.test_backups import backed_up, backup_datastore, by_nfs  # noqa: F401 - fixtures
-from tests.provision.test_host_hook import STAND_IN, restart_text, two_hosts  # noqa: F401 - a fixture
+from tests.provision.backing_up import backup_datastore
+from tests.provision.hosts import STAND_IN, two_hosts
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def test_with_them_it_is_said_to_come_back_by_itself(pair_running: Office) -> No
 
 
 @pytest.fixture
-def pair_running(new_office: Callable[..., Office], restart_text: str, tmp_path: Path) -> Office:  # noqa: F811
+def pair_running(new_office: Callable[..., Office], restart_text: str, tmp_path: Path) -> Office:
     return office_with_hook(new_office, restart_text, tmp_path / "hooks")
 
 
@@ -97,7 +97,7 @@ def test_without_a_fence_the_hook_gives_up(pair_running: Office) -> None:
 
 def test_a_host_of_one_from_whom_it_is_kept_apart_is_no_room(
     new_office: Callable[..., Office],
-    restart_text: str,  # noqa: F811
+    restart_text: str,
     tmp_path: Path,
 ) -> None:
     text = restart_text.replace("referrals:", "apart: [[erode, salem]]\nreferrals:")
@@ -116,7 +116,7 @@ def test_the_front_end_takes_nothing_with_it(office: Office) -> None:
     assert "recovery secret" in " ".join(scene.course)
 
 
-def test_an_archive_is_as_good_as_its_last_backup(office: Office, backed_up: str) -> None:  # noqa: F811
+def test_an_archive_is_as_good_as_its_last_backup(office: Office, backed_up: str) -> None:
     backup_datastore(office)
     office = replace(office, community=parse(backed_up))
     office.apply()
@@ -178,7 +178,7 @@ def test_it_is_told_to_people_and_to_programs(office: Office, example_text: str,
     assert [scene["event"] for scene in scenes_told] == ["host", "front-end", "archive", "archive", "archive"]
 
 
-def test_a_host_is_played_and_comes_as_it_was_said(pair_running: Office, restart_text: str, rehearse: Run) -> None:  # noqa: F811
+def test_a_host_is_played_and_comes_as_it_was_said(pair_running: Office, restart_text: str, rehearse: Run) -> None:
     office = pair_running
     (office.folder / "community.yaml").write_text(restart_text)
     dead = host_of(office.found().view.appliances["erode"])

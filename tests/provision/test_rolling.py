@@ -25,44 +25,14 @@ from provision.visit.rolling import (
 )
 from provision.visit.shell import Machine
 from provision.vm_state import address_of
+from tests.provision.moving import IMAGE, NEXT, move, vms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from exchange.store import Writer
     from provision.declaring.community import Community
     from tests.provision.conftest import Office
-
-IMAGE, NEXT = "gurney-appliance.qcow2", "gurney-appliance-2.qcow2"
-
-
-@pytest.fixture
-def moved(office: Office, example_text: str) -> Community:
-    """The same community, with another image, which lies on the front end."""
-    return with_next_image(office, example_text)
-
-
-def with_next_image(office: Office, text: str) -> Community:
-    office.apply()
-    office.until_running()
-    folder = office.folder / "state/host/var/tmp"
-    (folder / NEXT).write_bytes((folder / IMAGE).read_bytes())
-    return parse(text.replace(IMAGE, NEXT))
-
-
-def vms(office: Office) -> dict[str, int]:
-    return {name: vm.id for name, vm in office.found().view.appliances.items()}
-
-
-def move(office: Office, community: Community, names: Iterable[str]) -> list[str]:
-    """What was done."""
-    now = office.found()
-    images = present_images(community, now) | dict.fromkeys(names, declared_image(community))
-    plan = plan_with_images(community, now, images)
-    apply(office.desk, plan)
-    office.until_running()
-    return [f"{step.action} {step.ref}" for step in plan]
 
 
 def test_one_branch_moves_and_the_others_stay(office: Office, moved: Community) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from provision.planning.resource import Ref
 from tests.provision.certified import with_certificates
-from tests.provision.test_admins import announced
+from tests.provision.mortal import announced
 
 if TYPE_CHECKING:
     from tests.provision.conftest import Office

@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from tests.provision.conftest import Office
 
 
-@pytest.fixture
-def by_nfs(example_text: str) -> str:
-    return example_text.replace("driver: virtiofs", "driver: nfs\n  server: 10.20.0.9")
-
-
 @pytest.mark.parametrize("version", ["6.10.5", "7.0.2"])
 def test_before_7_2_folders_cannot_be_handed_to_vms(new_office: Callable[..., Office], version: str) -> None:
     office = new_office(version=version)

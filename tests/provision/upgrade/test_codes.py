@@ -15,8 +15,8 @@ import pytest
 
 from exchange import settings as all_settings
 from exchange.keys import BranchKeys
+from tests.provision.moving import IMAGE, NEXT, with_next_image
 from tests.provision.reporting import report
-from tests.provision.test_rolling import IMAGE, NEXT, with_next_image
 from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from provision.visit.errors import NotServing, NotUpgraded
 from provision.visit.rounds import Round
 from provision.visit.shell import NotVisited
 from provision.visit.upgrade import UPGRADED, CutOff, Upgraded
-from tests.provision.test_admins import announced
-from tests.provision.test_rolling import IMAGE, NEXT, move, moved
+from tests.provision.mortal import announced
+from tests.provision.moving import IMAGE, NEXT, move
 from tests.provision.upgrade.test_image_upgrade import applying
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from provision.declaring.community import Community
     from tests.provision.shell import Shell
-
-__all__ = ["moved"]
 
 
 def test_programs_are_told_which_failed_branch_serves(capsys: pytest.CaptureFixture[str]) -> None:

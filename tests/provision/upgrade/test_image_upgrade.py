@@ -23,9 +23,9 @@ from provision.visit.far_side import FarSide
 from provision.visit.image_upgrade import Replacement
 from provision.visit.rolling import declared_image, former_image, present_images
 from tests.exchange.sshd import Sshd, fingerprint
+from tests.provision.mortal import announced
+from tests.provision.moving import IMAGE, NEXT, move, vms, with_next_image
 from tests.provision.reporting import report
-from tests.provision.test_admins import announced
-from tests.provision.test_rolling import IMAGE, NEXT, move, moved, vms, with_next_image
 from tests.provision.upgrade.standin import MIGRATION, OLD, in_service, program_wheel
 from tests.provision.upgrade.test_cut_off import NAMES, stage
 from tests.provision.upgrade.test_replacement import NEW, Disks, disks
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tests.provision.conftest import Office
     from tests.provision.upgrade.standin import Admin, StandIn
 
-__all__ = ["disks", "moved"]
+__all__ = ["disks"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
