@@ -170,7 +170,7 @@ def test_a_session_that_is_open_ends_with_the_right(branch: Branch) -> None:
 
 def test_it_is_for_smb_3_with_encryption_and_no_guests(branch: Branch) -> None:
     branch.allow(inbox=True)
-    assert "NT_STATUS" in branch.said("", "ls")
+    assert "NT_STATUS_ACCESS_DENIED" in branch.said("", "ls")
     assert "NT_STATUS" in branch.said(DEVI, "ls", "inbox", "-m", "SMB2")
     assert "NT_STATUS" not in branch.said(DEVI.upper(), "ls")
     assert "NT_STATUS" not in branch.said(DEVI, "ls", "inbox", "-m", "SMB3", "--client-protection=encrypt")

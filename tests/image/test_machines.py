@@ -15,6 +15,7 @@ import pytest
 
 from cli.demo.studies import shipped_instances
 from emulator.drivers import virtiofs
+from emulator.drivers.qemu_network import seen_port
 from tests.image.hospitals import COMMUNITY, DONE, POWEROFF, RUNNING, Hospital, Village, patients, village
 from tests.image.shell import Shell, make_key
 from tests.image.waiting import until
@@ -73,9 +74,12 @@ def test_shared_folder_is_for_the_own_staff_and_read_only(two: Village, tmp_path
     assert "NT_STATUS_LOGON_FAILURE" in salem.smb(stranger, "ls").stdout
     assert "NT_STATUS" in salem.smb(own, "ls", "-m", "SMB2").stdout
     guest = subprocess.run(
-        ["smbclient", f"//{salem.address}/pictures", "-N", "-c", "ls"], capture_output=True, text=True, check=False
+        ["smbclient", f"//{salem.address}/pictures", "-p", str(seen_port(445)), "-N", "-c", "ls"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert guest.returncode != 0
+    assert "NT_STATUS_ACCESS_DENIED" in guest.stdout + guest.stderr
     (tmp_path / "new.png").write_bytes(b"x")
     refused = salem.smb(own, f"put {tmp_path / 'new.png'} new.png")
     assert "NT_STATUS_ACCESS_DENIED" in refused.stdout

@@ -44,7 +44,7 @@ def test_empty_disk_becomes_the_archive_and_stays_it(disk: Path) -> None:
 
 
 @pytest.mark.parametrize("at", [0, 512, 1080, 2 * 1024 * 1024, SIZE // 2, SIZE - 512])
-def test_disk_with_anything_on_it_is_foreign(disk: Path, at: int) -> None:
+def test_disk_with_anything_at_a_place_that_is_looked_at_is_foreign(disk: Path, at: int) -> None:
     put(disk, at, b"x")
     volume = look(disk)
     assert volume.kind is Kind.FOREIGN

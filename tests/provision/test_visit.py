@@ -114,6 +114,14 @@ def test_key_with_a_passphrase_is_left_to_the_agent(
         pass
 
 
+def test_several_are_visited_side_by_side(machine: Machine, tmp_path: Path) -> None:
+    """Each waits for the others: one after the other they would never end."""
+    names = ["kongu.erode", "kongu.karur", "kongu.salem"]
+    present = f"touch {tmp_path}/$$.here; until [ $(ls {tmp_path}/*.here | wc -l) = {len(names)} ]; do sleep 0.05; done"
+    visits = visit_all([replace(machine, name=name) for name in names], lambda shell: shell.run(present).code)
+    assert visits.answers == dict.fromkeys(names, 0)
+
+
 def test_one_that_fails_does_not_stop_the_others(machine: Machine) -> None:
     machines = [replace(machine, name="kongu.away", port=free_port()), machine]
     visits = visit_all(machines, lambda shell: shell.run("echo here").out)
