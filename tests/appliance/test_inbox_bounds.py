@@ -15,29 +15,16 @@ from appliance.inbox import person
 from appliance.inbox.folder import MOST_REPORTS, opened
 from appliance.inbox.report import MOST_LISTED
 from appliance.keeping.part10 import file_meta
-from tests.appliance.hospital import Hospital, ct, hospitals
+from tests.appliance.hospital import Hospital, ct
 from tests.appliance.importing import allow, inbox_of, left, place, reasons, report
 from tests.appliance.scanner import written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pytest_mock import MockerFixture
 
     from appliance.inbox.inbox import Inbox
-
-
-@pytest.fixture
-def erode(tmp_path: Path) -> Iterator[Hospital]:
-    with hospitals(tmp_path, "erode") as (hospital,):
-        allow(hospital)
-        yield hospital
-
-
-@pytest.fixture
-def inbox(erode: Hospital) -> Inbox:
-    return inbox_of(erode)
 
 
 def test_whose_files_find_no_room_does_not_stop_the_others(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,11 +14,16 @@ from exchange.community import CommunityKeys
 from exchange.directory import Directory, DirectoryBranch
 from exchange.folder import Folder
 from exchange.keys import BranchKeys
+from exchange.offers import Offer
+from exchange.sending import send
+from tests.exchange.road import NOW, kept, receive, referral
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+    from exchange.outgoing import Outgoing
+
 BRANCHES = ("erode", "salem", "karur")
 
 
@@ -77,3 +82,34 @@ def kongu(tmp_path: Path) -> Kongu:
     )
     directories.publish(exchange, directory, community.sign)
     return Kongu(root, exchange, community, recovery_secret, keys, directory)
+
+
+SIZES = (1500, 1500, 1500)
+
+
+@pytest.fixture
+def sent(kongu: Kongu, tmp_path: Path) -> Outgoing:
+    """Erode has referred three instances, in three parcels of one size, to salem."""
+    outgoing = referral(kongu.directory, kept(tmp_path / "archive", SIZES))
+    send(kongu.outbox("erode"), outgoing, kongu.keys["erode"], kongu.directory)
+    return outgoing
+
+
+@pytest.fixture
+def letter(kongu: Kongu, sent: Outgoing) -> Path:
+    """Where it lies."""
+    return kongu.outbox("erode").path / sent.folder
+
+
+@pytest.fixture
+def salem(kongu: Kongu, sent: Outgoing, tmp_path: Path) -> Callable[..., None]:
+    """Salem receives the referral, expecting an error, and has nothing in its spool afterwards."""
+
+    def receives(error: type[Exception], match: str | None = None, offer: Offer | None = None) -> None:
+        spool = tmp_path / "spool"
+        offer = offer or Offer("erode", sent.referral_id)
+        with pytest.raises(error, match=match):
+            receive(kongu.exchange, offer, "salem", kongu.keys["salem"], kongu.directory, spool)
+        assert not any(spool.glob("*"))
+
+    return receives

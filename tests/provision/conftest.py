@@ -222,3 +222,14 @@ def restart_text(example_text: str) -> str:
 def moved(office: Office, example_text: str) -> Community:
     """The same community, with another image, which lies on the front end."""
     return with_next_image(office, example_text)
+
+
+@pytest.fixture
+def enrolled(office: Office) -> Office:
+    """An office whose appliances have reported their keys."""
+    office.apply()
+    office.until_running()
+    for branch in ("erode", "salem", "karur"):
+        report(office, branch, BranchKeys.generate())
+    enrol(office.desk, office.community)
+    return office

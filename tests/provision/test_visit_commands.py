@@ -15,7 +15,7 @@ import pytest
 from provision.declaring.reading import parse
 from tests.provision.conftest import EXAMPLE
 from tests.provision.guests import Guests
-from tests.provision.test_first_names import called
+from tests.provision.renaming import called
 from tests.provision.upgrade.standin import program_wheel
 from tests.waiting import until
 
