@@ -105,7 +105,12 @@ class LoneMachine:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def until_said(self, words: str, timeout_s: float) -> None:
-        until(lambda: words in self.console(), words, timeout_s)
+        until(lambda: self._has_said(words), words, timeout_s)
+
+    def _has_said(self, words: str) -> bool:
+        said = words in self.console()
+        assert said or (self.process is not None and self.process.poll() is None), f"qemu has ended before: {words}"
+        return said
 
     def answers(self, port: int) -> bool:
         """Whether a port answers on the admin's card: qemu itself takes every connection."""
