@@ -65,6 +65,7 @@ class Wire:
             f"POST {path} HTTP/1.1\r\nHost: {named}:{port}\r\nUser-Agent: gurney\r\nContent-Type: text/xml\r\n"
             "Accept-Encoding: identity\r\nConnection: close\r\nContent-Length: "
         ).encode("ascii")
+        self._is_http_heard = False
         self._turns: SimpleQueue[None] = SimpleQueue()
         for _ in range(connections):
             self._turns.put(None)
@@ -110,10 +111,12 @@ class Wire:
             raise
         if answer.status == BAD_REQUEST:
             self._refuse_if_tls()
+        self._is_http_heard = True
         return answer
 
     def _refuse_if_tls(self) -> None:
-        if speaks_tls(self._host, self._port, self._silence_s):
+        """Look whether TLS is spoken, unless HTTP was heard before: a call that breaks off later costs no look."""
+        if not self._is_http_heard and speaks_tls(self._host, self._port, self._silence_s):
             raise NotOpenNebula("it speaks TLS: the address has to begin with https://")
 
     def _shake_hands(self, secure: ssl.SSLSocket) -> None:

@@ -170,6 +170,21 @@ def test_who_hangs_up_without_a_word_does_not_answer() -> None:
         posted(b"")
 
 
+def test_whether_tls_is_spoken_is_looked_for_until_http_is_heard() -> None:
+    answers = iter([[], [OK + b"Content-Length: 5\r\n\r\nhello"], []])
+    there = FrontEnd(lambda request: next(answers) if request else [])  # who looks begins a handshake
+    wire = Wire(there.address, connections=1, timeout_s=60)
+    with pytest.raises(ConnectionError):
+        wire.post(b"ping")
+    assert b"" in there.requests
+    assert wire.post(b"ping") == b"hello"
+    there.requests.clear()
+    with pytest.raises(ConnectionError):
+        wire.post(b"ping")
+    assert b"" not in there.requests
+    there.close()
+
+
 def fed(pieces: Iterator[bytes]) -> Callable[[int], bytes]:
     return lambda _size: next(pieces, b"")
 
