@@ -162,6 +162,12 @@ def test_guests_are_hardened(two: Village) -> None:
     assert "keys of this branch" in (two.folder(erode) / "console.log").read_text(errors="replace")
 
 
+def test_machine_that_has_drawn_rests_in_as_little_memory(two: Village) -> None:
+    """The processes that drew are let go; what they were forked from stays."""
+    erode = two.hospitals["erode"]
+    until(lambda: used_mib(two, erode) <= IDLE_MIB, "memory given back")
+
+
 def test_what_the_service_loads_is_read_before_it_starts(two: Village) -> None:
     """From a list that the build made: all of it is there, and all was read."""
     erode, unit = two.hospitals["erode"], "systemctl show gurney-read-ahead --value -p"
