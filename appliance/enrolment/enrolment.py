@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import structlog
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from appliance.context import Context
+    from appliance.context import Context, OneGate
     from appliance.enrolment.reading import Reading
     from appliance.tls import Tls
     from exchange.keys import BranchKeys
@@ -26,7 +27,7 @@ log = structlog.get_logger("appliance.enrolment")
 ENROLLING_PAUSE_S = 0.5
 ENROLLED_PAUSE_S = 5.0
 
-#: How long a service that ends waits for OneGate.
+#: How long a service that ends waits for OneGate, of which a name server may be a part.
 ENDING_S = 1.0
 
 
@@ -64,6 +65,7 @@ class Enrolment:
         self._reading = reading
         self._serving = serving
         self._applied = False
+        self._said_ready = False
         self._reported_ready = False
         log.info("keys", branch=context.branch, fingerprint=keys.public.fingerprint)
 
@@ -88,14 +90,19 @@ class Enrolment:
             self._report_ready()
 
     def stop(self) -> None:
-        """Take back that this is ready; where OneGate does not answer at once, the next start does."""
-        if self._reported_ready and self._context.onegate is not None:
-            with suppress(OneGateFailed):
-                report(self._context.onegate, self._context.vm_id, NOT_READY, ENDING_S)
-        self._reported_ready = False
+        """Take back that this is, or may be, ready; where OneGate does not answer at once, the next start does."""
+        if self._said_ready and self._context.onegate is not None:
+            told = Thread(target=self._take_back, args=(self._context.onegate,), name="not ready", daemon=True)
+            told.start()
+            told.join(ENDING_S)
+
+    def _take_back(self, onegate: OneGate) -> None:
+        with suppress(OneGateFailed):
+            report(onegate, self._context.vm_id, NOT_READY)
 
     def _report_ready(self) -> None:
         if self._context.onegate is not None:
+            self._said_ready = True  # before the answer, which may be lost
             report(self._context.onegate, self._context.vm_id, {"READY": "YES"})
         self._reported_ready = True
         log.info("ready", branch=self._context.branch)

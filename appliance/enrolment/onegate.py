@@ -23,7 +23,7 @@ class OneGateFailed(ApplianceError):
     """OneGate does not answer, or refuses."""
 
 
-def report(onegate: OneGate, vm_id: int, values: Mapping[str, str], timeout_s: float = TIMEOUT_S) -> None:
+def report(onegate: OneGate, vm_id: int, values: Mapping[str, str]) -> None:
     """Write attributes of this VM.
 
     Parameters
@@ -34,13 +34,11 @@ def report(onegate: OneGate, vm_id: int, values: Mapping[str, str], timeout_s: f
         This VM.
     values
         Attribute names to values: printable ASCII without quotes and backslashes, as keys and proofs are.
-    timeout_s
-        How long it may say nothing.
 
     Raises
     ------
     OneGateFailed
-        It does not answer in time, or refuses.
+        It does not answer within 10 s, or refuses.
 
     References
     ----------
@@ -48,7 +46,7 @@ def report(onegate: OneGate, vm_id: int, values: Mapping[str, str], timeout_s: f
     """
     headers = {"X-ONEGATE-VMID": str(vm_id), "X-ONEGATE-TOKEN": onegate.token}
     try:
-        with httpx.Client(trust_env=False, timeout=timeout_s) as client:
+        with httpx.Client(trust_env=False, timeout=TIMEOUT_S) as client:
             answer = client.put(f"{onegate.endpoint.rstrip('/')}/vm", content=_template(values), headers=headers)
             answer.raise_for_status()
     except httpx.HTTPStatusError as error:

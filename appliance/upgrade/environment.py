@@ -33,8 +33,9 @@ INSTALL = (
     "--no-warn-script-location",
     "--require-hashes",
 )
-#: What a version must be able to do before the present one is stopped for it.
-TRIAL = "import appliance.service, appliance.index.engine, cli.main"
+#: What a version must be able to do before the present one is stopped for it: to serve, and to draw, which is another
+#: process's.
+TRIAL = "import appliance.service, appliance.pictures.drawing, appliance.index.engine, cli.main"
 #: Bytecode is as large as what it is made of; and a disk is never filled to its end.
 ROOM, SPARE = 2.0, 64 * 1024 * 1024
 BUILD_TIMEOUT_S = 1800

@@ -21,9 +21,9 @@ class HealthOut(BaseModel):
     for any number); where it is not `outbox_writable` none leaves. The archive's disk has `archive_bytes`, of which
     `archive_free_bytes` are free. `referrals_given_up` ended the service each time that they were taken, and rest
     a while before they are tried again. `set_aside` counts the files in the archive's folder `conflicts`: what came
-    under the UID of another image, for a person to look at. `clock_set` tells whether a time server has set the
-    machine's clock, null where it has no time service of its own; `restart_wanted`, whether updates wait for the
-    machine to be started again.
+    under the UID of another image, or was in no index, for a person to look at. `clock_set` tells whether a time
+    server has set the machine's clock, null where it has no time service of its own; `restart_wanted`, whether updates
+    wait for the machine to be started again.
     """
 
     branch: str

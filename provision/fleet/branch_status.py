@@ -61,7 +61,7 @@ class BranchStatus:
     referrals_given_up
         How many ended its service each time that they were taken: its admin may let them be tried again.
     set_aside
-        How many images lie aside in its archive, since they came under the UID of another: for a person to look at.
+        How many images lie aside in its archive, since they came under the UID of another or were in no index.
     clock_unset, restart_wanted
         Whether no time server has set its machine's clock; whether updates wait for that to be started again.
     directory_known, settings_known
@@ -187,7 +187,7 @@ def _ready(community: Community, name: str, health: Health | None) -> str:
     needs = {
         f"no referral leaves, since it cannot write in its outbox: {given}": health.outbox_unwritable,
         "its archive is nearly full": health.archive_nearly_full,
-        f"images under the UID of another, for a person to look at: {health.set_aside}": health.set_aside > 0,
+        f"images laid aside, for a person to look at: {health.set_aside}": health.set_aside > 0,
         "no time server has set its clock": health.clock_unset,
         "updates wait until its machine is started again": health.restart_wanted,
     }

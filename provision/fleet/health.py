@@ -37,7 +37,7 @@ class Health:
     referrals_given_up
         How many ended its service each time that they were taken, and wait for the branch's admin.
     set_aside
-        How many images lie aside in its archive, since they came under the UID of another.
+        How many images lie aside in its archive, since they came under the UID of another or were in no index.
     clock_unset
         Whether no time server has set its clock yet.
     restart_wanted

@@ -44,7 +44,7 @@ GAUGES: dict[str, tuple[str, Callable[[FleetLine], float]]] = {
         lambda line: line.status.referrals_given_up,
     ),
     "gurney_images_set_aside": (
-        "Images that came under the UID of another, and lie aside in the archive",
+        "Images that came under the UID of another, or were in no index, and lie aside in the archive",
         lambda line: line.status.set_aside,
     ),
     "gurney_clock_unset": ("1 where no time server has set the machine's clock", lambda line: line.status.clock_unset),

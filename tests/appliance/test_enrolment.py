@@ -20,6 +20,7 @@ from exchange.proof import check_proof, check_request
 from exchange.tls_key import load_tls_key, requested_key
 from tests.appliance.community import NAME, Community
 from tests.appliance.hospital import PASSWORD, Hospital, hospitals
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,12 +33,17 @@ class FrontEnd:
     def __init__(self) -> None:
         self.seen: list[tuple[str, dict[str, str], str]] = []
         self.status = 200
+        self.answering = threading.Event()
+        self.answering.set()
+        self.answered = 0
         front_end = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_PUT(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 front_end.seen.append((self.path, dict(self.headers), body))
+                front_end.answering.wait()
+                front_end.answered += 1
                 self.send_response(front_end.status)
                 self.end_headers()
 
@@ -146,8 +152,11 @@ def test_who_ends_does_not_wait_for_a_onegate_that_is_gone(
     erode.people.http = replace(erode.people.http, port=int(erode.url.rpartition(":")[2]))
     erode.people.enrolment.step()
     assert front_end.seen[-1][2] == 'READY="YES"\n'
-    front_end.status = 500
+    front_end.answering.clear()
     erode.people.stop()
+    until(lambda: len(front_end.seen) == 3)
+    assert front_end.answered == 2
+    front_end.answering.set()
 
 
 def test_keys_outlive_the_process_and_are_for_their_owner_only(community: Community, tmp_path: Path) -> None:

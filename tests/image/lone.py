@@ -108,8 +108,9 @@ class LoneMachine:
         until(lambda: self._has_said(words), words, timeout_s)
 
     def _has_said(self, words: str) -> bool:
+        ended = self.process is None or self.process.poll() is not None
         said = words in self.console()
-        assert said or (self.process is not None and self.process.poll() is None), f"qemu has ended before: {words}"
+        assert said or not ended, f"qemu has ended before: {words}"
         return said
 
     def answers(self, port: int) -> bool:

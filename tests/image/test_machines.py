@@ -168,7 +168,7 @@ def test_machine_that_has_drawn_rests_in_as_little_memory(two: Village) -> None:
     until(lambda: used_mib(two, erode) <= IDLE_MIB, "memory given back")
 
 
-def test_what_the_service_loads_is_read_before_it_starts(two: Village) -> None:
+def test_what_the_service_loads_is_read_ahead(two: Village) -> None:
     """From a list that the build made: all of it is there, and all was read."""
     erode, unit = two.hospitals["erode"], "systemctl show gurney-read-ahead --value -p"
     assert int(two.run(erode, "wc -l < /opt/gurney/read-ahead")) > 500

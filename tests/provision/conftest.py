@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.declaring.community import Community
-    from tests.provision.conftest import Office
-
 
 EXAMPLE = EXAMPLES / "community.yaml"
 

@@ -125,6 +125,9 @@ def test_what_cannot_be_installed_never_stops_the_service(admin: Admin, guest: S
     refused = {
         "lacks libraries.*no-such-library": program_wheel(tmp_path / "a", "0.2.0", {}, "no-such-library>=1"),
         "on purpose": program_wheel(tmp_path / "b", "0.2.1", appended="\nraise ImportError('on purpose')\n"),
+        "cannot draw": program_wheel(
+            tmp_path / "c", "0.2.2", {"converter/writing.py": "raise ImportError('cannot draw')\n"}
+        ),
     }
     for why, wheel in refused.items():
         with pytest.raises(NotUpgraded, match=why) as told:
