@@ -158,7 +158,7 @@ def test_version_outlives_the_root_disk(two: Village, tmp_path: Path) -> None:
 
 def test_bundle_of_a_machine_names_no_patient(two: Village, admin: Admin, tmp_path: Path) -> None:
     erode, target = two.hospitals["erode"], tmp_path / "erode.tar.gz"
-    two.run(erode, f"systemd-run --wait -u gurney-said echo 'heard of {NAME} and {PATIENT}'")
+    two.run(erode, f"systemd-run --wait -u gurney-told echo 'heard of {NAME} and {PATIENT}'")
     admin.done("support-bundle", "-o", str(target), "erode")
     with tarfile.open(target) as bundle:
         texts = {member.name: bundle.extractfile(member).read().decode() for member in bundle}  # type: ignore[union-attr]
