@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from appliance.disk import flush
 from appliance.errors import Unreadable
 from appliance.keeping.header import read_header
 from appliance.keeping.spool import Arriving
@@ -51,8 +52,7 @@ class KeptFiles:
         self.shared.mkdir(mode=0o755, exist_ok=True)
         for number in range(256):
             (self.instances / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
-        flush_folder(self.instances)
-        flush_folder(self.folder)
+        flush(self.instances, self.folder)
 
     def path_of(self, sop_instance_uid: str) -> Path:
         """Where the instance lies, or would lie: `instances/aa/<sha256 of the UID>.dcm`."""
@@ -91,7 +91,7 @@ class KeptFiles:
     def flush(self) -> None:
         """Flush the folders that got new names since the last time."""
         while self._touched:
-            flush_folder(self._touched.pop())
+            flush(self._touched.pop())
 
     def withdraw(self, arrival: Arrival) -> None:
         """Undo `place`, where it had come to that."""
@@ -137,12 +137,3 @@ class KeptFiles:
         path = self.path_of(uid)
         if path.exists() and path.samefile(leftover) and not is_kept(uid):
             path.unlink()
-
-
-def flush_folder(folder: Path) -> None:
-    """Flush a folder, so that the names in it outlive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

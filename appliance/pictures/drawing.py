@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import errno
-import os
 from time import process_time
 from typing import TYPE_CHECKING
 
-from appliance.keeping.kept import flush_folder
+from appliance.disk import flush
 from appliance.keeping.room import leave_files, leave_room
 from appliance.keeping.spool import NO_ROOM
 from appliance.pictures.drawn import Drawing, DrawnPicture
@@ -60,7 +59,8 @@ def draw(source: Path, folder: Path, stem: str) -> Drawing:
     except ConversionError as error:
         return Drawing(reason=_reason(error.frame, error.tag_text, error.reason))
     drawn = tuple(_drawn(result) for result in made if isinstance(result, Picture))
-    _flush(drawn, folder)
+    if drawn:
+        flush(*(picture.path for picture in drawn), folder)
     failures = (_reason(r.frame, r.tag, r.reason) for r in made if isinstance(r, Failure))
     return Drawing(drawn, reason or next(failures, ""), stood_still=stood_still)
 
@@ -130,14 +130,6 @@ def _drawn(picture: Picture) -> DrawnPicture:
     if picture.window is None:
         return DrawnPicture(*size)
     return DrawnPicture(*size, float(picture.window.center), float(picture.window.width), picture.window.function)
-
-
-def _flush(drawn: tuple[DrawnPicture, ...], folder: Path) -> None:
-    for picture in drawn:
-        with picture.path.open("rb") as file:
-            os.fsync(file.fileno())
-    if drawn:
-        flush_folder(folder)
 
 
 def _reason(frame: int | None, tag: str | None, reason: str) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy import select, update
 
+from appliance.disk import flush
 from appliance.index.models import Instance, Rendition, Study
-from appliance.keeping.kept import flush_folder
 from appliance.pictures.share import named_instances, place_of
 
 if TYPE_CHECKING:
@@ -81,10 +81,10 @@ def _move(before: Path, after: Path) -> None:
         if error.errno not in _OCCUPIED:
             raise
         _merge(before, after)
-    flush_folder(after.parent)
+    flush(after.parent)
     with suppress(OSError):  # other studies lie there still
         before.parent.rmdir()
-    flush_folder(before.parent.parent)
+    flush(before.parent.parent)
 
 
 def _merge(before: Path, after: Path) -> None:
@@ -93,7 +93,7 @@ def _merge(before: Path, after: Path) -> None:
         target = after / file.relative_to(before)
         target.parent.mkdir(exist_ok=True)
         file.replace(target)
-        flush_folder(target.parent)
+        flush(target.parent)
     for folder in sorted((path for path in before.rglob("*") if path.is_dir()), reverse=True):
         folder.rmdir()
     before.rmdir()
