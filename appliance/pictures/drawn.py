@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from traceback import format_exception
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,3 +47,8 @@ class Drawing:
     is_image: bool = True
     stood_still: bool = False
     fault: str = ""
+
+    @classmethod
+    def failed(cls, error: Exception) -> Drawing:
+        """What a fault of the program leaves of an instance."""
+        return cls(reason=f"a fault of the program ({type(error).__name__})", fault="".join(format_exception(error)))

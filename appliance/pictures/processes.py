@@ -7,7 +7,6 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from traceback import format_exception
 
 from appliance.pictures.drawn import Drawing
 from converter.limits import LIMITS, MIB
@@ -52,8 +51,7 @@ def draw(source: Path, folder: Path, stem: str) -> Drawing:
     except OSError:
         raise
     except Exception as error:  # noqa: BLE001 - the service logs it
-        reason = f"a fault of the program ({type(error).__name__})"
-        return Drawing(reason=reason, fault="".join(format_exception(error)))
+        return Drawing.failed(error)
 
 
 def memory_mib(processes: int) -> int:

@@ -189,6 +189,5 @@ def _result(future: Future[Drawing]) -> Drawing:
         return future.result()
     except OSError:
         raise
-    except Exception as error:
-        log.exception("drawing failed")
-        return Drawing(reason=f"a fault of the program ({type(error).__name__})")
+    except Exception as error:  # noqa: BLE001 - who records it logs it
+        return Drawing.failed(error)
