@@ -116,12 +116,16 @@ def test_a_onegate_that_is_down_is_one_clear_error() -> None:
         report(OneGate("http://127.0.0.1:1", "t"), 0, {"READY": "YES"})
 
 
+def serve_where_it_asks_itself(hospital: Hospital) -> None:
+    hospital.serve()
+    hospital.people.http = replace(hospital.people.http, port=int(hospital.url.rpartition(":")[2]))
+
+
 def test_ready_is_told_once_pages_and_dicom_answer(community: Community, erode: Hospital, front_end: FrontEnd) -> None:
     erode.people.enrolment._context = community.context("erode", OneGate(front_end.endpoint, "t"))
     erode.people.enrolment.step()
     assert 'READY="NO"' in front_end.seen[-1][2]
-    erode.serve()
-    erode.people.http = replace(erode.people.http, port=int(erode.url.rpartition(":")[2]))
+    serve_where_it_asks_itself(erode)
     erode.people.health = lambda: Health(dicom=False, pending_renditions=0)
     erode.people.enrolment.step()
     assert len(front_end.seen) == 1
@@ -137,8 +141,7 @@ def test_who_ends_takes_back_that_it_is_ready(community: Community, erode: Hospi
     erode.people.enrolment.step()
     erode.people.enrolment.stop()
     assert len(front_end.seen) == 1, "it never was"
-    erode.serve()
-    erode.people.http = replace(erode.people.http, port=int(erode.url.rpartition(":")[2]))
+    serve_where_it_asks_itself(erode)
     erode.people.enrolment.step()
     erode.people.stop()
     assert [sent[2] for sent in front_end.seen[1:]] == ['READY="YES"\n', 'READY="NO"\n']
@@ -148,8 +151,7 @@ def test_who_ends_does_not_wait_for_a_onegate_that_is_gone(
     community: Community, erode: Hospital, front_end: FrontEnd
 ) -> None:
     erode.people.enrolment._context = community.context("erode", OneGate(front_end.endpoint, "t"))
-    erode.serve()
-    erode.people.http = replace(erode.people.http, port=int(erode.url.rpartition(":")[2]))
+    serve_where_it_asks_itself(erode)
     erode.people.enrolment.step()
     assert front_end.seen[-1][2] == 'READY="YES"\n'
     front_end.answering.clear()

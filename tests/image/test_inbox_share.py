@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -77,6 +78,18 @@ class Branch:
         asked = ["smbclient", f"//{HOST}/{share}", "-p", str(self.port), *who, *(options or ("-m", "SMB3"))]
         done = subprocess.run([*asked, "-c", command], capture_output=True, text=True, timeout=120, check=False)
         return done.stdout + done.stderr
+
+    @contextmanager
+    def held(self, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Devi's session of the inbox, which has made a folder and stays open."""
+        command = ["smbclient", f"//{HOST}/inbox", "-p", str(self.port), "-U", f"{DEVI}%{PASSWORD}", "-m", "SMB3"]
+        pipe = subprocess.PIPE
+        with subprocess.Popen([*command, *options], stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT) as process:
+            assert process.stdin is not None
+            process.stdin.write(b"mkdir first\n")
+            process.stdin.flush()
+            until((self.inbox.folder / DEVI / "first").is_dir, "the first command", 60)
+            yield process
 
     def sessions(self) -> list[dict[str, Any]]:
         """What Samba says of who is connected."""
@@ -157,12 +170,7 @@ def test_only_who_may_import_and_only_while_the_admin_allows_it(branch: Branch) 
 
 def test_a_session_that_is_open_ends_with_the_right(branch: Branch) -> None:
     branch.allow(inbox=True)
-    command = ["smbclient", f"//{HOST}/inbox", "-p", str(branch.port), "-U", f"{DEVI}%{PASSWORD}", "-m", "SMB3"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as held:
-        assert held.stdin is not None
-        held.stdin.write(b"mkdir first\n")
-        held.stdin.flush()
-        until((branch.inbox.folder / DEVI / "first").is_dir, "the first command", 60)
+    with branch.held() as held:
         branch.allow(inbox=False)
         held.communicate(b"mkdir second\n", timeout=60)
     assert not (branch.inbox.folder / DEVI / "second").exists()
@@ -179,12 +187,7 @@ def test_it_is_for_smb_3_with_encryption_and_no_guests(branch: Branch) -> None:
 def test_who_asks_for_no_protection_is_encrypted_all_the_same(branch: Branch) -> None:
     """Samba itself tells: a client cannot be seen to be refused, since it does what the server demands."""
     branch.allow(inbox=True)
-    command = ["smbclient", f"//{HOST}/inbox", "-p", str(branch.port), "-U", f"{DEVI}%{PASSWORD}", "-m", "SMB3"]
-    with subprocess.Popen([*command, "--client-protection=off"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as held:
-        assert held.stdin is not None
-        held.stdin.write(b"mkdir first\n")
-        held.stdin.flush()
-        until((branch.inbox.folder / DEVI / "first").is_dir, "the first command", 60)
+    with branch.held("--client-protection=off") as held:
         (session,) = branch.sessions()
         held.communicate(b"quit\n", timeout=60)
     assert session["encryption"]["degree"] == "full"
